@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { BUF_FIRST = 256 };
+
+void buf_init(struct buf *b, size_t max)
+{
+    *b = (struct buf){.max = max};
+}
+
+void buf_done(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){.max = b->max};
+}
+
+void buf_reset(struct buf *b)
+{
+    b->len = 0;
+    b->full = false;
+}
+
+uint8_t *buf_reserve(struct buf *b, size_t len)
+{
+    if (len > b->max - b->len) {
+        b->full = true;
+        return NULL;
+    }
+    if (b->len + len + 1 > b->cap) {
+        size_t want = b->cap ? b->cap : BUF_FIRST;
+
+        while (want < b->len + len + 1)
+            want *= 2;
+        b->data = own_realloc(b->data, want);
+        b->cap = want;
+    }
+    return b->data + b->len;
+}
+
+int buf_put(struct buf *b, const void *src, size_t len)
+{
+    uint8_t *at = buf_reserve(b, len);
+
+    if (!at)
+        return -ENOSPC;
+    if (len)
+        memcpy(at, src, len);
+    b->len += len;
+    return 0;
+}
+
+int buf_puts(struct buf *b, const char *s)
+{
+    return buf_put(b, s, strlen(s));
+}
+
+int buf_putc(struct buf *b, uint8_t c)
+{
+    return buf_put(b, &c, 1);
+}
+
+int buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    int need;
+
+    va_start(ap, fmt);
+    need = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (need < 0)
+        return -EINVAL;
+
+    uint8_t *at = buf_reserve(b, (size_t)need);
+    if (!at)
+        return -ENOSPC;
+    va_start(ap, fmt);
+    (void)vsnprintf((char *)at, (size_t)need + 1, fmt, ap);
+    va_end(ap);
+    b->len += (size_t)need;
+    return 0;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+    if (len >= b->len) {
+        b->len = 0;
+        return;
+    }
+    memmove(b->data, b->data + len, b->len - len);
+    b->len -= len;
+}
+
+uint8_t *buf_steal(struct buf *b, size_t *ret_len)
+{
+    uint8_t *data = b->data ? STEAL(b->data) : own_calloc(1, 1);
+
+    if (b->cap)
+        data[b->len] = '\0';
+    if (ret_len)
+        *ret_len = b->len;
+    *b = (struct buf){.max = b->max};
+    return data;
+}

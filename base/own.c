@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "base/own.h"
+
+static void *own_or_abort(void *p)
+{
+    if (!p)
+        abort();
+    return p;
+}
+
+void *own_calloc(size_t n, size_t size)
+{
+    return own_or_abort(calloc(n ? n : 1, size ? size : 1));
+}
+
+void *own_realloc(void *p, size_t size)
+{
+    return own_or_abort(realloc(p, size ? size : 1));
+}
+
+void *own_memdup(const void *src, size_t len)
+{
+    char *copy = own_or_abort(malloc(len + 1));
+
+    if (len)
+        memcpy(copy, src, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *own_strdup(const char *s)
+{
+    return own_memdup(s, strlen(s));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_KEEPER_H
+#define SANDBOX_KEEPER_H
+/*
+ * The daemon's side of one slot: a SOCK_SEQPACKET/STREAM socket whose other end is a resident
+ * `arena-sandbox serve` process, which the caller has spawned. Frames and descriptors only;
+ * no process is started here. One step at a time per slot. Non-blocking: the caller polls
+ * keeper_fd() and calls keeper_read(). One thread.
+ *
+ * The keeper process is trusted, what it runs is not: a keeper that sends nonsense or dies is
+ * -EPIPE or -EBADMSG here, and the caller kills it, starts another and retries the step.
+ */
+#include "sandbox/step.h"
+
+struct keeper;
+
+/* A connected pair for a new keeper: [0] ours (CLOEXEC, non-blocking), [1] for the child. */
+int keeper_pair(int ret_fds[2], struct err *err);
+/* Takes our end. */
+struct keeper *keeper_new(int *fd);
+void keeper_free(struct keeper *k);
+int keeper_fd(const struct keeper *k);
+
+/* What the keeper found out about this machine; valid once `ready` was read. */
+struct keeper_info {
+    char level[16];         /* full, ns, ns-noproc, lsm */
+    char lacks[LIMIT_TEXT]; /* what that level is without, in words; "" = nothing */
+};
+
+enum keeper_what {
+    KEEPER_NOTHING, /* poll again */
+    KEEPER_READY,   /* it has set itself up; *ret_info */
+    KEEPER_STARTED, /* the program's first instruction */
+    KEEPER_PIECE,   /* output while it runs */
+    KEEPER_OUTCOME, /* the end; *ret_outcome, to be given back with step_outcome_done() */
+};
+
+struct keeper_news {
+    enum keeper_what what;
+    struct keeper_info info;
+    uint8_t stream;
+    struct span piece;
+    struct step_outcome outcome;
+};
+
+/* Sends a step. 0; -EBUSY when one runs; -EPIPE when the keeper is gone. */
+int keeper_send(struct keeper *k, const struct step *step, struct err *err);
+/* Asks it to kill what runs; the outcome still comes, with end KILLED. */
+int keeper_kill(struct keeper *k);
+/* One piece of news; call until KEEPER_NOTHING. 0 or a negative errno: the keeper is lost. */
+int keeper_read(struct keeper *k, struct keeper_news *ret_news, struct err *err);
+#endif

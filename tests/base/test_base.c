@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/heap.h"
+#include "base/id.h"
+#include "base/map.h"
+#include "base/rng.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void a_buffer_refuses_what_passes_its_cap(void **state)
+{
+    auto_buf struct buf b;
+
+    (void)state;
+    buf_init(&b, 4);
+    assert_int_equal(buf_put(&b, "abc", 3), 0);
+    assert_int_equal(buf_put(&b, "de", 2), -ENOSPC);
+    assert_true(b.full);
+    assert_int_equal(b.len, 3);
+    assert_int_equal(buf_putc(&b, 'd'), 0);
+    assert_memory_equal(b.data, "abcd", 4);
+}
+
+static void an_error_wraps_outward(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(err_set(&err, ENOENT, "open %s", "x"), -ENOENT);
+    assert_int_equal(err_wrap(&err, "profile %d", 7), -ENOENT);
+    assert_string_equal(err.text, "profile 7: open x");
+}
+
+static void hashes_match_their_published_vectors(void **state)
+{
+    uint8_t in[15];
+
+    (void)state;
+    for (uint8_t i = 0; i < sizeof(in); i++)
+        in[i] = i;
+    assert_true(hash_sip(0x0706050403020100u, 0x0f0e0d0c0b0a0908u, in, sizeof(in)) ==
+                0xa129ca6149be45e5u);
+    assert_int_equal(hash_crc32c(0, "123456789", 9), 0xe3069283);
+}
+
+static void a_heap_gives_back_in_order_and_ties_in_order_of_entry(void **state)
+{
+    struct heap h;
+    struct heap_node nodes[64] = {0};
+    struct rng rng;
+    uint64_t last = 0;
+    uint64_t last_tie = 0;
+
+    (void)state;
+    heap_init(&h);
+    rng_init(&rng, 7);
+    for (int i = 0; i < 64; i++)
+        heap_set(&h, &nodes[i], rng_below(&rng, 8));
+    heap_remove(&h, &nodes[10]);
+    for (int n = 63; n > 0; n--) {
+        struct heap_node *min = heap_min(&h);
+
+        assert_true(min->key > last || (min->key == last && min->tie >= last_tie));
+        last = min->key;
+        last_tie = min->tie;
+        heap_remove(&h, min);
+    }
+    assert_null(heap_min(&h));
+    heap_done(&h);
+}
+
+static void a_map_walks_in_order_of_entry(void **state)
+{
+    struct map *m = map_new(99);
+    int values[100];
+    int n = 0;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_null(map_set(m, &i, sizeof(i), &values[i]));
+    for (int i = 0; i < 100; i += 2)
+        assert_ptr_equal(map_del(m, &i, sizeof(i)), &values[i]);
+    for (struct map_item *it = map_first(m); it; it = map_next(it))
+        assert_ptr_equal(map_value(it), &values[2 * n++ + 1]);
+    assert_int_equal(n, 50);
+    map_free(m);
+}
+
+static void an_id_survives_its_text_and_knows_its_home(void **state)
+{
+    struct id nid = {{1, 2, 3, 4, 5}};
+    struct id back;
+    char text[ID_TEXT_SIZE];
+    struct id jid = id_job_new(1700000000123, &nid, 0x123456789);
+
+    (void)state;
+    assert_int_equal(id_parse(id_format(&jid, text), &back), 0);
+    assert_true(id_eq(&jid, &back));
+    assert_true(id_job_home_is(&jid, &nid));
+    assert_true(id_job_time_ms(&jid) == 1700000000123);
+    assert_int_equal(text[14], '8');
+    text[3] = 'g';
+    assert_int_equal(id_parse(text, &back), -EINVAL);
+}
+
+static void equal_seeds_draw_equal_numbers(void **state)
+{
+    struct rng a;
+    struct rng b;
+
+    (void)state;
+    rng_init(&a, 42);
+    rng_init(&b, 42);
+    for (int i = 0; i < 1000; i++) {
+        uint64_t x = rng_between(&a, 10, 20);
+
+        assert_true(x >= 10 && x <= 20);
+        assert_int_equal(x, rng_between(&b, 10, 20));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_buffer_refuses_what_passes_its_cap),
+        cmocka_unit_test(an_error_wraps_outward),
+        cmocka_unit_test(hashes_match_their_published_vectors),
+        cmocka_unit_test(a_heap_gives_back_in_order_and_ties_in_order_of_entry),
+        cmocka_unit_test(a_map_walks_in_order_of_entry),
+        cmocka_unit_test(an_id_survives_its_text_and_knows_its_home),
+        cmocka_unit_test(equal_seeds_draw_equal_numbers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
