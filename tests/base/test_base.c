@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "base/buf.h"
+#include "base/config.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/heap.h"
@@ -125,6 +126,65 @@ static void equal_seeds_draw_equal_numbers(void **state)
     }
 }
 
+static const struct config_key config_keys[] = {
+    {"T_DEPTH", CONFIG_UINT, "1000", 1, 5000, "depth", true, false},
+    {"T_MEMORY", CONFIG_SIZE, "128m", 0, 0, "memory", false, false},
+    {"T_TIME", CONFIG_MILLIS, "10", 0, 0, "time", false, false},
+    {"T_SHARE", CONFIG_REAL, "0.5", 0, 0, "share", false, false},
+    {"T_NAME", CONFIG_TEXT, NULL, 0, 8, "name", true, false},
+};
+
+static void settings_come_from_environment_then_file_then_table(void **state)
+{
+    struct config *c = config_new(config_keys, ARRAY_LEN(config_keys));
+    char *env[] = {"T_DEPTH=7", "OTHER=x", NULL};
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(config_set_environment(c, env, &err), 0);
+    assert_int_equal(config_set_file(c, "T_DEPTH", "8", &err), 0);
+    assert_int_equal(config_set_file(c, "T_TIME", "250ms", &err), 0);
+    assert_int_equal(config_uint(c, "T_DEPTH"), 7);
+    assert_int_equal(config_uint(c, "T_TIME"), 250);
+    assert_int_equal(config_uint(c, "T_MEMORY"), 128 << 20);
+    assert_int_equal(config_uint(c, "T_SHARE"), 500);
+    config_free(c);
+}
+
+static void a_bad_setting_is_refused_by_name_and_changes_nothing(void **state)
+{
+    struct config *c = config_new(config_keys, ARRAY_LEN(config_keys));
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(config_set_file(c, "T_DEPT", "8", &err), -ENOENT);
+    assert_int_equal(config_set_file(c, "T_DEPTH", "0", &err), -ERANGE);
+    assert_int_equal(config_set_file(c, "T_DEPTH", "-1", &err), -EINVAL);
+    assert_int_equal(config_set_file(c, "T_MEMORY", "12q", &err), -EINVAL);
+    assert_int_equal(config_set_file(c, "T_MEMORY", "99999999999999g", &err), -ERANGE);
+    assert_int_equal(config_set_file(c, "T_NAME", "ninechars", &err), -ERANGE);
+    assert_non_null(strstr(err.text, "T_NAME"));
+    assert_int_equal(config_uint(c, "T_DEPTH"), 1000);
+    config_free(c);
+}
+
+static void only_what_may_change_is_reloaded(void **state)
+{
+    struct config *c = config_new(config_keys, ARRAY_LEN(config_keys));
+    struct config *fresh = config_new(config_keys, ARRAY_LEN(config_keys));
+    const char *kept;
+
+    (void)state;
+    assert_int_equal(config_set_file(fresh, "T_DEPTH", "9", NULL), 0);
+    assert_int_equal(config_set_file(fresh, "T_MEMORY", "1g", NULL), 0);
+    assert_int_equal(config_reload(c, fresh, &kept), 1);
+    assert_string_equal(kept, "T_MEMORY");
+    assert_int_equal(config_uint(c, "T_DEPTH"), 9);
+    assert_int_equal(config_uint(c, "T_MEMORY"), 128 << 20);
+    config_free(fresh);
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +195,9 @@ int main(void)
         cmocka_unit_test(a_map_walks_in_order_of_entry),
         cmocka_unit_test(an_id_survives_its_text_and_knows_its_home),
         cmocka_unit_test(equal_seeds_draw_equal_numbers),
+        cmocka_unit_test(settings_come_from_environment_then_file_then_table),
+        cmocka_unit_test(a_bad_setting_is_refused_by_name_and_changes_nothing),
+        cmocka_unit_test(only_what_may_change_is_reloaded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
