@@ -13,6 +13,9 @@
 #include "base/err.h"
 #include "base/limits.h"
 
+/* Where a step's files are, and its current directory, inside its root. */
+#define STEP_WORK_DIR "/work"
+
 enum {
     STEP_FILES_IN = LIMIT_FILES + 8,
     STEP_FILES_OUT = 256, /* javac makes one file per class */
@@ -51,7 +54,8 @@ struct step {
     struct step_file *files;
     int stdin_fd; /* a regular file or memfd, read from its start; -1 = empty */
     uint32_t n_out;
-    char (*out)[LIMIT_FILE_NAME + 1]; /* names or one-star patterns ("*.class") wanted back */
+    char (
+        *out)[LIMIT_FILE_NAME + 1]; /* names, or "*.class": a star and how they end, folders too */
     struct step_limits limits;
     bool stream; /* pieces of output are wanted as they come */
 };
