@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+/*
+ * The calls of the REST API, one row each: the router, the metrics' labels, the OpenAPI
+ * document and the tests all read this table. A segment ":name" of a template stands for one
+ * non-empty path segment, and its text is in req.params in order. HEAD is answered by GET's
+ * handler without the body; OPTIONS by the CORS gate.
+ *
+ * X(id, method, template, handler, scope, cap of the body)
+ */
+#include "api-bridge/exchange.h"
+
+/* Classes of body sizes; the configuration sets their bytes. */
+enum api_body {
+    API_BODY_NONE,   /* a body is refused, unless it is empty */
+    API_BODY_SMALL,  /* 64 KiB */
+    API_BODY_SUBMIT, /* ARENA_HTTP_BODY_MAX */
+    API_BODY_BATCH,  /* ARENA_HTTP_BATCH_MAX */
+    API_BODY_N
+};
+
+#define API_ROUTES(X)                                                                              \
+    X(LIVEZ, GET, "/livez", api_health_live, NONE, NONE)                                           \
+    X(READYZ, GET, "/readyz", api_health_ready, NONE, NONE)                                        \
+    X(HEALTH, GET, "/health", api_health_all, NONE, NONE)
+
+enum api_route_id {
+#define X(id, method, template, handler, scope, body) API_ROUTE_##id,
+    API_ROUTES(X)
+#undef X
+        API_ROUTE_N
+};
+
+struct api_route {
+    enum api_route_id id;
+    enum api_method method;
+    const char *template;
+    void (*handle)(struct api_exchange *x);
+    enum api_scope scope;
+    enum api_body body;
+};
+
+extern const struct api_route api_routes[API_ROUTE_N];
+
+/* The handlers of the table. */
+#define X(id, method, template, handler, scope, body) void handler(struct api_exchange *x);
+API_ROUTES(X)
+#undef X
+
+/*
+ * Finds the route of a decoded path and fills req.params. NULL when there is none; then
+ * *ret_allowed has a bit per enum api_method the path does have (0: no such path at all).
+ */
+const struct api_route *api_route_find(struct api_request *req, unsigned *ret_allowed);
+#endif
