@@ -14,6 +14,7 @@ enum {
     LIMIT_FRAME_CONTROL = 1 * LIMIT_MIB,
     LIMIT_FRAME_BULK = 16 * LIMIT_MIB,
     LIMIT_WIRE_DEPTH = 8,
+    LIMIT_WIRE_MEMBERS = 256, /* of one written struct */
     LIMIT_NAME = 64,      /* node, zone, language and tenant names */
     LIMIT_ENDPOINT = 128, /* a ZeroMQ endpoint */
     LIMIT_KEY = 64,       /* a key in the store */
@@ -38,5 +39,8 @@ enum {
     LIMIT_REPLICAS = 5,
     LIMIT_TENANTS = 4096,      /* with work waiting, on one node */
     LIMIT_EVENTS_PER_JOB = 64, /* kept for a client that comes back */
+    LIMIT_PAGE = 1000,         /* jobs in one answer to LIST */
+    LIMIT_LANGUAGES = 64,
+    LIMIT_PROFILE = 64 * LIMIT_KIB, /* one language's profile file */
 };
 #endif

@@ -82,7 +82,7 @@ enum mesh_outcome {
     X(EXEC_DONE)                                                                                   \
     X(SLOTS) /* the slots this node has to offer changed */                                        \
     X(DISK)                                                                                        \
-    X(LANGUAGES) /* what this node can run: an encoded LANGUAGES_REPLY's list */                   \
+    X(LANGUAGES) /* what this node can run: an encoded LANGUAGES_REPLY */                          \
     X(DRAIN)     /* SIGTERM: stop taking work, hand over, then MESH_FX_DRAINED */
 
 enum mesh_event_type {

@@ -131,6 +131,7 @@ enum message_event_kind {
 #undef X
         MESSAGE_EVENT_N
 };
+const char *message_event_name(enum message_event_kind k);
 
 /* Event ids survive a change of bridge and of owner: (epoch << 32 | counter within it). */
 struct message_event {
@@ -155,9 +156,11 @@ struct message_node {
 
 #define MESSAGE_COUNTERS(X)                                                                        \
     X(submitted)                                                                                   \
-    X(completed) X(failed) X(cancelled) X(retried) X(stalled) X(refused) X(steals_asked)           \
-        X(steals_granted) X(takeovers) X(repairs) X(donated) X(frames_in) X(frames_out)            \
-            X(bytes_in) X(bytes_out) X(commits) X(suspicions)
+    X(completed)                                                                                   \
+    X(failed)                                                                                      \
+    X(cancelled) X(retried) X(stalled) X(refused) X(steals_asked) X(steals_granted) X(takeovers)   \
+        X(repairs) X(donated) X(frames_in) X(frames_out) X(bytes_in) X(bytes_out) X(commits)       \
+            X(suspicions)
 
 /* Gauges are counted by a job's owner only, counters by (node, boot): sums over nodes are right. */
 struct message_stats {
@@ -254,10 +257,14 @@ struct message {
     };
 };
 
-/* 0, or -E2BIG when `out` is full. */
+/* 0, or -E2BIG (and nothing written) when `out` is full or a limit is passed. */
 int message_encode(const struct message *m, struct buf *out);
 /* 0 or -EBADMSG. On success message_done() is due. */
 int message_decode(struct span frame, struct message *ret_message, struct err *err);
 /* Frees what message_decode() allocated (arrays of nodes, jobs, ...). */
 void message_done(struct message *m);
+
+/* One job on its own, the body of a DECIDED event. A decoded one borrows and owns nothing. */
+int message_job_encode(const struct message_job *j, struct buf *out);
+int message_job_decode(struct span bytes, struct message_job *ret_job, struct err *err);
 #endif

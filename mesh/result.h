@@ -83,7 +83,7 @@ struct result {
     char version[LIMIT_NAME + 1];   /* of the language */
 };
 
-/* 0 or -E2BIG when over LIMIT_RESULT. */
+/* 0, or -E2BIG (and nothing written) when over LIMIT_RESULT. */
 int result_encode(const struct result *r, struct buf *out);
 /* 0 or -EBADMSG; on success result_done() is due. */
 int result_decode(struct span bytes, struct result *ret_result, struct err *err);
@@ -102,6 +102,7 @@ enum result_event_kind {
 #undef X
         RESULT_EVENT_N
 };
+const char *result_event_name(enum result_event_kind k);
 
 struct result_event {
     enum result_event_kind kind;
@@ -113,6 +114,7 @@ struct result_event {
     struct span piece;
 };
 
+/* As above. A decoded event points into its bytes and owns nothing. */
 int result_event_encode(const struct result_event *e, struct buf *out);
 int result_event_decode(struct span bytes, struct result_event *ret_event, struct err *err);
 #endif

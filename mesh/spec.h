@@ -11,6 +11,7 @@
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/limits.h"
 #include "mesh/wire.h"
 
@@ -59,6 +60,9 @@ enum spec_checker_type {
 #undef X
         SPEC_CHECKER_N
 };
+const char *spec_checker_name(enum spec_checker_type t);
+/* 0, or -EINVAL when there is none of that name. */
+int spec_checker_parse(const char *name, enum spec_checker_type *ret_type);
 
 struct spec_checker {
     enum spec_checker_type type;
@@ -102,9 +106,11 @@ struct spec {
     char callback[LIMIT_URL + 1];
 };
 
-/* Encodes the whole; 0 or -E2BIG when it is over LIMIT_SPEC. */
+/* Encodes the whole; 0, or -E2BIG (and nothing written) when it, or anything in it, is over its
+ * limit. */
 int spec_encode(const struct spec *s, struct buf *out);
-/* 0, or -EBADMSG with what was wrong. On success spec_done() is due. */
+/* 0, or -EBADMSG with what was wrong. A decoded spec has a language, an attempt, and files
+ * with good names that differ. On success spec_done() is due. */
 int spec_decode(struct span bytes, struct spec *ret_spec, struct err *err);
 /* Only the head, without allocating. */
 int spec_head_decode(struct span bytes, struct spec_head *ret_head, struct err *err);
