@@ -70,16 +70,23 @@ uint64_t profile_memory_overhead(const struct profile *p, const char *phase);
 const struct step_limits *profile_defaults(const struct profile *p, const char *phase);
 const struct step_limits *profile_ceilings(const struct profile *p, const char *phase);
 
+/* What a step is made for; borrowed. All of it may be zero. */
+struct profile_ask {
+    const char *const *sources; /* the names of the job's files, main first */
+    uint32_t n_sources;
+    const struct span *args; /* the program's */
+    uint32_t n_args;
+    const struct step_limits *limits; /* 0 in it = the profile's */
+};
+
 /*
  * Fills `step` (argv, env, limits, names wanted back) for a phase: "compile", "run" or
- * "version". `sources` are the job's files, main first; `args` the program's. Limits of 0 in
- * `limits` become the profile's (a wall time, twice the given CPU time and a second); one above
- * its ceiling is -ERANGE. The caller adds files and stdin. -ENOENT when the phase is not there or
- * the toolchain is missing. Frees with profile_step_done.
+ * "version"; NULL asks for nothing special. A wall time that is not named is twice the CPU time
+ * that is, and a second; a limit above its ceiling is -ERANGE. The caller adds files and stdin.
+ * -ENOENT when the phase is not there or the toolchain is missing. Freed by profile_step_done.
  */
-int profile_step(const struct profile *p, const char *phase, const char *const *sources,
-                 uint32_t n_sources, const struct span *args, uint32_t n_args,
-                 const struct step_limits *limits, struct step *ret_step, struct err *err);
+int profile_step(const struct profile *p, const char *phase, const struct profile_ask *ask,
+                 struct step *ret_step, struct err *err);
 void profile_step_done(struct step *step);
 
 /* Finds the version in what a "version" step wrote. 0 or -EINVAL. */
