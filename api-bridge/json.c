@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 
+#include <errno.h>
 #include <jansson.h>
 
 struct api_json; /* is a json_t: nobody else may look inside */
@@ -318,4 +319,16 @@ bool api_json_as_int(const struct api_json_at *at, int64_t *ret_value)
         return false;
     *ret_value = json_integer_value(tree(at->value));
     return true;
+}
+
+static int dump_piece(const char *text, size_t len, void *out)
+{
+    return buf_put(out, text, len);
+}
+
+int api_json_dump(const struct api_json_at *at, struct buf *out)
+{
+    return json_dump_callback(tree(at->value), dump_piece, out, JSON_COMPACT | JSON_ENCODE_ANY) < 0
+               ? -ENOSPC
+               : 0;
 }

@@ -81,4 +81,6 @@ struct span api_json_as_text(const struct api_json_at *at, size_t max, struct ap
 /* A member's integer or real, whichever it is; false when it is not a number. */
 bool api_json_as_real(const struct api_json_at *at, double *ret_value);
 bool api_json_as_int(const struct api_json_at *at, int64_t *ret_value);
+/* Appends the value as compact JSON; 0 or -ENOSPC. */
+int api_json_dump(const struct api_json_at *at, struct buf *out);
 #endif
