@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "api-bridge/auth.h"
+
+#include "api-bridge/jwt.h"
+#include "api-bridge/route.h"
+#include "base/clock.h"
+#include "base/own.h"
+
+#include <pthread.h>
+#include <strings.h>
+
+struct api_auth {
+    char *key_file;
+    char *issuer;
+    char *audience;
+    pthread_rwlock_t lock; /* guards keys */
+    struct api_jwt_keys *keys;
+};
+
+struct api_auth *api_auth_new(const struct api_auth_options *options, struct err *err)
+{
+    struct api_auth *a = own_calloc(1, sizeof(*a));
+
+    a->key_file = own_strdup(options->key_file);
+    a->issuer = own_strdup(options->issuer);
+    a->audience = own_strdup(options->audience);
+    (void)pthread_rwlock_init(&a->lock, NULL);
+    if (api_auth_reload(a, err) < 0) {
+        api_auth_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void api_auth_free(struct api_auth *a)
+{
+    if (!a)
+        return;
+    api_jwt_keys_free(a->keys);
+    (void)pthread_rwlock_destroy(&a->lock);
+    free(a->key_file);
+    free(a->issuer);
+    free(a->audience);
+    free(a);
+}
+
+int api_auth_reload(struct api_auth *a, struct err *err)
+{
+    struct api_jwt_keys *before;
+    struct api_jwt_keys *keys;
+
+    if (!a->key_file[0])
+        return 0;
+    keys = api_jwt_keys_load(a->key_file, err);
+    if (!keys)
+        return -err->code;
+    (void)pthread_rwlock_wrlock(&a->lock);
+    before = a->keys;
+    a->keys = keys;
+    (void)pthread_rwlock_unlock(&a->lock);
+    api_jwt_keys_free(before);
+    return 0;
+}
+
+/* The token of "Bearer <token>"; data NULL when there is none of that form. */
+static struct span auth_bearer(const struct api_request *req)
+{
+    static const char scheme[] = "Bearer ";
+    struct span value = api_request_header(req, "Authorization");
+    size_t skip = sizeof(scheme) - 1;
+
+    if (api_request_headers(req, "Authorization") != 1 || value.len <= skip ||
+        strncasecmp((const char *)value.data, scheme, skip) != 0)
+        return (struct span){0};
+    return (struct span){value.data + skip, value.len - skip};
+}
+
+static bool auth_refuse(struct api_exchange *x, enum api_fault_code code, const char *error,
+                        const char *why)
+{
+    char challenge[LIMIT_TEXT];
+    struct api_fault fault = {0};
+
+    (void)snprintf(challenge, sizeof(challenge), "Bearer realm=\"codearena\"%s%s%s",
+                   error ? ", error=\"" : "", error ? error : "", error ? "\"" : "");
+    api_answer_header(x, "WWW-Authenticate", challenge);
+    api_fault_set(&fault, code, "%s", why);
+    api_answer_fault(x, &fault);
+    return false;
+}
+
+static const char *auth_scope_name(enum api_scope scope)
+{
+#define X(id, name)                                                                                \
+    if (scope == API_SCOPE_##id)                                                                   \
+        return name;
+    API_SCOPES(X)
+#undef X
+    return "";
+}
+
+static int auth_check(struct api_auth *a, struct span token, struct api_principal *ret_who,
+                      struct err *err)
+{
+    int r;
+
+    (void)pthread_rwlock_rdlock(&a->lock);
+
+    struct api_jwt_rules rules = {.keys = a->keys, .issuer = a->issuer, .audience = a->audience};
+    r = api_jwt_check(&rules, token, clock_wall_ms() / 1000, ret_who, err);
+    (void)pthread_rwlock_unlock(&a->lock);
+    return r;
+}
+
+bool api_auth_pass(void *auth, struct api_exchange *x)
+{
+    struct api_auth *a = auth;
+    enum api_scope needed = x->route ? x->route->scope : API_SCOPE_NONE;
+    struct span token = auth_bearer(&x->req);
+    char why[LIMIT_TEXT];
+    struct err err = {0};
+
+    if (!a->key_file[0]) {
+        x->who = (struct api_principal){.scopes = API_SCOPE_ALL & ~(unsigned)API_SCOPE_ADMIN};
+        if (needed != API_SCOPE_ADMIN)
+            return true;
+        return auth_refuse(x, API_FAULT_FORBIDDEN, NULL,
+                           "administration needs authentication to be configured");
+    }
+    if (needed == API_SCOPE_NONE)
+        return true;
+    if (!token.data)
+        return auth_refuse(x, API_FAULT_UNAUTHORIZED, NULL,
+                           "an Authorization: Bearer token is needed");
+    if (auth_check(a, token, &x->who, &err) < 0)
+        return auth_refuse(x, API_FAULT_UNAUTHORIZED, "invalid_token", err.text);
+    if (x->who.scopes & needed)
+        return true;
+    (void)snprintf(why, sizeof(why), "the token does not grant the scope \"%s\"",
+                   auth_scope_name(needed));
+    return auth_refuse(x, API_FAULT_FORBIDDEN, "insufficient_scope", why);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "api-bridge/limiter.h"
+
+#include "api-bridge/rate.h"
+#include "api-bridge/route.h"
+#include "base/clock.h"
+#include "base/own.h"
+
+enum { LIMITER_KEYS = 65536, LIMITER_PERIOD_MS = 60000, LIMITER_FORWARDED_MAX = 1024 };
+
+struct api_limiter {
+    struct api_rate *addresses;
+    struct api_rate *tokens;
+    struct api_nets trusted;
+    struct api_nets exempt;
+};
+
+struct api_limiter *api_limiter_new(const struct api_limiter_options *options)
+{
+    struct api_limiter *l = own_calloc(1, sizeof(*l));
+
+    l->addresses =
+        api_rate_new(options->per_minute, LIMITER_PERIOD_MS, LIMITER_KEYS, options->seed);
+    l->tokens =
+        api_rate_new(options->token_per_minute, LIMITER_PERIOD_MS, LIMITER_KEYS, ~options->seed);
+    l->trusted = options->trusted;
+    l->exempt = options->exempt;
+    return l;
+}
+
+void api_limiter_free(struct api_limiter *l)
+{
+    if (!l)
+        return;
+    api_rate_free(l->addresses);
+    api_rate_free(l->tokens);
+    free(l);
+}
+
+void api_limiter_set(struct api_limiter *l, uint32_t per_minute, uint32_t token_per_minute)
+{
+    api_rate_limit_set(l->addresses, per_minute);
+    api_rate_limit_set(l->tokens, token_per_minute);
+}
+
+static void limiter_header(struct api_exchange *x, const char *name, uint32_t value)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%u", value);
+    api_answer_header(x, name, text);
+}
+
+static void limiter_headers(struct api_exchange *x, const struct api_rate_answer *a)
+{
+    limiter_header(x, "RateLimit-Limit", a->limit);
+    limiter_header(x, "RateLimit-Remaining", a->remaining);
+    limiter_header(x, "RateLimit-Reset", a->reset_s);
+}
+
+static bool limiter_refuse(struct api_exchange *x, const struct api_rate_answer *a,
+                           const char *whose)
+{
+    struct api_fault fault = {.retry_after_s = a->retry_after_s};
+
+    api_fault_set(&fault, API_FAULT_RATE_LIMITED, "more than %u requests a minute from this %s",
+                  a->limit, whose);
+    api_answer_fault(x, &fault);
+    return false;
+}
+
+/* Writes the client's address to req.client; false when the peer's own is not readable. */
+static bool limiter_client(const struct api_limiter *l, struct api_exchange *x,
+                           struct api_address *ret_client)
+{
+    struct span header = api_request_header(&x->req, "X-Forwarded-For");
+    char forwarded[LIMITER_FORWARDED_MAX];
+    struct api_address peer;
+    bool usable = header.data && header.len < sizeof(forwarded) &&
+                  api_request_headers(&x->req, "X-Forwarded-For") == 1;
+
+    if (api_address_parse(x->req.peer, &peer) < 0)
+        return false;
+    if (usable) {
+        memcpy(forwarded, header.data, header.len);
+        forwarded[header.len] = '\0';
+    }
+    *ret_client = api_address_client(&peer, usable ? forwarded : NULL, &l->trusted);
+    (void)api_address_format(ret_client, x->req.client);
+    return true;
+}
+
+static bool limiter_counts(const struct api_exchange *x)
+{
+    return !x->route || x->route->scope != API_SCOPE_NONE;
+}
+
+bool api_limiter_address_pass(void *limiter, struct api_exchange *x)
+{
+    struct api_limiter *l = limiter;
+    struct api_address client;
+
+    if (!limiter_client(l, x, &client) || !limiter_counts(x) || api_nets_has(&l->exempt, &client))
+        return true;
+
+    struct api_address group = api_address_group(&client);
+    struct api_rate_answer a =
+        api_rate_take(l->addresses, group.b, sizeof(group.b), clock_mono_ns());
+    if (a.limit == 0)
+        return true;
+    limiter_headers(x, &a);
+    return a.allowed ? true : limiter_refuse(x, &a, "address");
+}
+
+bool api_limiter_token_pass(void *limiter, struct api_exchange *x)
+{
+    struct api_limiter *l = limiter;
+
+    if (!x->who.token_hash || !limiter_counts(x))
+        return true;
+
+    struct api_rate_answer a =
+        api_rate_take(l->tokens, &x->who.token_hash, sizeof(x->who.token_hash), clock_mono_ns());
+    return a.allowed ? true : limiter_refuse(x, &a, "token");
+}
