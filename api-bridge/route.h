@@ -23,7 +23,8 @@ enum api_body {
 #define API_ROUTES(X)                                                                              \
     X(LIVEZ, GET, "/livez", api_health_live, NONE, NONE)                                           \
     X(READYZ, GET, "/readyz", api_health_ready, NONE, NONE)                                        \
-    X(HEALTH, GET, "/health", api_health_all, NONE, NONE)
+    X(HEALTH, GET, "/health", api_health_all, NONE, NONE)                                          \
+    X(OPENAPI, GET, "/api/openapi.json", api_openapi_handle, NONE, NONE)
 
 enum api_route_id {
 #define X(id, method, template, handler, scope, body) API_ROUTE_##id,
