@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""kill -9 of a node with jobs queued and running: nothing that was acknowledged is lost."""
+import harness
+
+# Takes a moment, so that some jobs run and some wait when the node dies.
+WORK = "import sys, time\ntime.sleep(0.4)\nprint(int(sys.stdin.read()) ** 2)\n"
+
+
+class Crash(harness.MeshCase):
+    settings = {"WORKER_CONCURRENCY": "2"}
+    jobs = 24
+
+    def submit_all(self):
+        return {self.mesh.submit(language="python", code=WORK, input=str(i)): i
+                for i in range(self.jobs)}
+
+    def some_are(self, jids, state):
+        return any(self.mesh.job(j)["state"] == state for j in jids)
+
+    def check_all(self, jobs):
+        done = self.mesh.all_finished(jobs)
+        for jid, i in jobs.items():
+            job = done[jid]
+            self.assertEqual((job["state"], job.get("result", {}).get("stdout")),
+                             ("completed", f"{i * i}\n"), job)
+        return done
+
+    def test_nothing_acknowledged_is_lost_when_the_node_is_killed(self):
+        node = self.mesh.nodes[0]
+        jobs = self.submit_all()
+        harness.until("a job runs", lambda: self.some_are(jobs, "active"))
+        node.kill()
+        node.start()
+        node.wait_ready()
+        self.check_all(jobs)
+
+    def test_a_result_that_was_seen_does_not_change(self):
+        node = self.mesh.nodes[0]
+        jobs = self.submit_all()
+        first = next(iter(jobs))
+        before = self.mesh.finished(first)
+        node.kill()
+        node.start()
+        node.wait_ready()
+        self.check_all(jobs)
+        after = self.mesh.job(first)
+        self.assertEqual(after["result"], before["result"])
+
+    def test_killed_again_and_again_it_still_finishes(self):
+        node = self.mesh.nodes[0]
+        jobs = self.submit_all()
+        for _ in range(4):
+            harness.until("a job runs", lambda: self.some_are(jobs, "active"))
+            node.kill()
+            node.start()
+            node.wait_ready()
+        self.check_all(jobs)
+
+    def test_a_node_told_to_stop_keeps_what_it_took(self):
+        node = self.mesh.nodes[0]
+        jobs = self.submit_all()
+        harness.until("a job runs", lambda: self.some_are(jobs, "active"))
+        self.assertEqual(node.stop(), 0, node.tail())
+        node.start()
+        node.wait_ready()
+        self.check_all(jobs)
+
+
+if __name__ == "__main__":
+    harness.main()
