@@ -15,9 +15,9 @@ enum {
     LIMIT_FRAME_BULK = 16 * LIMIT_MIB,
     LIMIT_WIRE_DEPTH = 8,
     LIMIT_WIRE_MEMBERS = 256, /* of one written struct */
-    LIMIT_NAME = 64,      /* node, zone, language and tenant names */
-    LIMIT_ENDPOINT = 128, /* a ZeroMQ endpoint */
-    LIMIT_KEY = 64,       /* a key in the store */
+    LIMIT_NAME = 64,          /* node, zone, language and tenant names */
+    LIMIT_ENDPOINT = 128,     /* a ZeroMQ endpoint */
+    LIMIT_KEY = 64,           /* a key in the store */
     LIMIT_NODES = 1024,
     LIMIT_SEEDS = 64,
 

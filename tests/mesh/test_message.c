@@ -85,45 +85,81 @@ static void fill_shared(void)
     languages[0] = (struct message_language){"python", "3.11.2", span_of("{}")};
 }
 
+static void fill_request(struct message *m)
+{
+    switch (m->type) {
+    case MESSAGE_HELLO:
+        memcpy(m->hello.client, "bridge", 7);
+        break;
+    case MESSAGE_SUBMIT:
+        m->submit.spec = span_of("spec bytes");
+        break;
+    case MESSAGE_QUERY:
+    case MESSAGE_CANCEL:
+    case MESSAGE_WATCH:
+    case MESSAGE_UNWATCH:
+        m->job.jid = jid;
+        memcpy(m->job.tenant, "acme", 5);
+        m->job.wait_ms = 30000;
+        m->job.seen = UINT64_C(1) << 40;
+        break;
+    case MESSAGE_LIST:
+        memcpy(m->list.tenant, "acme", 5);
+        memcpy(m->list.tag, "course", 7);
+        m->list.states = 0x3f;
+        m->list.cursor = jid;
+        m->list.limit = 50;
+        break;
+    case MESSAGE_DRAIN:
+    case MESSAGE_FORGET:
+        m->node.nid = nid;
+        break;
+    default:
+        break;
+    }
+}
+
+static void fill_list_answer(struct message *m)
+{
+    switch (m->type) {
+    case MESSAGE_WELCOME:
+        m->welcome.nid = nid;
+        memcpy(m->welcome.name, "node-3", 7);
+        m->welcome.n_endpoints = 2;
+        m->welcome.endpoints = endpoints;
+        break;
+    case MESSAGE_JOBS:
+        m->jobs.n = 2;
+        m->jobs.jobs = views;
+        m->jobs.cursor = jid;
+        m->jobs.partial = true;
+        break;
+    case MESSAGE_STATS_REPLY:
+        m->stats.n = 2;
+        m->stats.nodes = figures;
+        break;
+    case MESSAGE_NODES_REPLY:
+        m->nodes.n = 2;
+        m->nodes.nodes = nodes;
+        break;
+    case MESSAGE_LANGUAGES_REPLY:
+        m->languages.n = 2;
+        m->languages.all = languages;
+        break;
+    default:
+        break;
+    }
+}
+
 /* One message of each type, every member set. */
 static struct message full_message(enum message_type type)
 {
     struct message m = {.type = type, .token = UINT64_MAX};
 
     fill_shared();
+    fill_request(&m);
+    fill_list_answer(&m);
     switch (type) {
-    case MESSAGE_HELLO:
-        memcpy(m.hello.client, "bridge", 7);
-        break;
-    case MESSAGE_SUBMIT:
-        m.submit.spec = span_of("spec bytes");
-        break;
-    case MESSAGE_QUERY:
-    case MESSAGE_CANCEL:
-    case MESSAGE_WATCH:
-    case MESSAGE_UNWATCH:
-        m.job.jid = jid;
-        memcpy(m.job.tenant, "acme", 5);
-        m.job.wait_ms = 30000;
-        m.job.seen = UINT64_C(1) << 40;
-        break;
-    case MESSAGE_LIST:
-        memcpy(m.list.tenant, "acme", 5);
-        memcpy(m.list.tag, "course", 7);
-        m.list.states = 0x3f;
-        m.list.cursor = jid;
-        m.list.limit = 50;
-        break;
-    case MESSAGE_DRAIN:
-    case MESSAGE_FORGET:
-        m.node.nid = nid;
-        break;
-    case MESSAGE_WELCOME:
-        m.welcome.nid = nid;
-        memcpy(m.welcome.name, "node-3", 7);
-        m.welcome.n_endpoints = 2;
-        m.welcome.endpoints = endpoints;
-        break;
     case MESSAGE_ACCEPTED:
         m.accepted.jid = jid;
         m.accepted.duplicate = true;
@@ -138,24 +174,6 @@ static struct message full_message(enum message_type type)
         break;
     case MESSAGE_EVENT:
         m.event = (struct message_event){jid, 77, MESSAGE_EVENT_GAP, -9, span_of("body")};
-        break;
-    case MESSAGE_JOBS:
-        m.jobs.n = 2;
-        m.jobs.jobs = views;
-        m.jobs.cursor = jid;
-        m.jobs.partial = true;
-        break;
-    case MESSAGE_STATS_REPLY:
-        m.stats.n = 2;
-        m.stats.nodes = figures;
-        break;
-    case MESSAGE_NODES_REPLY:
-        m.nodes.n = 2;
-        m.nodes.nodes = nodes;
-        break;
-    case MESSAGE_LANGUAGES_REPLY:
-        m.languages.n = 2;
-        m.languages.all = languages;
         break;
     default:
         break;
