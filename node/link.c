@@ -54,7 +54,6 @@ static bool link_has_key;
 static char link_secret[LINK_KEY_LEN + 1];
 static char link_public[LINK_KEY_LEN + 1];
 static zactor_t *link_auth;
-static zcertstore_t *link_certs;
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
@@ -85,14 +84,15 @@ static int link_auth_start(struct err *err)
 {
     uint8_t public_key[32];
     uint8_t secret_key[32];
+    zcertstore_t *certs;
     zcert_t *cert;
 
     if (!zmq_z85_decode(public_key, link_public) || !zmq_z85_decode(secret_key, link_secret))
         return err_set(err, EINVAL, "ARENA_KEY_FILE: not a Z85 key");
     cert = zcert_new_from(public_key, secret_key);
-    link_certs = zcertstore_new(NULL);
-    zcertstore_insert(link_certs, &cert);
-    link_auth = zactor_new(zauth, link_certs);
+    certs = zcertstore_new(NULL);
+    zcertstore_insert(certs, &cert);
+    link_auth = zactor_new(zauth, certs); /* which owns them now */
     return link_auth ? 0 : err_set(err, EAGAIN, "cannot start the authenticator");
 }
 
@@ -116,7 +116,6 @@ int link_init(const char *key_file, struct err *err)
 void link_done(void)
 {
     zactor_destroy(&link_auth);
-    zcertstore_destroy(&link_certs);
     explicit_bzero(link_secret, sizeof(link_secret));
     zsys_shutdown();
 }

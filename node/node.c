@@ -421,6 +421,7 @@ static int node_sandbox_path(struct node *n, struct err *err)
 
 static int node_open(struct node *n, struct err *err)
 {
+    struct probe_config probe = {.answer = node_answer, .ctx = n};
     int rc = settings_actor(n->config, &n->actor_config, err);
 
     if (rc == 0)
@@ -440,9 +441,10 @@ static int node_open(struct node *n, struct err *err)
         return rc;
     if (!link_secured())
         log_plain(LOG_WARN, "ARENA_KEY_FILE is not set: links are in the clear, and open to all");
-    n->probe =
-        probe_new(n->loop, config_text(n->config, "ARENA_BIND"),
-                  (uint16_t)config_uint(n->config, "ARENA_METRICS_PORT"), node_answer, n, err);
+    probe.loop = n->loop;
+    probe.address = config_text(n->config, "ARENA_BIND");
+    probe.port = (uint16_t)config_uint(n->config, "ARENA_METRICS_PORT");
+    n->probe = probe_new(&probe, err);
     return n->probe ? 0 : -err->code;
 }
 

@@ -209,21 +209,20 @@ static uint16_t bound_port(int fd)
     return (uint16_t)strtoul(port, NULL, 10);
 }
 
-struct probe *probe_new(struct loop *loop, const char *address, uint16_t port, probe_answer *answer,
-                        void *ctx, struct err *err)
+struct probe *probe_new(const struct probe_config *config, struct err *err)
 {
-    const int fd = probe_listen(address, port, err);
+    const int fd = probe_listen(config->address, config->port, err);
     struct probe *p;
 
     if (fd < 0)
         return NULL;
     p = own_calloc(1, sizeof(*p));
-    p->loop = loop;
+    p->loop = config->loop;
     p->fd = fd;
     p->port = bound_port(fd);
-    p->answer = answer;
-    p->ctx = ctx;
-    p->watch = loop_watch_new(loop, fd, probe_accept, p);
+    p->answer = config->answer;
+    p->ctx = config->ctx;
+    p->watch = loop_watch_new(p->loop, fd, probe_accept, p);
     loop_watch_set(p->watch, LOOP_READ);
     return p;
 }

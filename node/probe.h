@@ -15,9 +15,15 @@ struct probe;
 /* Fills `body` for a path and returns the HTTP status; 404 for a path it does not know. */
 typedef int probe_answer(void *ctx, const char *path, struct buf *body);
 
-/* Port 0: any free one, see probe_port(). NULL on error. */
-struct probe *probe_new(struct loop *loop, const char *address, uint16_t port, probe_answer *answer,
-                        void *ctx, struct err *err);
+struct probe_config {
+    struct loop *loop;
+    const char *address;
+    uint16_t port; /* 0: any free one, see probe_port() */
+    probe_answer *answer;
+    void *ctx;
+};
+/* NULL on error. */
+struct probe *probe_new(const struct probe_config *config, struct err *err);
 void probe_free(struct probe *p);
 uint16_t probe_port(const struct probe *p);
 #endif
