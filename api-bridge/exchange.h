@@ -34,6 +34,8 @@ struct api_exchange {
     void (*on_bytes)(struct api_exchange *x, struct span bytes);
     /* Streams only: all that was written has left the queue. */
     void (*on_drained)(struct api_exchange *x);
+    /* The server stops: a wait should answer what it has, a stream say good-bye. */
+    void (*on_stop)(struct api_exchange *x);
     bool patient; /* a wait of many seconds: a half-closed connection counts as gone */
 
     /* The answer, while it is being made. */
@@ -65,16 +67,21 @@ void api_answer_fault(struct api_exchange *x, const struct api_fault *f);
 /* The same for a bare code. */
 void api_answer_code(struct api_exchange *x, enum api_fault_code code);
 
-/* Starts an answer without a known length (chunked, or to the end of the connection). */
-void api_stream_start(struct api_exchange *x, const char *type);
-/* 0, or -ENOBUFS when the client reads too slowly: the connection is then closed, on_gone
- * has been called, and x is no more. */
+/* 404, or 405 with Allow when the path has other methods (bits of enum api_method). */
+void api_answer_missing(struct api_exchange *x, unsigned allowed);
+
+/* Starts an answer without a known length (chunked, or to the end of the connection). 0, or
+ * negative when the client has just left: on_gone has been called, and x is no more. */
+int api_stream_start(struct api_exchange *x, const char *type);
+/* 0, or negative when the client left or reads too slowly (-ENOBUFS): the connection is then
+ * closed, on_gone has been called, and x is no more. */
 int api_stream_write(struct api_exchange *x, struct span bytes);
 /* Bytes that wait for the client. */
 size_t api_stream_queued(const struct api_exchange *x);
 /* The end of the answer; x is gone. */
 void api_stream_end(struct api_exchange *x);
 
-/* Answers 101 with x's headers; from now on bytes go to x->on_bytes and api_stream_write(). */
-void api_upgrade_accept(struct api_exchange *x);
+/* Answers 101 with x's headers (Upgrade among them); from now on bytes go to x->on_bytes and
+ * api_stream_write(). Fails as api_stream_start() does. */
+int api_upgrade_accept(struct api_exchange *x);
 #endif

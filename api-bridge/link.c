@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works: a call is a slot in a table; its token (slot and generation) travels with
+ * the frame and comes back in the answer.
+ *
+ *   ask --> WAITING (no peer is up) --> SENT to a peer --> answered
+ *              ^                          |  peer down, silent too long, or it refuses
+ *              +-- all peers tried -------+  what another peer may take: the next one
+ *
+ * `due` is when something must be done about the call: the attempt's end, or the call's own.
+ * A peer is `ready` between its WELCOME and the loss of its wire.
+ */
+#include "api-bridge/link.h"
+
+#include "api-bridge/config.h"
+#include "api-bridge/metrics.h"
+#include "api-bridge/peer.h"
+#include "base/heap.h"
+#include "base/own.h"
+
+#include <errno.h>
+
+enum {
+    LINK_CALLS_MAX = 65536, /* a power of two: the slot's bits in a token */
+    LINK_CALLS_STEP = 256,
+    LINK_TRY_MS = 2500,   /* silence after which another peer is asked */
+    LINK_TOTAL_MS = 8000, /* after which the asker hears that it failed */
+    LINK_HOLD_MS = 2000,  /* how long a call waits for any peer to be up */
+    LINK_SHUN_MS = 5000,  /* how long a silent peer is asked last */
+    LINK_TICK_MS = 50,
+    LINK_HELLO_MS = 1000,
+};
+
+struct link_peer {
+    struct api_link *link;
+    struct api_peer *wire;
+    char endpoint[LIMIT_ENDPOINT + 1];
+    struct id nid;
+    bool up;    /* the wire */
+    bool ready; /* it said WELCOME */
+    uint64_t shun_until_ms;
+    uint64_t hello_ms;
+};
+
+struct link_call {
+    struct heap_node due; /* first: HEAP_OWNER */
+    uint32_t slot;
+    uint32_t generation;
+    bool used;
+    bool watch;
+    bool sent_once;
+    enum message_type type;
+    int peer;       /* -1 = waiting for one */
+    uint32_t tried; /* bit per peer */
+    uint32_t wait_ms;
+    uint64_t end_ms;
+    struct buf frame;
+    struct id jid; /* of the job it is about, or zero */
+    char tenant[LIMIT_NAME + 1];
+    uint64_t seq; /* of a watch: the last event seen */
+    struct api_fault refusal; /* the last one, for when no peer takes it */
+    api_link_answer fn;
+    void *ctx;
+};
+
+struct api_link {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    struct api_metrics *metrics;
+    struct link_peer *peers[API_PEERS_MAX];
+    unsigned n_peers;
+    unsigned next; /* of the round */
+    struct link_call **calls;
+    uint32_t n_calls;
+    uint32_t *spare; /* slots that are free */
+    uint32_t n_spare;
+    struct heap due;
+};
+
+static void call_place(struct api_link *l, struct link_call *c);
+
+static uint64_t now_ms(const struct api_link *l)
+{
+    return uv_now(l->loop);
+}
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+static uint64_t call_token(const struct link_call *c)
+{
+    return (uint64_t)c->generation * LINK_CALLS_MAX + c->slot;
+}
+
+static struct link_call *call_find(const struct api_link *l, uint64_t token)
+{
+    uint32_t slot = (uint32_t)(token % LINK_CALLS_MAX);
+    struct link_call *c = slot < l->n_calls ? l->calls[slot] : NULL;
+
+    return c && c->used && call_token(c) == token ? c : NULL;
+}
+
+static void calls_grow(struct api_link *l)
+{
+    uint32_t n = l->n_calls + LINK_CALLS_STEP;
+
+    l->calls = own_realloc(l->calls, n * sizeof(struct link_call *));
+    l->spare = own_realloc(l->spare, n * sizeof(*l->spare));
+    for (uint32_t i = n; i-- > l->n_calls;) {
+        l->calls[i] = own_calloc(1, sizeof(struct link_call));
+        l->calls[i]->slot = i;
+        l->spare[l->n_spare++] = i;
+    }
+    l->n_calls = n;
+}
+
+static struct link_call *call_new(struct api_link *l)
+{
+    struct link_call *c;
+
+    if (l->n_spare == 0 && l->n_calls < LINK_CALLS_MAX)
+        calls_grow(l);
+    if (l->n_spare == 0)
+        return NULL;
+    c = l->calls[l->spare[--l->n_spare]];
+    *c = (struct link_call){
+        .slot = c->slot, .generation = c->generation + 1, .used = true, .peer = -1};
+    buf_init(&c->frame, LIMIT_FRAME_BULK);
+    return c;
+}
+
+static void call_free(struct api_link *l, struct link_call *c)
+{
+    heap_remove(&l->due, &c->due);
+    buf_done(&c->frame);
+    c->used = false;
+    l->spare[l->n_spare++] = c->slot;
+}
+
+static void call_fail(struct api_link *l, struct link_call *c, const struct api_fault *f)
+{
+    api_link_answer fn = c->fn;
+    void *ctx = c->ctx;
+    struct api_fault copy = *f;
+
+    call_free(l, c);
+    fn(ctx, NULL, &copy);
+}
+
+static void call_time_out(struct api_link *l, struct link_call *c)
+{
+    struct api_fault f = c->refusal;
+
+    if (c->sent_once && c->type == MESSAGE_SUBMIT)
+        api_fault_set(&f, API_FAULT_OUTCOME_UNKNOWN,
+                      "not confirmed in time; repeat with the same Idempotency-Key");
+    else
+        api_fault_set(&f, API_FAULT_UNAVAILABLE, NULL);
+    if (f.retry_after_s == 0)
+        f.retry_after_s = 1;
+    call_fail(l, c, &f);
+}
+
+/* --- which peer ----------------------------------------------------------------------------- */
+
+/* Lower is better; negative: cannot be asked. */
+static int peer_rank(const struct api_link *l, const struct link_call *c, unsigned i)
+{
+    const struct link_peer *p = l->peers[i];
+    int rank = 0;
+
+    if (!p->ready || c->tried & 1U << i)
+        return -1;
+    if (p->shun_until_ms > now_ms(l))
+        rank += 2;
+    if (!id_is_zero(&c->jid) && !id_job_home_is(&c->jid, &p->nid))
+        rank += 1;
+    return rank;
+}
+
+static int peer_choose(struct api_link *l, const struct link_call *c)
+{
+    int best = -1, best_rank = 0;
+
+    for (unsigned k = 0; k < l->n_peers; k++) {
+        unsigned i = (l->next + k) % l->n_peers;
+        int rank = peer_rank(l, c, i);
+
+        if (rank < 0 || (best >= 0 && rank >= best_rank))
+            continue;
+        best = (int)i;
+        best_rank = rank;
+    }
+    if (best >= 0)
+        l->next = ((unsigned)best + 1) % l->n_peers;
+    return best;
+}
+
+static void call_wait(struct api_link *l, struct link_call *c)
+{
+    uint64_t until = now_ms(l) + LINK_HOLD_MS;
+
+    c->peer = -1;
+    c->tried = 0;
+    heap_set(&l->due, &c->due, until < c->end_ms ? until : c->end_ms);
+}
+
+/* Sends it to the best peer not tried yet; without one it waits. */
+static void call_place(struct api_link *l, struct link_call *c)
+{
+    uint64_t until = now_ms(l) + c->wait_ms + LINK_TRY_MS;
+    int i;
+
+    while ((i = peer_choose(l, c)) >= 0) {
+        c->tried |= 1U << i;
+        if (api_peer_send(l->peers[i]->wire, buf_span(&c->frame)) < 0)
+            continue;
+        if (c->sent_once)
+            (void)atomic_fetch_add_explicit(&l->metrics->resubmits, 1, memory_order_relaxed);
+        c->peer = i;
+        c->sent_once = true;
+        heap_set(&l->due, &c->due, until < c->end_ms ? until : c->end_ms);
+        return;
+    }
+    call_wait(l, c);
+}
+
+static int watch_encode(struct link_call *c)
+{
+    struct message m = {.type = MESSAGE_WATCH, .token = call_token(c)};
+
+    m.job.jid = c->jid;
+    m.job.seen = c->seq;
+    memcpy(m.job.tenant, c->tenant, sizeof(m.job.tenant));
+    buf_reset(&c->frame);
+    return message_encode(&m, &c->frame);
+}
+
+/* The peer it was sent to will not answer it. */
+static void call_move(struct api_link *l, struct link_call *c)
+{
+    if (c->watch)
+        (void)watch_encode(c);
+    call_place(l, c);
+}
+
+static void calls_of_peer_move(struct api_link *l, int peer)
+{
+    for (uint32_t i = 0; i < l->n_calls; i++) {
+        if (l->calls[i]->used && l->calls[i]->peer == peer)
+            call_move(l, l->calls[i]);
+    }
+}
+
+static void calls_waiting_place(struct api_link *l)
+{
+    for (uint32_t i = 0; i < l->n_calls; i++) {
+        if (l->calls[i]->used && l->calls[i]->peer < 0)
+            call_place(l, l->calls[i]);
+    }
+}
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+static const struct {
+    enum api_fault_code code;
+    bool elsewhere; /* another peer may take it */
+} refusals[MESSAGE_REFUSAL_N] = {
+    [MESSAGE_REFUSAL_NOT_FOUND] = {API_FAULT_JOB_NOT_FOUND, false},
+    [MESSAGE_REFUSAL_QUEUE_FULL] = {API_FAULT_QUEUE_FULL, true},
+    [MESSAGE_REFUSAL_DRAINING] = {API_FAULT_DRAINING, true},
+    [MESSAGE_REFUSAL_NO_QUORUM] = {API_FAULT_NO_QUORUM, true},
+    [MESSAGE_REFUSAL_UNKNOWN_OUTCOME] = {API_FAULT_OUTCOME_UNKNOWN, true},
+    [MESSAGE_REFUSAL_DISK_FULL] = {API_FAULT_DISK_FULL, true},
+    [MESSAGE_REFUSAL_KEY_REUSED] = {API_FAULT_KEY_REUSED, false},
+    [MESSAGE_REFUSAL_BAD_REQUEST] = {API_FAULT_INTERNAL, false},
+    [MESSAGE_REFUSAL_NO_ISOLATION] = {API_FAULT_NO_CAPACITY, false},
+    [MESSAGE_REFUSAL_NO_LANGUAGE] = {API_FAULT_NO_CAPACITY, false},
+};
+
+static void on_refused(struct api_link *l, struct link_call *c, const struct message *m)
+{
+    enum message_refusal why = m->refused.why;
+    struct api_fault f = {0};
+
+    if ((unsigned)why >= MESSAGE_REFUSAL_N)
+        why = MESSAGE_REFUSAL_BAD_REQUEST;
+    api_fault_set(&f, refusals[why].code, "%s",
+                  m->refused.text[0] ? m->refused.text : message_refusal_text(why));
+    if (api_fault_status(f.code) >= 429) {
+        f.retry_after_s = (m->refused.retry_after_ms + 999) / 1000;
+        if (f.retry_after_s == 0)
+            f.retry_after_s = 1;
+    }
+    c->refusal = f;
+    if (refusals[why].elsewhere && peer_choose(l, c) >= 0)
+        call_move(l, c);
+    else
+        call_fail(l, c, &f);
+}
+
+static void on_event(struct api_link *l, struct link_call *c, const struct message *m)
+{
+    uint64_t token = call_token(c);
+
+    if (m->event.seq > c->seq)
+        c->seq = m->event.seq;
+    c->tried = 0;
+    c->refusal = (struct api_fault){0};
+    c->end_ms = UINT64_MAX;
+    heap_remove(&l->due, &c->due);
+    if (m->event.kind == MESSAGE_EVENT_DECIDED) {
+        api_link_answer fn = c->fn;
+        void *ctx = c->ctx;
+
+        call_free(l, c);
+        fn(ctx, m, NULL);
+        return;
+    }
+    c->fn(c->ctx, m, NULL);
+    (void)token;
+}
+
+static void on_answer(struct api_link *l, struct link_call *c, const struct message *m)
+{
+    api_link_answer fn = c->fn;
+    void *ctx = c->ctx;
+
+    if (m->type == MESSAGE_REFUSED) {
+        on_refused(l, c, m);
+        return;
+    }
+    if (c->watch && m->type != MESSAGE_EVENT) {
+        c->end_ms = UINT64_MAX; /* taken: events follow */
+        heap_remove(&l->due, &c->due);
+        return;
+    }
+    if (c->watch) {
+        on_event(l, c, m);
+        return;
+    }
+    call_free(l, c);
+    fn(ctx, m, NULL);
+}
+
+/* --- peers ---------------------------------------------------------------------------------- */
+
+static void peer_hello(struct link_peer *p)
+{
+    struct message m = {.type = MESSAGE_HELLO};
+    auto_buf struct buf frame;
+
+    buf_init(&frame, LIMIT_FRAME_CONTROL);
+    (void)snprintf(m.hello.client, sizeof(m.hello.client), "arena-bridge");
+    p->hello_ms = now_ms(p->link);
+    if (message_encode(&m, &frame) == 0)
+        (void)api_peer_send(p->wire, buf_span(&frame));
+}
+
+static void on_up(void *ctx)
+{
+    struct link_peer *p = ctx;
+
+    p->up = true;
+    peer_hello(p);
+}
+
+static int peer_index(const struct link_peer *p)
+{
+    for (unsigned i = 0; i < p->link->n_peers; i++) {
+        if (p->link->peers[i] == p)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void on_down(void *ctx)
+{
+    struct link_peer *p = ctx;
+
+    p->up = p->ready = false;
+    calls_of_peer_move(p->link, peer_index(p));
+}
+
+static void peer_add(struct api_link *l, const char *endpoint);
+
+static void on_welcome(struct link_peer *p, const struct message *m)
+{
+    p->nid = m->welcome.nid;
+    p->ready = true;
+    p->shun_until_ms = 0;
+    for (uint32_t i = 0; i < m->welcome.n_endpoints; i++)
+        peer_add(p->link, m->welcome.endpoints[i]);
+    calls_waiting_place(p->link);
+}
+
+static void on_frame(void *ctx, struct span frame)
+{
+    struct link_peer *p = ctx;
+    struct link_call *c;
+    struct message m;
+
+    if (message_decode(frame, &m, NULL) < 0)
+        return;
+    c = m.type == MESSAGE_WELCOME ? NULL : call_find(p->link, m.token);
+    if (m.type == MESSAGE_WELCOME)
+        on_welcome(p, &m);
+    else if (c)
+        on_answer(p->link, c, &m);
+    message_done(&m);
+}
+
+static const struct api_peer_events peer_events = {on_up, on_down, on_frame};
+
+static int peer_open(struct api_link *l, const char *endpoint, struct err *err)
+{
+    struct link_peer *p = own_calloc(1, sizeof(*p));
+
+    p->link = l;
+    (void)snprintf(p->endpoint, sizeof(p->endpoint), "%s", endpoint);
+    l->peers[l->n_peers++] = p;
+    p->wire = api_peer_new(l->loop, endpoint, &peer_events, p, err);
+    if (p->wire)
+        return 0;
+    l->n_peers--;
+    free(p);
+    return -err->code;
+}
+
+/* A peer that another one named. */
+static void peer_add(struct api_link *l, const char *endpoint)
+{
+    struct err err = {0};
+
+    if (l->n_peers == API_PEERS_MAX || strncmp(endpoint, "tcp://", 6) != 0)
+        return;
+    for (unsigned i = 0; i < l->n_peers; i++) {
+        if (strcmp(l->peers[i]->endpoint, endpoint) == 0)
+            return;
+    }
+    (void)peer_open(l, endpoint, &err); /* the peers we have will do */
+}
+
+/* --- time ----------------------------------------------------------------------------------- */
+
+static void call_due(struct api_link *l, struct link_call *c)
+{
+    uint64_t now = now_ms(l);
+
+    if (c->peer >= 0 && now < c->end_ms) {
+        l->peers[c->peer]->shun_until_ms = now + LINK_SHUN_MS;
+        call_move(l, c);
+    } else {
+        call_time_out(l, c);
+    }
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    struct api_link *l = t->data;
+    struct heap_node *n;
+
+    while ((n = heap_min(&l->due)) && n->key <= now_ms(l))
+        call_due(l, HEAP_OWNER(n, struct link_call, due));
+    for (unsigned i = 0; i < l->n_peers; i++) {
+        struct link_peer *p = l->peers[i];
+
+        if (p->up && !p->ready && now_ms(l) - p->hello_ms >= LINK_HELLO_MS)
+            peer_hello(p);
+    }
+}
+
+/* --- the interface -------------------------------------------------------------------------- */
+
+struct api_link *api_link_new(uv_loop_t *loop, const struct api_config *config,
+                              struct api_metrics *metrics, struct err *err)
+{
+    struct api_link *l = own_calloc(1, sizeof(*l));
+
+    l->loop = loop;
+    l->metrics = metrics;
+    heap_init(&l->due);
+    (void)uv_timer_init(loop, &l->timer);
+    l->timer.data = l;
+    (void)uv_timer_start(&l->timer, on_timer, LINK_TICK_MS, LINK_TICK_MS);
+    for (unsigned i = 0; i < config->n_peers; i++) {
+        if (peer_open(l, config->peers[i], err) == 0)
+            continue;
+        api_link_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+void api_link_free(struct api_link *l)
+{
+    if (!l)
+        return;
+    for (unsigned i = 0; i < l->n_peers; i++) {
+        api_peer_free(l->peers[i]->wire);
+        free(l->peers[i]);
+    }
+    for (uint32_t i = 0; i < l->n_calls; i++) {
+        if (l->calls[i]->used)
+            buf_done(&l->calls[i]->frame);
+        free(l->calls[i]);
+    }
+    free(l->calls);
+    free(l->spare);
+    heap_done(&l->due);
+    uv_close((uv_handle_t *)&l->timer, on_closed);
+}
+
+unsigned api_link_peers_up(const struct api_link *l)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; l && i < l->n_peers; i++)
+        n += l->peers[i]->ready;
+    return n;
+}
+
+unsigned api_link_peers(const struct api_link *l)
+{
+    return l->n_peers;
+}
+
+/* A call that cannot even be made fails from the timer, as others do. */
+static uint64_t call_start(struct api_link *l, struct link_call *c, bool encoded)
+{
+    if (encoded) {
+        call_place(l, c);
+    } else {
+        api_fault_set(&c->refusal, API_FAULT_TOO_LARGE, "the job is too large");
+        c->end_ms = 0;
+        heap_set(&l->due, &c->due, 0);
+    }
+    return call_token(c);
+}
+
+uint64_t api_link_ask(struct api_link *l, struct message *m, uint32_t wait_ms, api_link_answer fn,
+                      void *ctx)
+{
+    struct link_call *c = call_new(l);
+
+    if (!c)
+        return 0;
+    c->type = m->type;
+    c->wait_ms = wait_ms;
+    c->end_ms = now_ms(l) + wait_ms + LINK_TOTAL_MS;
+    c->fn = fn;
+    c->ctx = ctx;
+    if (m->type == MESSAGE_QUERY || m->type == MESSAGE_CANCEL)
+        c->jid = m->job.jid;
+    m->token = call_token(c);
+    return call_start(l, c, message_encode(m, &c->frame) == 0);
+}
+
+uint64_t api_link_watch(struct api_link *l, const struct id *jid, const char *tenant,
+                        uint64_t after, api_link_answer fn, void *ctx)
+{
+    struct link_call *c = call_new(l);
+
+    if (!c)
+        return 0;
+    c->type = MESSAGE_WATCH;
+    c->watch = true;
+    c->end_ms = now_ms(l) + LINK_TOTAL_MS;
+    c->jid = *jid;
+    c->seq = after;
+    c->fn = fn;
+    c->ctx = ctx;
+    (void)snprintf(c->tenant, sizeof(c->tenant), "%s", tenant);
+    return call_start(l, c, watch_encode(c) == 0);
+}
+
+void api_link_forget(struct api_link *l, uint64_t number)
+{
+    struct link_call *c = call_find(l, number);
+    struct message m = {.type = MESSAGE_UNWATCH, .token = number};
+    auto_buf struct buf frame;
+
+    if (!c)
+        return;
+    buf_init(&frame, LIMIT_FRAME_CONTROL);
+    if (c->watch && c->peer >= 0) {
+        m.job.jid = c->jid;
+        memcpy(m.job.tenant, c->tenant, sizeof(m.job.tenant));
+        if (message_encode(&m, &frame) == 0)
+            (void)api_peer_send(l->peers[c->peer]->wire, buf_span(&frame));
+    }
+    call_free(l, c);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef API_METRICS_H
+#define API_METRICS_H
+/*
+ * What the bridge counts, in the text format of Prometheus. Each loop writes a share of its
+ * own; a scrape adds them up. Labels are route templates and status codes, never ids or
+ * addresses. Counting is lock free; any thread may write the exposition.
+ */
+#include "api-bridge/route.h"
+
+#include <stdatomic.h>
+
+/* Upper bounds of the request durations, in ms. */
+#define API_METRICS_BUCKETS(X)                                                                     \
+    X(5) X(10) X(25) X(50) X(100) X(250) X(500) X(1000) X(2000) X(5000) X(10000)
+
+/* Status codes that are counted apart; any other is counted with the last. */
+#define API_METRICS_CODES(X)                                                                       \
+    X(200)                                                                                         \
+    X(101) X(201) X(202) X(204) X(304) X(400) X(401) X(403) X(404) X(405) X(408) X(409) X(411)     \
+        X(413) X(414) X(415) X(417) X(422) X(426) X(429) X(431) X(499) X(501) X(503) X(504)        \
+            X(505) X(500)
+
+enum {
+#define X(ms) API_METRICS_BUCKET_##ms,
+    API_METRICS_BUCKETS(X)
+#undef X
+        API_METRICS_BUCKET_N
+};
+
+enum {
+#define X(code) API_METRICS_CODE_##code,
+    API_METRICS_CODES(X)
+#undef X
+        API_METRICS_CODE_N
+};
+
+struct api_metrics_route {
+    atomic_uint_fast64_t codes[API_METRICS_CODE_N];
+    atomic_uint_fast64_t buckets[API_METRICS_BUCKET_N + 1];
+    atomic_uint_fast64_t sum_us;
+};
+
+struct api_metrics {
+    struct api_metrics_route routes[API_ROUTE_N + 1]; /* the last: no such route */
+    atomic_int_fast64_t in_flight;
+    atomic_int_fast64_t connections;
+    atomic_int_fast64_t streams;
+    atomic_int_fast64_t peers_up;
+    atomic_uint_fast64_t resubmits;
+    atomic_uint_fast64_t streams_dropped;
+};
+
+struct api_metrics_set {
+    unsigned n;
+    struct api_metrics *shares; /* owned */
+};
+
+void api_metrics_init(struct api_metrics_set *set, unsigned loops);
+void api_metrics_done(struct api_metrics_set *set);
+
+/* One request was answered. `route` NULL: the path was unknown. */
+void api_metrics_count(struct api_metrics *m, const struct api_route *route, int status,
+                       uint64_t took_us);
+void api_metrics_write(const struct api_metrics_set *set, struct buf *out);
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef API_SERVER_H
+#define API_SERVER_H
+/*
+ * One HTTP loop: a listener of its own (SO_REUSEPORT), its connections, its link to the
+ * peers, its share of the metrics. Loops share nothing but what says so; a program runs one
+ * per core but one. All calls are made in the loop's own thread, except api_server_stop()
+ * and api_server_reload().
+ */
+#include "api-bridge/conn.h"
+#include "api-bridge/gate.h"
+#include "base/rng.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+struct api_metrics;
+struct api_metrics_set;
+struct api_accesslog;
+struct api_streams;
+struct api_tls;
+
+struct api_server {
+    uv_loop_t loop;
+    uv_tcp_t listener;
+    uv_timer_t tick;
+    uv_async_t wake;
+    unsigned index;
+    const struct api_config *config; /* replaced by a reload, in this thread */
+    _Atomic(const struct api_config *) config_next;
+    const struct api_gates *gates;
+    struct api_link *link;         /* owned */
+    struct api_metrics_set *metrics_set; /* of all loops; owned by the program */
+    struct api_metrics *metrics;         /* this loop's share of it */
+    struct api_accesslog *log;     /* owned; NULL = none */
+    struct api_streams *streams;   /* owned */
+    struct api_tls *tls;           /* shared by all loops; NULL = plain */
+    struct api_conn_list lists[API_CONN_CLASS_N];
+    unsigned n_connections;
+    unsigned n_streams;
+    struct rng rng; /* for request ids and jitter, never for secrets */
+    char *read_buf;
+    bool read_buf_taken;
+    char date[40]; /* of the Date header */
+    int64_t date_s;
+    atomic_bool stop_asked;
+    bool stopping;
+    uint64_t stop_by_ms; /* of uv_now() */
+};
+
+struct api_server_options {
+    unsigned index;
+    const struct api_config *config;
+    const struct api_gates *gates;
+    struct api_metrics_set *metrics;
+    struct api_tls *tls;
+    int log_fd; /* of the access log; -1 = none */
+};
+
+/* Listens; the port that was bound is in *ret_port (useful with port 0). */
+int api_server_init(struct api_server *s, const struct api_server_options *o, uint16_t *ret_port,
+                    struct err *err);
+/* Runs until it was stopped and every connection is closed. */
+void api_server_run(struct api_server *s);
+void api_server_done(struct api_server *s);
+/* From any thread or a signal handler: stop taking connections, finish what is under way. */
+void api_server_stop(struct api_server *s);
+/* From any thread: use these settings from now on. They must outlive the server. */
+void api_server_reload(struct api_server *s, const struct api_config *config);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+const char *api_server_date(struct api_server *s);
+/* An answer has left: count it and log it. */
+void api_server_account(struct api_server *s, const struct api_exchange *x, size_t bytes);
+#endif
