@@ -43,6 +43,9 @@ struct api_config {
 /* Defaults, then `file` (a zconfig file, "" = none), then the environment. */
 int api_config_load(struct api_config *c, const char *file, struct err *err);
 void api_config_done(struct api_config *c);
+/* Puts back into `fresh` the values that only a restart may change; *ret_kept names one, or
+ * is NULL. */
+void api_config_keep(struct api_config *fresh, const struct api_config *old, const char **ret_kept);
 /* The table, for --help. */
 void api_config_help(FILE *out);
 #endif

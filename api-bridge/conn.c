@@ -50,9 +50,12 @@ static void list_append(struct api_conn *c, enum api_conn_class class)
 static uint64_t class_ms(const struct api_config *k, enum api_conn_class class)
 {
     const uint32_t ms[API_CONN_CLASS_N] = {
-        [API_CONN_CLASS_HANDSHAKE] = k->handshake_ms, [API_CONN_CLASS_HEADER] = k->header_ms,
-        [API_CONN_CLASS_BODY] = k->body_ms,           [API_CONN_CLASS_KEEP_ALIVE] = k->keep_alive_ms,
-        [API_CONN_CLASS_WRITE] = k->write_ms,         [API_CONN_CLASS_LINGER] = k->linger_ms,
+        [API_CONN_CLASS_HANDSHAKE] = k->handshake_ms,
+        [API_CONN_CLASS_HEADER] = k->header_ms,
+        [API_CONN_CLASS_BODY] = k->body_ms,
+        [API_CONN_CLASS_KEEP_ALIVE] = k->keep_alive_ms,
+        [API_CONN_CLASS_WRITE] = k->write_ms,
+        [API_CONN_CLASS_LINGER] = k->linger_ms,
     };
 
     return ms[class];
@@ -191,7 +194,7 @@ static int queue_rest(struct api_conn *c, const struct span *spans, unsigned n, 
 
 static int write_plain(struct api_conn *c, const struct span *spans, unsigned n)
 {
-    uv_buf_t bufs[CONN_SPANS_MAX];
+    uv_buf_t bufs[CONN_SPANS_MAX] = {0};
     int r = UV_EAGAIN;
 
     assert(n <= CONN_SPANS_MAX);

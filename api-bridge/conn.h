@@ -60,13 +60,13 @@ struct api_conn {
     struct buf later;
     struct buf answer;
     size_t queued;
-    bool answered;  /* `answer` is complete */
-    bool last;      /* close after this answer */
-    bool eof;       /* the client will send no more */
+    bool answered; /* `answer` is complete */
+    bool last;     /* close after this answer */
+    bool eof;      /* the client will send no more */
     bool reading;
-    bool running;   /* run() is on the stack */
-    bool shutting;  /* our side was shut down */
-    bool served;    /* at least one answer left */
+    bool running;  /* run() is on the stack */
+    bool shutting; /* our side was shut down */
+    bool served;   /* at least one answer left */
 };
 
 /* Takes a connection from the listener. */

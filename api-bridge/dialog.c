@@ -52,6 +52,11 @@ void api_dialog_drained(struct api_conn *c)
     }
 }
 
+bool api_conn_closes(const struct api_conn *c)
+{
+    return c->last || c->server->stopping || !c->x->req.keep_alive;
+}
+
 /* The answer is complete and so is the request: it leaves, and the next request may come. */
 static void flush_answer(struct api_conn *c)
 {
@@ -339,4 +344,3 @@ void api_dialog_run(struct api_conn *c, struct span in)
     if (c->state == CONN_IDLE && c->eof && c->queued == 0)
         api_conn_close(c);
 }
-

@@ -47,6 +47,11 @@ static const char *parse_trouble(const json_error_t *e)
     }
 }
 
+void api_json_init(void)
+{
+    json_object_seed(0);
+}
+
 struct api_json *api_json_parse(struct span text, struct api_fault *f)
 {
     json_error_t e;

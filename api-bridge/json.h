@@ -16,6 +16,9 @@
 
 struct api_json; /* a value in a tree; the root owns all */
 
+/* Once, before threads: the hash of object keys gets a random seed. */
+void api_json_init(void);
+
 /* The root (an object or an array), or NULL and the fault set. */
 struct api_json *api_json_parse(struct span text, struct api_fault *f);
 void api_json_free(struct api_json *root);

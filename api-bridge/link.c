@@ -57,7 +57,7 @@ struct link_call {
     struct buf frame;
     struct id jid; /* of the job it is about, or zero */
     char tenant[LIMIT_NAME + 1];
-    uint64_t seq; /* of a watch: the last event seen */
+    uint64_t seq;             /* of a watch: the last event seen */
     struct api_fault refusal; /* the last one, for when no peer takes it */
     api_link_answer fn;
     void *ctx;
@@ -218,7 +218,10 @@ static void call_place(struct api_link *l, struct link_call *c)
             (void)atomic_fetch_add_explicit(&l->metrics->resubmits, 1, memory_order_relaxed);
         c->peer = i;
         c->sent_once = true;
-        heap_set(&l->due, &c->due, until < c->end_ms ? until : c->end_ms);
+        if (c->watch) /* nothing may happen for long */
+            heap_remove(&l->due, &c->due);
+        else
+            heap_set(&l->due, &c->due, until < c->end_ms ? until : c->end_ms);
         return;
     }
     call_wait(l, c);
@@ -300,8 +303,6 @@ static void on_refused(struct api_link *l, struct link_call *c, const struct mes
 
 static void on_event(struct api_link *l, struct link_call *c, const struct message *m)
 {
-    uint64_t token = call_token(c);
-
     if (m->event.seq > c->seq)
         c->seq = m->event.seq;
     c->tried = 0;
@@ -317,7 +318,6 @@ static void on_event(struct api_link *l, struct link_call *c, const struct messa
         return;
     }
     c->fn(c->ctx, m, NULL);
-    (void)token;
 }
 
 static void on_answer(struct api_link *l, struct link_call *c, const struct message *m)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/metrics.h"
 
+#include "api-bridge/config.h"
 #include "api-bridge/server.h"
 #include "base/own.h"
 
+#include <config.h>
 #include <inttypes.h>
 #include <sys/resource.h>
 
@@ -108,7 +110,8 @@ static void put_requests(const struct api_metrics_set *set, struct buf *out)
             if (n == 0 && !is_shown(codes[k]))
                 continue;
             (void)buf_printf(
-                out, "mesh_http_requests_total{method=\"%s\",route=\"%s\",code=\"%d\"} %" PRIu64 "\n",
+                out,
+                "mesh_http_requests_total{method=\"%s\",route=\"%s\",code=\"%d\"} %" PRIu64 "\n",
                 route_method(i), route_name(i), codes[k], n);
         }
     }
@@ -124,9 +127,8 @@ static void put_durations(const struct api_metrics_set *set, struct buf *out)
 
         for (size_t k = 0; k < ARRAY_LEN(bounds); k++) {
             n += SUM(set, routes[i].buckets[k]);
-            (void)buf_printf(
-                out, "%s_bucket{method=\"%s\",route=\"%s\",le=\"%g\"} %" PRIu64 "\n", name,
-                route_method(i), route_name(i), (double)bounds[k].us / 1e6, n);
+            (void)buf_printf(out, "%s_bucket{method=\"%s\",route=\"%s\",le=\"%g\"} %" PRIu64 "\n",
+                             name, route_method(i), route_name(i), (double)bounds[k].us / 1e6, n);
         }
         n += SUM(set, routes[i].buckets[API_METRICS_BUCKET_N]);
         (void)buf_printf(out, "%s_bucket{method=\"%s\",route=\"%s\",le=\"+Inf\"} %" PRIu64 "\n",
@@ -172,8 +174,8 @@ void api_metrics_write(const struct api_metrics_set *set, struct buf *out)
             "Streams closed because the client read too slowly.", SUM(set, streams_dropped));
     put_one(out, "mesh_bridge_links_up", "gauge", "Links to peers that answer, over all loops.",
             SUM(set, peers_up));
-    put_one(out, "mesh_bridge_resubmits_total", "counter",
-            "Requests sent again to another peer.", SUM(set, resubmits));
+    put_one(out, "mesh_bridge_resubmits_total", "counter", "Requests sent again to another peer.",
+            SUM(set, resubmits));
     put_family(out, "mesh_build_info", "gauge", "What is running.");
     (void)buf_printf(out, "mesh_build_info{version=\"%s\",program=\"arena-bridge\"} 1\n",
                      PACKAGE_VERSION);
@@ -182,6 +184,10 @@ void api_metrics_write(const struct api_metrics_set *set, struct buf *out)
 
 void api_metrics_handle(struct api_exchange *x)
 {
+    if (!x->server->config->metrics) {
+        api_answer_code(x, API_FAULT_NOT_FOUND);
+        return;
+    }
     api_metrics_write(x->server->metrics_set, &x->body);
     api_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -68,8 +68,8 @@ static int on_header_field(llhttp_t *ll, const char *at, size_t len)
     if (r->n_headers == API_HEADERS_MAX)
         return refuse(p, API_FAULT_HEADERS_TOO_LARGE, "the request has too many headers");
     if (r->n_headers % PARSER_HEADERS_STEP == 0)
-        r->headers = own_realloc(r->headers,
-                                 (r->n_headers + PARSER_HEADERS_STEP) * sizeof(*r->headers));
+        r->headers =
+            own_realloc(r->headers, (r->n_headers + PARSER_HEADERS_STEP) * sizeof(*r->headers));
     r->headers[r->n_headers++] = (struct api_header){.name = {(const uint8_t *)at, len}};
     return 0;
 }

@@ -164,8 +164,7 @@ void api_stream_end(struct api_exchange *x)
 
     x->on_gone = NULL;
     x->on_drained = NULL;
-    if (x->conn->state == CONN_STREAM && x->req.minor > 0 &&
-        api_conn_write(x->conn, &last, 1) < 0)
+    if (x->conn->state == CONN_STREAM && x->req.minor > 0 && api_conn_write(x->conn, &last, 1) < 0)
         return;
     api_conn_finish(x->conn);
 }

@@ -24,6 +24,13 @@ enum api_body {
     X(LIVEZ, GET, "/livez", api_health_live, NONE, NONE)                                           \
     X(READYZ, GET, "/readyz", api_health_ready, NONE, NONE)                                        \
     X(HEALTH, GET, "/health", api_health_all, NONE, NONE)                                          \
+    X(METRICS, GET, "/metrics", api_metrics_handle, NONE, NONE)                                    \
+    X(EXECUTE, POST, "/api/execute", api_execute_handle, SUBMIT, SUBMIT)                           \
+    X(JOBS_GET, GET, "/api/jobs/:jobId", api_jobs_get, READ, NONE)                                 \
+    X(JOBS_DELETE, DELETE, "/api/jobs/:jobId", api_jobs_delete, CANCEL, NONE)                      \
+    X(JOBS_LIST, GET, "/api/jobs", api_jobs_list, READ, NONE)                                      \
+    X(STATS, GET, "/api/stats", api_stats_handle, READ, NONE)                                      \
+    X(LANGUAGES, GET, "/api/languages", api_languages_handle, NONE, NONE)                          \
     X(OPENAPI, GET, "/api/openapi.json", api_openapi_handle, NONE, NONE)
 
 enum api_route_id {

@@ -8,9 +8,9 @@
 
 #include "api-bridge/accesslog.h"
 #include "api-bridge/config.h"
+#include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/metrics.h"
-#include "api-bridge/stream.h"
 #include "base/clock.h"
 #include "base/own.h"
 
@@ -56,7 +56,7 @@ static void stop_when_empty(struct api_server *s)
     if (s->n_connections > 0 && uv_now(&s->loop) < s->stop_by_ms)
         return;
     api_conn_close_all(s);
-    api_streams_free(STEAL(s->streams));
+    api_languages_free(STEAL(s->languages));
     api_link_free(STEAL(s->link));
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
@@ -67,7 +67,7 @@ static void on_tick(uv_timer_t *t)
     struct api_server *s = t->data;
 
     api_conn_sweep(s);
-    api_streams_tick(s->streams);
+    api_languages_tick(s->languages);
     if (s->log)
         api_accesslog_flush(s->log);
     atomic_store_explicit(&s->metrics->connections, s->n_connections, memory_order_relaxed);
@@ -129,9 +129,8 @@ static int listen_on(struct api_server *s, const struct api_config *c, uint16_t 
     if (fd < 0)
         return fd;
     if (getsockname(fd, (struct sockaddr *)&got, &len) == 0)
-        *ret_port = ntohs(got.ss_family == AF_INET
-                              ? ((struct sockaddr_in *)&got)->sin_port
-                              : ((struct sockaddr_in6 *)&got)->sin6_port);
+        *ret_port = ntohs(got.ss_family == AF_INET ? ((struct sockaddr_in *)&got)->sin_port
+                                                   : ((struct sockaddr_in6 *)&got)->sin6_port);
     r = uv_tcp_open(&s->listener, fd);
     if (r < 0) {
         (void)close(fd);
@@ -161,8 +160,8 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     (void)uv_tcp_init(&s->loop, &s->listener);
     s->tick.data = s->wake.data = s->listener.data = s;
     (void)uv_timer_start(&s->tick, on_tick, SERVER_TICK_MS, SERVER_TICK_MS);
-    s->streams = api_streams_new(s);
     s->link = api_link_new(&s->loop, o->config, s->metrics, err);
+    s->languages = s->link ? api_languages_new(s->link) : NULL;
     r = s->link ? listen_on(s, o->config, ret_port, err) : -err->code;
     if (r < 0) {
         uv_close((uv_handle_t *)&s->listener, NULL);

@@ -9,6 +9,7 @@
  */
 #include "api-bridge/conn.h"
 #include "api-bridge/gate.h"
+#include "base/err.h"
 #include "base/rng.h"
 
 #include <stdatomic.h>
@@ -17,7 +18,7 @@
 struct api_metrics;
 struct api_metrics_set;
 struct api_accesslog;
-struct api_streams;
+struct api_languages;
 struct api_tls;
 
 struct api_server {
@@ -29,12 +30,12 @@ struct api_server {
     const struct api_config *config; /* replaced by a reload, in this thread */
     _Atomic(const struct api_config *) config_next;
     const struct api_gates *gates;
-    struct api_link *link;         /* owned */
+    struct api_link *link;               /* owned */
     struct api_metrics_set *metrics_set; /* of all loops; owned by the program */
     struct api_metrics *metrics;         /* this loop's share of it */
-    struct api_accesslog *log;     /* owned; NULL = none */
-    struct api_streams *streams;   /* owned */
-    struct api_tls *tls;           /* shared by all loops; NULL = plain */
+    struct api_accesslog *log;           /* owned; NULL = none */
+    struct api_languages *languages;     /* owned */
+    struct api_tls *tls;                 /* shared by all loops; NULL = plain */
     struct api_conn_list lists[API_CONN_CLASS_N];
     unsigned n_connections;
     unsigned n_streams;

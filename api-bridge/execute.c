@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * POST /api/execute.
+ *
+ *   body --> read (a large one in a worker thread) --> SUBMIT --> 202
+ *                                                         \-> ?wait=: --> 200 with the result
+ *
+ * The state outlives a client that leaves while a worker reads its body: `x` is NULL then.
+ */
+#include "api-bridge/languages.h"
+#include "api-bridge/route.h"
+#include "api-bridge/server.h"
+#include "api-bridge/submit.h"
+#include "api-bridge/view.h"
+#include "api-bridge/wait.h"
+#include "base/own.h"
+
+enum { EXECUTE_INLINE_MAX = 64 * LIMIT_KIB, EXECUTE_KEY_MAX = 256 };
+
+struct execute {
+    struct api_exchange *x; /* NULL: the client left */
+    const struct api_config *config;
+    struct buf body;
+    struct api_json *tree;
+    struct api_submission submission;
+    struct api_fault fault;
+    uv_work_t work;
+    bool working;
+    bool keyed; /* by the client */
+    bool base64;
+    bool stopping;
+    uint32_t wait_ms;
+    uint64_t number; /* of the SUBMIT under way */
+    struct api_wait *wait;
+    struct id jid;
+};
+
+static void execute_free(struct execute *e)
+{
+    api_submission_done(&e->submission);
+    api_json_free(e->tree);
+    buf_done(&e->body);
+    free(e);
+}
+
+static void on_gone(struct api_exchange *x)
+{
+    struct execute *e = x->state;
+
+    e->x = NULL;
+    if (e->working)
+        return; /* the worker's end frees it */
+    api_link_forget(api_exchange_link(x), e->number);
+    api_wait_free(e->wait);
+    execute_free(e);
+}
+
+static void on_stop(struct api_exchange *x)
+{
+    struct execute *e = x->state;
+
+    e->stopping = true;
+    if (e->wait)
+        api_wait_hurry(e->wait);
+}
+
+static void fail(struct execute *e, const struct api_fault *f)
+{
+    api_answer_fault(e->x, f);
+    execute_free(e);
+}
+
+static void answer_accepted(struct execute *e, bool duplicate, const char *state)
+{
+    struct api_exchange *x = e->x;
+    struct api_json_writer w;
+    char id[ID_TEXT_SIZE], place[64];
+
+    (void)snprintf(place, sizeof(place), "/api/jobs/%s", id_format(&e->jid, id));
+    api_answer_header(x, "Location", place);
+    api_json_writer_init(&w, &x->body);
+    api_json_open(&w, NULL, '{');
+    api_json_put_str(&w, "jobId", id);
+    api_json_put_str(&w, "status", "queued");
+    if (state)
+        api_json_put_str(&w, "state", state);
+    if (duplicate)
+        api_json_put_bool(&w, "duplicate", true);
+    api_json_close(&w, '}');
+    execute_free(e);
+    api_answer(x, 202, NULL);
+}
+
+static void on_view(void *ctx, const struct message_job *job, const struct api_fault *f)
+{
+    struct execute *e = ctx;
+    struct api_view how = {.base64 = e->base64};
+    struct api_exchange *x = e->x;
+    struct api_json_writer w;
+
+    e->wait = NULL;
+    if (f || !message_state_final(job->state)) {
+        /* The job is safe; its name is worth more than the trouble. */
+        answer_accepted(e, false, f ? NULL : message_state_name(job->state));
+        return;
+    }
+    api_json_writer_init(&w, &x->body);
+    api_view_job(&w, NULL, job, &how);
+    execute_free(e);
+    api_answer(x, 200, NULL);
+}
+
+static void on_accepted(void *ctx, const struct message *m, const struct api_fault *f)
+{
+    struct execute *e = ctx;
+    struct api_fault odd = {0};
+
+    e->number = 0;
+    if (!f && m->type != MESSAGE_ACCEPTED) {
+        api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
+        f = &odd;
+    }
+    if (f) {
+        fail(e, f);
+        return;
+    }
+    e->jid = m->accepted.jid;
+    if (e->wait_ms > 0 && !e->stopping)
+        e->wait = api_wait_new(api_exchange_link(e->x), &e->jid, e->x->who.tenant, e->wait_ms,
+                               on_view, e);
+    if (!e->wait)
+        answer_accepted(e, m->accepted.duplicate && e->keyed, NULL);
+}
+
+/* CPU only; in a worker when the body is large. */
+static void read_body(struct execute *e)
+{
+    struct api_json_at root;
+
+    e->tree = api_json_parse(buf_span(&e->body), &e->fault);
+    if (!e->tree)
+        return;
+    root = api_json_root(e->tree);
+    api_submit_read(&e->submission, &root, e->config, &e->fault);
+}
+
+static void submit(struct execute *e)
+{
+    struct api_exchange *x = e->x;
+    struct span key = api_request_header(&x->req, "idempotency-key");
+
+    if (key.len > EXECUTE_KEY_MAX || (key.data && key.len == 0))
+        api_fault_field(&e->fault, API_FAULT_BAD_VALUE, "Idempotency-Key",
+                        "Idempotency-Key must have 1 to %d bytes", EXECUTE_KEY_MAX);
+    api_languages_check(x->server->languages, &e->submission.spec, &e->fault);
+    if (!e->fault.code) {
+        e->keyed = key.len > 0;
+        api_submit_key(&e->submission, x->who.tenant, key);
+        e->number =
+            api_submit_send(api_exchange_link(x), &e->submission, on_accepted, e, &e->fault);
+    }
+    if (e->fault.code)
+        fail(e, &e->fault);
+}
+
+static void on_work(uv_work_t *work)
+{
+    read_body(work->data);
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct execute *e = work->data;
+
+    e->working = false;
+    if (!e->x)
+        execute_free(e);
+    else if (status < 0)
+        api_answer_code(e->x, API_FAULT_DRAINING), execute_free(e);
+    else
+        submit(e);
+}
+
+static void read_query(struct execute *e)
+{
+    static const char *const known[] = {"wait", "encoding"};
+    const struct api_request *r = &e->x->req;
+    char encoding[16] = "";
+
+    api_request_query_known(r, known, ARRAY_LEN(known), &e->fault);
+    e->wait_ms = api_request_query_seconds(r, "wait", e->config->wait_ms_max / 1000, 0, &e->fault);
+    if (api_request_query(r, "encoding", encoding, sizeof(encoding)) != 0 &&
+        strcmp(encoding, "base64") != 0 && strcmp(encoding, "utf8") != 0)
+        api_fault_field(&e->fault, API_FAULT_BAD_VALUE, "encoding",
+                        "encoding must be utf8 or base64");
+    e->base64 = strcmp(encoding, "base64") == 0;
+    if (!api_request_is_json(r))
+        api_fault_set(&e->fault, API_FAULT_MEDIA_TYPE, NULL);
+}
+
+void api_execute_handle(struct api_exchange *x)
+{
+    struct execute *e = own_calloc(1, sizeof(*e));
+
+    e->x = x;
+    e->config = api_exchange_config(x);
+    api_submission_init(&e->submission);
+    read_query(e);
+    if (e->fault.code) {
+        fail(e, &e->fault);
+        return;
+    }
+    x->state = e;
+    x->on_gone = on_gone;
+    x->on_stop = on_stop;
+    x->patient = e->wait_ms > 0;
+    e->body = x->req.body;
+    buf_init(&x->req.body, 0);
+    if (e->body.len > EXECUTE_INLINE_MAX) {
+        e->work.data = e;
+        e->working = true;
+        (void)uv_queue_work(&x->server->loop, &e->work, on_work, on_worked);
+        return;
+    }
+    read_body(e);
+    submit(e);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "api-bridge/languages.h"
+
+#include "api-bridge/link.h"
+#include "api-bridge/route.h"
+#include "api-bridge/server.h"
+#include "base/clock.h"
+#include "base/own.h"
+
+#include <strings.h>
+
+enum { LANGUAGES_MAX = 256, LANGUAGES_FRESH_MS = 30000, LANGUAGES_RETRY_MS = 1000 };
+
+struct language {
+    char name[LIMIT_NAME + 1];
+    char version[LIMIT_NAME + 1];
+    struct api_json *profile;
+};
+
+struct api_languages {
+    struct api_link *link;
+    struct language *all;
+    size_t n;
+    uint64_t number; /* of the question under way */
+    uint64_t next_ms;
+};
+
+struct api_languages *api_languages_new(struct api_link *link)
+{
+    struct api_languages *l = own_calloc(1, sizeof(*l));
+
+    l->link = link;
+    return l;
+}
+
+static void forget_all(struct api_languages *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        api_json_free(l->all[i].profile);
+    free(l->all);
+    l->all = NULL;
+    l->n = 0;
+}
+
+void api_languages_free(struct api_languages *l)
+{
+    if (!l)
+        return;
+    api_link_forget(l->link, l->number);
+    forget_all(l);
+    free(l);
+}
+
+static void take(struct api_languages *l, const struct message *m)
+{
+    uint32_t n = m->languages.n < LANGUAGES_MAX ? m->languages.n : LANGUAGES_MAX;
+
+    forget_all(l);
+    l->all = own_calloc(n ? n : 1, sizeof(*l->all));
+    for (uint32_t i = 0; i < n; i++) {
+        const struct message_language *from = &m->languages.all[i];
+        struct api_fault f = {0};
+
+        memcpy(l->all[i].name, from->name, sizeof(from->name));
+        memcpy(l->all[i].version, from->version, sizeof(from->version));
+        l->all[i].profile = api_json_parse(from->profile, &f);
+    }
+    l->n = n;
+}
+
+static void on_languages(void *ctx, const struct message *m, const struct api_fault *f)
+{
+    struct api_languages *l = ctx;
+    bool good = !f && m->type == MESSAGE_LANGUAGES_REPLY && m->languages.n > 0;
+
+    l->number = 0;
+    l->next_ms = clock_mono_ns() / 1000000 + (good ? LANGUAGES_FRESH_MS : LANGUAGES_RETRY_MS);
+    if (good)
+        take(l, m);
+}
+
+void api_languages_tick(struct api_languages *l)
+{
+    struct message m = {.type = MESSAGE_LANGUAGES};
+
+    if (l->number || clock_mono_ns() / 1000000 < l->next_ms || api_link_peers_up(l->link) == 0)
+        return;
+    l->number = api_link_ask(l->link, &m, 0, on_languages, l);
+}
+
+size_t api_languages_len(const struct api_languages *l)
+{
+    return l->n;
+}
+
+struct api_language api_languages_at(const struct api_languages *l, size_t i)
+{
+    return (struct api_language){l->all[i].name, l->all[i].version,
+                                 api_json_root(l->all[i].profile)};
+}
+
+static bool answers_to(const struct language *l, const char *name)
+{
+    struct api_json_at root = api_json_root(l->profile);
+    struct api_fault f = {0};
+    struct api_json_at aliases = api_json_array(&root, "aliases", LANGUAGES_MAX, &f);
+
+    if (strcasecmp(l->name, name) == 0)
+        return true;
+    for (size_t i = 0; aliases.value && i < api_json_len(&aliases); i++) {
+        struct api_json_at at = api_json_item(&aliases, i);
+        struct span alias = api_json_as_text(&at, LIMIT_NAME, &f);
+
+        if (alias.len && alias.len == strlen(name) &&
+            strncasecmp((const char *)alias.data, name, alias.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void list_names(const struct api_languages *l, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < l->n && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s", i ? ", " : "", l->all[i].name);
+}
+
+void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
+                           const char *field, struct api_fault *f)
+{
+    char names[LIMIT_TEXT / 2];
+
+    if (l->n == 0 || !name[0] || f->code)
+        return;
+    for (size_t i = 0; i < l->n; i++) {
+        if (!answers_to(&l->all[i], name))
+            continue;
+        memcpy(name, l->all[i].name, LIMIT_NAME + 1);
+        return;
+    }
+    list_names(l, names, sizeof(names));
+    api_fault_field(f, API_FAULT_BAD_VALUE, field, "%s \"%s\" is not known; there are: %s", field,
+                    name, names);
+}
+
+void api_languages_check(const struct api_languages *l, struct spec *spec, struct api_fault *f)
+{
+    api_languages_resolve(l, spec->head.language, "language", f);
+    api_languages_resolve(l, spec->checker.language, "checker.language", f);
+    api_languages_resolve(l, spec->interactor.language, "interactor.language", f);
+}
+
+static void put_member(struct api_json_writer *w, const struct api_json_at *profile,
+                       const char *key)
+{
+    struct api_json_at at = api_json_field(profile, key);
+    auto_buf struct buf json = {.max = LIMIT_MIB};
+
+    if (at.value && api_json_dump(&at, &json) == 0)
+        api_json_put_raw(w, key, buf_span(&json));
+}
+
+static void put_limits(struct api_json_writer *w, const struct api_json_at *profile,
+                       const char *phase)
+{
+    struct api_json_at at = api_json_field(profile, phase);
+
+    if (!api_json_is_object(&at))
+        return;
+    api_json_open(w, phase, '{');
+    put_member(w, &at, "limits");
+    put_member(w, &at, "ceilings");
+    api_json_close(w, '}');
+}
+
+static void put_language(struct api_json_writer *w, const struct language *l)
+{
+    static const char *const shown[] = {"title", "aliases", "extensions", "sourceName", "example"};
+    struct api_json_at root = api_json_root(l->profile);
+
+    api_json_open(w, NULL, '{');
+    api_json_put_str(w, "name", l->name);
+    api_json_put_str(w, "version", l->version);
+    for (size_t i = 0; i < ARRAY_LEN(shown) && root.value; i++)
+        put_member(w, &root, shown[i]);
+    put_limits(w, &root, "compile");
+    put_limits(w, &root, "run");
+    api_json_close(w, '}');
+}
+
+void api_languages_handle(struct api_exchange *x)
+{
+    const struct api_languages *l = x->server->languages;
+    struct api_json_writer w;
+    struct api_fault f = {0};
+
+    if (l->n == 0) {
+        api_fault_set(&f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
+        f.retry_after_s = 1;
+        api_answer_fault(x, &f);
+        return;
+    }
+    api_json_writer_init(&w, &x->body);
+    api_json_open(&w, NULL, '{');
+    api_json_open(&w, "languages", '[');
+    for (size_t i = 0; i < l->n; i++)
+        put_language(&w, &l->all[i]);
+    api_json_close(&w, ']');
+    api_json_close(&w, '}');
+    api_answer(x, 200, NULL);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef API_VIEW_H
+#define API_VIEW_H
+/*
+ * Jobs and results as the API shows them: times in seconds, sizes in bytes, output as text
+ * when it is UTF-8 and as base64 when it is not (or when that was asked), each with its own
+ * `stdoutEncoding`. A hidden test shows its verdict and its figures, never its data.
+ */
+#include "api-bridge/writer.h"
+#include "mesh/message.h"
+
+struct api_view {
+    bool base64;         /* output always as base64 */
+    bool without_result; /* in lists */
+};
+
+/* One object, with `key` as in the writer. */
+void api_view_job(struct api_json_writer *w, const char *key, const struct message_job *j,
+                  const struct api_view *how);
+void api_view_result(struct api_json_writer *w, const char *key, const struct result *r,
+                     const struct api_view *how);
+void api_view_test(struct api_json_writer *w, const char *key, const struct result_test *t,
+                   const struct api_view *how);
+/* `key` and `keyEncoding` for bytes of any kind. */
+void api_view_bytes(struct api_json_writer *w, const char *key, struct span bytes, bool truncated,
+                    bool base64);
+/* 2026-11-22T22:00:00.123Z, or nothing when `ms` is 0. */
+void api_view_time(struct api_json_writer *w, const char *key, int64_t ms);
+/* 0..100 */
+unsigned api_view_progress(const struct message_job *j);
+#endif
