@@ -333,35 +333,45 @@ static bool is_path(const char *s)
     return s[0] == '/' && !strstr(s, "/../") && !strstr(s, "//") && s[1];
 }
 
+/* The first of the list that is there; the first of all when none is. NULL = no list of paths. */
+static char *find_path(struct profile *p, json_t *list)
+{
+    const char *first = json_string_value(json_array_get(list, 0));
+    struct profile_list found = {0};
+    char *path;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        if (!json_is_string(item) || !is_path(json_string_value(item)))
+            first = NULL;
+        else if (!found.n)
+            (void)match(p, json_string_value(item), &found, true);
+    }
+    if (first && !found.n)
+        miss(p, first);
+    path = first ? own_strdup(found.n ? found.at[0] : first) : NULL;
+    profile_list_free(&found);
+    return path;
+}
+
 /* "paths": {"python": ["/usr/bin/python3.1[0-9]", ...]}: the first that is there. */
 static int read_paths(json_t *o, struct profile *p, const struct where *w)
 {
     const char *name;
-    json_t *v;
+    json_t *list;
 
-    json_object_foreach(o, name, v)
+    json_object_foreach(o, name, list)
     {
-        struct profile_list found = {0};
-        json_t *item = NULL;
+        auto_free char *path = find_path(p, list);
         struct buf b;
-        size_t i;
 
-        if (!*name || !json_array_size(v))
-            return bad(w, "paths", "must be lists of paths");
-        json_array_foreach(v, i, item)
-        {
-            if (!json_is_string(item) || !is_path(json_string_value(item)))
-                return bad(w, "paths", "must be lists of absolute paths");
-            if (!found.n)
-                (void)match(p, json_string_value(item), &found, true);
-        }
-        item = json_array_get(v, 0);
-        if (!found.n)
-            miss(p, json_string_value(item));
+        if (!*name || !path)
+            return bad(w, "paths", "must be lists of absolute paths");
         buf_init(&b, (size_t)TEXT_MAX * 2);
-        (void)buf_printf(&b, "%s=%s", name, found.n ? found.at[0] : json_string_value(item));
+        (void)buf_printf(&b, "%s=%s", name, path);
         profile_list_add(&p->paths, (char *)buf_steal(&b, NULL));
-        profile_list_free(&found);
     }
     return json_is_object(o) || !o ? 0 : bad(w, "paths", "must be an object");
 }
