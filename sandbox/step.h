@@ -52,7 +52,10 @@ struct step {
     char **env;
     uint32_t n_files;
     struct step_file *files;
-    int stdin_fd; /* a regular file or memfd, read from its start; -1 = empty */
+    int stdin_fd; /* a regular file or memfd, read from its start, or a pipe; -1 = empty */
+    /* A pipe that gets stdout instead of the outcome, not counted against `output`: two steps
+     * of an interactive problem are joined so. <= 0 = none. */
+    int stdout_fd;
     uint32_t n_out;
     char (
         *out)[LIMIT_FILE_NAME + 1]; /* names, or "*.class": a star and how they end, folders too */

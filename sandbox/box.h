@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_BOX_H
+#define SANDBOX_BOX_H
+/*
+ * Files into and out of a run's work directory. Only the run's own init calls these, inside
+ * its namespaces: in, before the program starts; out, when every process of the run is dead. No
+ * symbolic link is followed, nothing outside the directory can be reached, and only regular
+ * files with one name are taken.
+ */
+#include "base/err.h"
+#include "sandbox/step.h"
+#include "sandbox/userns.h"
+
+/* Is this a name we make: relative, no empty, "." or ".." part? */
+bool box_name_ok(const char *name);
+/* Bytes of all of the step's files. */
+uint64_t box_size(const struct step *step);
+/* Writes the step's files. */
+int box_fill(int dir, const struct step *step, const struct ids *ids, struct err *err);
+
+/* Told of each file found; takes `fd`. Non-zero ends the walk. */
+typedef int box_found(void *arg, const char *name, bool executable, int fd);
+/* Finds what the step wants back. 0 or what `found` returned. */
+int box_collect(int dir, const struct step *step, box_found *found, void *arg);
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_CAPS_H
+#define SANDBOX_CAPS_H
+/* Capabilities, all of them or none. Safe after vfork(): system calls only. */
+
+/* Drops the bounding, ambient, inheritable, permitted and effective sets, and sets no_new_privs,
+ * so that no exec gives any back. 0 or a negative errno. */
+int caps_drop(void);
+#endif

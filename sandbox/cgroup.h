@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_CGROUP_H
+#define SANDBOX_CGROUP_H
+/*
+ * A slot's control groups, always nested under the group this process was started in (read
+ * from /proc/self/cgroup), named after the keeper. Moving a process into a group costs 7-15 ms
+ * (an RCU grace period), so nothing is moved for a run: in v1 the stages sit in the slot's
+ * groups and a run inherits them; in v2 a run is born in its own group (CLONE_INTO_CGROUP).
+ * On a machine with v1 controllers a v2 group without controllers is used besides, only to
+ * kill with: cgroup.kill ends a fork bomb ten times faster than a pid namespace does.
+ *
+ * Used by the keeper only, which stays outside. One thread.
+ */
+#include "base/err.h"
+#include "sandbox/step.h"
+
+#include <sys/types.h>
+
+enum cgroup_kind { CGROUP_NONE, CGROUP_V1, CGROUP_V2 };
+
+/* Since cgroup_begin(). */
+struct cgroup_use {
+    uint64_t cpu_us;
+    uint64_t memory_peak; /* bytes; 0 = not known */
+    uint64_t oom_kills;
+    uint64_t forks_refused; /* at the limit of processes */
+    uint64_t pressure_us;   /* waited for a CPU; 0 where the kernel does not say */
+    uint64_t throttled_us;  /* by cpu_share */
+};
+
+struct cgroup;
+
+/* Makes the slot's groups; `owner` may start processes in them. Also removes what keepers that
+ * are dead left behind. Never fails: what cannot be had is kind NONE and a reason. */
+struct cgroup *cgroup_new(uid_t owner, struct err *ret_why);
+/* Removes the groups; their processes must be gone. */
+void cgroup_free(struct cgroup *c);
+enum cgroup_kind cgroup_kind(const struct cgroup *c);
+
+/* Puts a stage in. */
+int cgroup_add(struct cgroup *c, pid_t stage, struct err *err);
+/* Sets the limits and zeroes the counters. The groups have no run in them. */
+int cgroup_begin(struct cgroup *c, const struct step_limits *limits, struct err *err);
+/* The v2 group the next run is to be born in, or -1. Borrowed. */
+int cgroup_run_fd(const struct cgroup *c);
+/* Readable when the kernel has killed for memory; -1 = no such news. Borrowed. */
+int cgroup_oom_fd(const struct cgroup *c);
+/* After it was readable. Returns how many kills there were since cgroup_begin(). */
+uint64_t cgroup_oom_read(struct cgroup *c);
+/* CPU time since cgroup_begin(), in microseconds; cheap. False = not known. */
+bool cgroup_cpu(const struct cgroup *c, uint64_t *ret_us);
+void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use);
+/* Kills all of the run at once. False = cannot; the caller kills its init. */
+bool cgroup_kill(struct cgroup *c);
+/* After a run's processes are gone. */
+void cgroup_end(struct cgroup *c);
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works: one directory per controller, made once. Stages sit in it, a run inherits
+ * it. Limits are written when they differ from the last run's. Counters that can be reset
+ * are (memory peak); the others are read at the start and subtracted. Stages are in the
+ * group too: what they hold is measured when one was added, and added to the memory limit.
+ */
+#include "sandbox/cgroup_impl.h"
+
+#include "base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sys/eventfd.h>
+
+static const char *const names[CGROUP1_N] = {
+#define X(id, name) [CGROUP1_##id] = name,
+    CGROUP1_CONTROLLERS(X)
+#undef X
+};
+
+enum { PERIOD_US = 20000 };
+
+/* The kernel's news of an OOM, as an eventfd. */
+static int watch_oom(struct cgroup1 *c)
+{
+    int dir = c->dir[CGROUP1_MEMORY];
+
+    c->oom_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->oom_event < 0)
+        return -errno;
+    return cgfile_write(dir, "cgroup.event_control", "%d %d", c->oom_event, c->oom_control);
+}
+
+static int open_files(struct cgroup1 *c)
+{
+    c->cpu_usage = cgfile_open(c->dir[CGROUP1_CPUACCT], "cpuacct.usage", O_RDONLY);
+    c->cpu_stat = cgfile_open(c->dir[CGROUP1_CPU], "cpu.stat", O_RDONLY);
+    c->peak = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.max_usage_in_bytes", O_RDWR);
+    c->usage = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.usage_in_bytes", O_RDONLY);
+    c->oom_control = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.oom_control", O_RDONLY);
+    c->pids_events = cgfile_open(c->dir[CGROUP1_PIDS], "pids.events", O_RDONLY);
+    c->pids_current = cgfile_open(c->dir[CGROUP1_PIDS], "pids.current", O_RDONLY);
+    const int all[] = {c->cpu_usage,   c->cpu_stat,    c->peak,        c->usage,
+                       c->oom_control, c->pids_events, c->pids_current};
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        if (all[i] < 0)
+            return all[i];
+    return watch_oom(c);
+}
+
+static int make(struct cgroup1 *c, enum cgroup1_controller i, const char *name, struct err *err)
+{
+    char path[PATH_MAX];
+
+    if (cgfile_own(names[i], path, sizeof(path)) < 0)
+        return err_set(err, ENOENT, "no cgroup v1 hierarchy for %s", names[i]);
+    c->parent[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->parent[i] < 0)
+        return err_errno(err, "%s", path);
+    cgfile_sweep(c->parent[i]);
+    c->dir[i] = cgfile_make(c->parent[i], name);
+    if (c->dir[i] < 0)
+        return err_set(err, c->dir[i], "mkdir in %s: %s", path, strerror(-c->dir[i]));
+    return 0;
+}
+
+int cgroup1_new(struct cgroup1 *c, const char *name, struct err *err)
+{
+    for (unsigned i = 0; i < CGROUP1_N; i++)
+        c->parent[i] = c->dir[i] = -1;
+    c->cpu_usage = c->peak = c->oom_control = c->pids_events = c->usage = c->pids_current = -1;
+    c->cpu_stat = c->oom_event = -1;
+    for (unsigned i = 0; i < CGROUP1_N; i++) {
+        int r = make(c, (enum cgroup1_controller)i, name, err);
+
+        if (r < 0)
+            return r;
+    }
+    int r = open_files(c);
+    return r < 0 ? err_set(err, r, "cgroup v1 files: %s", strerror(-r)) : 0;
+}
+
+static void shut(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+void cgroup1_free(struct cgroup1 *c, const char *name)
+{
+    shut(c->cpu_usage);
+    shut(c->cpu_stat);
+    shut(c->peak);
+    shut(c->usage);
+    shut(c->oom_control);
+    shut(c->pids_events);
+    shut(c->pids_current);
+    shut(c->oom_event);
+    for (unsigned i = 0; i < CGROUP1_N; i++) {
+        shut(c->dir[i]);
+        if (c->parent[i] >= 0)
+            (void)unlinkat(c->parent[i], name, AT_REMOVEDIR);
+        shut(c->parent[i]);
+    }
+}
+
+int cgroup1_add(struct cgroup1 *c, pid_t pid, struct err *err)
+{
+    for (unsigned i = 0; i < CGROUP1_N; i++) {
+        int r = cgfile_write(c->dir[i], "cgroup.procs", "%d", (int)pid);
+
+        if (r < 0)
+            return err_set(err, r, "cgroup v1 %s: %s", names[i], strerror(-r));
+    }
+    c->measured = false;
+    return 0;
+}
+
+/* What the group holds while no run is in it and that cannot be reclaimed. */
+static void measure(struct cgroup1 *c)
+{
+    auto_fd int stat = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.stat", O_RDONLY);
+    auto_fd int kmem = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.kmem.usage_in_bytes", O_RDONLY);
+    uint64_t kernel = 0;
+
+    (void)cgfile_u64(kmem, &kernel);
+    c->stages_memory = cgfile_key(stat, "rss") + kernel;
+    c->measured = true;
+}
+
+static int set_memory(struct cgroup1 *c, uint64_t bytes)
+{
+    int dir = c->dir[CGROUP1_MEMORY];
+
+    /* memsw may not be under the limit at any moment; it is there only with swap accounting. */
+    (void)cgfile_write(dir, "memory.memsw.limit_in_bytes", "-1");
+    int r = cgfile_write_u64(dir, "memory.limit_in_bytes", bytes);
+    (void)cgfile_write_u64(dir, "memory.memsw.limit_in_bytes", bytes);
+    return r;
+}
+
+static int set_cpu(struct cgroup1 *c, uint64_t share)
+{
+    int dir = c->dir[CGROUP1_CPU];
+
+    if (share == 0)
+        return cgfile_write(dir, "cpu.cfs_quota_us", "-1");
+    int r = cgfile_write(dir, "cpu.cfs_period_us", "%d", PERIOD_US);
+    return r < 0 ? r
+                 : cgfile_write(dir, "cpu.cfs_quota_us", "%" PRIu64,
+                                share * PERIOD_US / 1000 > 1000 ? share * PERIOD_US / 1000 : 1000);
+}
+
+static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err *err)
+{
+    bool fresh = !c->measured;
+    uint64_t now = 0;
+    int r = 0;
+
+    if (fresh)
+        measure(c);
+    if (fresh || c->set.memory != l->memory)
+        r = set_memory(c, l->memory + c->stages_memory + CGROUP_SPARE);
+    if (r == 0 && (fresh || c->set.processes != l->processes)) {
+        (void)cgfile_u64(c->pids_current, &now);
+        r = cgfile_write_u64(c->dir[CGROUP1_PIDS], "pids.max", now + 1 + l->processes);
+    }
+    if (r == 0 && (fresh || c->set.cpu_share != l->cpu_share))
+        r = set_cpu(c, l->cpu_share);
+    if (r < 0)
+        return err_set(err, r, "cgroup v1 limits: %s", strerror(-r));
+    c->set = *l;
+    return 0;
+}
+
+int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct err *err)
+{
+    uint64_t old;
+    int r = set_limits(c, limits, err);
+
+    if (r < 0)
+        return r;
+    (void)!pwrite(c->peak, "0", 1, 0);
+    (void)!read(c->oom_event, &old, sizeof(old));
+    if (!cgfile_u64(c->cpu_usage, &c->base_cpu_ns) || !cgfile_u64(c->usage, &c->base_usage))
+        return err_set(err, EIO, "cgroup v1 counters cannot be read");
+    c->base_oom = cgfile_key(c->oom_control, "oom_kill");
+    c->base_refused = cgfile_key(c->pids_events, "max");
+    c->base_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
+    return 0;
+}
+
+uint64_t cgroup1_oom_read(struct cgroup1 *c)
+{
+    uint64_t n;
+
+    (void)!read(c->oom_event, &n, sizeof(n));
+    return cgfile_key(c->oom_control, "oom_kill") - c->base_oom;
+}
+
+bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us)
+{
+    uint64_t ns;
+
+    if (!cgfile_u64(c->cpu_usage, &ns))
+        return false;
+    *ret_us = (ns - c->base_cpu_ns) / 1000;
+    return true;
+}
+
+void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
+{
+    uint64_t peak = 0;
+
+    *ret_use = (struct cgroup_use){0};
+    (void)cgroup1_cpu(c, &ret_use->cpu_us);
+    if (cgfile_u64(c->peak, &peak) && peak > c->base_usage)
+        ret_use->memory_peak = peak - c->base_usage;
+    ret_use->oom_kills = cgfile_key(c->oom_control, "oom_kill") - c->base_oom;
+    ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base_refused;
+    ret_use->throttled_us =
+        (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
+}
+
+/* Page cache that a run brought in is charged to the group for as long as it stays; when that
+ * is much, it is given back, or the next run's peak would start from it. */
+void cgroup1_end(struct cgroup1 *c)
+{
+    uint64_t now = 0;
+
+    if (cgfile_u64(c->usage, &now) && now > c->stages_memory + 16 * LIMIT_MIB)
+        (void)cgfile_write(c->dir[CGROUP1_MEMORY], "memory.force_empty", "0");
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_CGROUP_IMPL_H
+#define SANDBOX_CGROUP_IMPL_H
+/* What cgroup.c, cgroup1.c and cgroup2.c share. All descriptors are owned, -1 = none. */
+#include "sandbox/cgfile.h"
+#include "sandbox/cgroup.h"
+
+enum { CGROUP_SPARE = LIMIT_MIB }; /* memory of a run's own init, on top of the program's limit */
+
+/* X(id, controller) */
+#define CGROUP1_CONTROLLERS(X)                                                                     \
+    X(MEMORY, "memory")                                                                            \
+    X(PIDS, "pids")                                                                                \
+    X(CPU, "cpu")                                                                                  \
+    X(CPUACCT, "cpuacct")
+
+enum cgroup1_controller {
+#define X(id, name) CGROUP1_##id,
+    CGROUP1_CONTROLLERS(X)
+#undef X
+        CGROUP1_N
+};
+
+struct cgroup1 {
+    int parent[CGROUP1_N]; /* our own group */
+    int dir[CGROUP1_N];
+    int cpu_usage, peak, oom_control, pids_events, usage, pids_current, cpu_stat;
+    int oom_event;
+    struct step_limits set; /* as last written */
+    uint64_t base_cpu_ns, base_usage, base_oom, base_refused, base_throttled_ns;
+    uint64_t stages_memory; /* bytes of the stages, which are in the group too */
+    bool measured;
+};
+
+struct cgroup2 {
+    int parent, slot, stage, run;
+    bool controllers; /* false: used to kill with, nothing else */
+    uid_t owner;
+    int peak, events, cpu_stat, pids_events, pressure;
+    int inotify;
+    unsigned serial;
+    char run_name[32];
+    uint64_t base_pressure;
+};
+
+struct cgroup {
+    enum cgroup_kind kind;
+    char name[64];
+    struct cgroup1 v1;
+    struct cgroup2 v2;
+};
+
+int cgroup1_new(struct cgroup1 *c, const char *name, struct err *err);
+void cgroup1_free(struct cgroup1 *c, const char *name);
+int cgroup1_add(struct cgroup1 *c, pid_t pid, struct err *err);
+int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct err *err);
+uint64_t cgroup1_oom_read(struct cgroup1 *c);
+bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us);
+void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use);
+void cgroup1_end(struct cgroup1 *c);
+
+/* With `controllers`, limits too; else only to kill with. */
+int cgroup2_new(struct cgroup2 *c, const char *name, bool controllers, uid_t owner,
+                struct err *err);
+void cgroup2_free(struct cgroup2 *c, const char *name);
+int cgroup2_add(struct cgroup2 *c, pid_t pid, struct err *err);
+int cgroup2_begin(struct cgroup2 *c, const struct step_limits *limits, struct err *err);
+uint64_t cgroup2_oom_read(struct cgroup2 *c);
+bool cgroup2_cpu(const struct cgroup2 *c, uint64_t *ret_us);
+void cgroup2_use(const struct cgroup2 *c, struct cgroup_use *ret_use);
+bool cgroup2_kill(struct cgroup2 *c);
+void cgroup2_end(struct cgroup2 *c);
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_COMMAND_H
+#define SANDBOX_COMMAND_H
+/* The commands of arena-sandbox. Each gets its own arguments, argv[0] its name, and returns the
+ * exit status. */
+#include "sandbox/profile.h"
+
+/* Compiles, if the language is compiled, and runs one program. */
+int command_run(int argc, char **argv);
+/* What this machine's isolation is worth, as a table. */
+int command_check(int argc, char **argv);
+/* The keeper; its socket is descriptor 3. */
+int command_serve(int argc, char **argv);
+
+/* ARENA_PROFILE_DIR or where they are installed. NULL after a message. */
+struct profile_set *command_profiles(void);
+/* The path of this program, for starting a keeper. */
+const char *command_self(void);
+/* Prints "arena-sandbox: ..." and returns 2. */
+int command_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_RLIMIT_H
+#define SANDBOX_RLIMIT_H
+/* The kernel's limits per process: the second fence behind the cgroup, or, where there is no
+ * cgroup, the first. Safe after vfork(): system calls only. */
+#include "sandbox/step.h"
+
+/* `alone`: no cgroup counts memory and processes. 0 or a negative errno. */
+int rlimit_apply(const struct step_limits *limits, bool alone);
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_SECCOMP_H
+#define SANDBOX_SECCOMP_H
+/*
+ * Which system calls a program may make. A filter is compiled once per language and phase (by
+ * libseccomp, as a binary tree) and only loaded for a run. A call is
+ *   allowed;
+ *   absent: ENOSYS, what a libc expects of a kernel that has no such call (clone3, new calls);
+ *   refused: EPERM, and its name is told through a listener descriptor;
+ *   deadly: never made by an honest program; the name is told and the run is killed.
+ * Calls of another architecture (i386, x32) kill the process in the kernel.
+ */
+#include "base/err.h"
+#include "sandbox/profile.h"
+
+struct filter {
+    void *code; /* owned; an array of struct sock_filter */
+    unsigned short len;
+    bool listens; /* refused and deadly calls come to a listener; else EPERM and death, nameless */
+};
+
+/* `extra`: names beyond those every program gets; an unknown name is -EINVAL. */
+int filter_build(struct profile_list extra, bool listens, struct filter *ret, struct err *err);
+void filter_done(struct filter *f);
+/* Loads it into this process, for good; no_new_privs is on. Returns the listener, 0 when the
+ * filter has none, or a negative errno. Safe after vfork(). */
+int filter_load(const struct filter *f);
+
+/* One call that came to a listener. */
+struct refusal {
+    char name[64];
+    bool deadly;
+};
+/* Takes one and answers it with EPERM, unless it is deadly: then it stays unanswered, and the
+ * caller kills. 1 = one was taken, 0 = none, negative = the listener is of no use any more. */
+int filter_take(int listener, struct refusal *ret);
+#endif

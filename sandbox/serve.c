@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sandbox/serve.h"
+
+#include "sandbox/frame.h"
+#include "sandbox/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+struct server {
+    struct channel daemon;
+    struct slot slot;
+    struct watch watch;
+};
+
+static const struct span nothing = {NULL, 0};
+
+static int say_ready(struct server *s)
+{
+    auto_buf struct buf b;
+    struct keeper_info info = {0};
+
+    buf_init(&b, CHANNEL_BODY);
+    (void)snprintf(info.level, sizeof(info.level), "%s", level_name(level_of(&s->slot.isolation)));
+    level_lacks(&s->slot.isolation, info.lacks, sizeof(info.lacks));
+    (void)frame_put_info(&b, &info);
+    return channel_put(&s->daemon, FRAME_READY, buf_span(&b), NULL, 0);
+}
+
+static int say_files(struct server *s, const struct step_outcome *o)
+{
+    int fds[FRAME_FILES_MAX];
+
+    for (uint32_t first = 0; first < o->n_files; first += FRAME_FILES_MAX) {
+        auto_buf struct buf b;
+        uint32_t n = o->n_files - first < FRAME_FILES_MAX ? o->n_files - first : FRAME_FILES_MAX;
+
+        buf_init(&b, CHANNEL_BODY);
+        (void)frame_put_files(&b, o, first, n);
+        for (uint32_t i = 0; i < n; i++)
+            fds[i] = o->files[first + i].fd;
+        int r = channel_put(&s->daemon, FRAME_FILES, buf_span(&b), fds, n);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int say_outcome(struct server *s)
+{
+    struct step_outcome o;
+    auto_buf struct buf b;
+
+    buf_init(&b, CHANNEL_BODY);
+    watch_take_outcome(&s->watch, &o);
+    int r = say_files(s, &o);
+    if (r == 0)
+        r = frame_put_outcome(&b, &o);
+    if (r == 0)
+        r = channel_put(&s->daemon, FRAME_OUTCOME, buf_span(&b), NULL, 0);
+    step_outcome_done(&o);
+    return r;
+}
+
+static void on_piece(void *arg, uint8_t stream, struct span piece)
+{
+    struct server *s = arg;
+    auto_buf struct buf b;
+
+    buf_init(&b, CHANNEL_BODY);
+    (void)buf_putc(&b, stream);
+    (void)buf_put(&b, piece.data, piece.len);
+    /* A daemon that is gone is noticed when its socket is read. */
+    (void)channel_put(&s->daemon, FRAME_PIECE, buf_span(&b), NULL, 0);
+}
+
+static int on_news(struct server *s, unsigned news)
+{
+    int r = 0;
+
+    if (news & WATCH_STARTED)
+        r = channel_put(&s->daemon, FRAME_STARTED, nothing, NULL, 0);
+    if (r == 0 && (news & WATCH_OUTCOME))
+        r = say_outcome(s);
+    return r;
+}
+
+static int on_frame(struct server *s, struct frame *f)
+{
+    struct step step;
+
+    if (f->type == FRAME_KILL) {
+        watch_kill(&s->watch, KILL_ASKED);
+        return 0;
+    }
+    if (f->type != FRAME_STEP || s->watch.state != WATCH_IDLE)
+        return -EBADMSG;
+    int r = frame_get_step(f, 0, &step);
+    if (r < 0)
+        return r;
+    return on_news(s, watch_start(&s->watch, &step));
+}
+
+/* While a run is being reaped the next step waits in the socket. */
+static bool listens(const struct server *s)
+{
+    return s->watch.state != WATCH_REAPING;
+}
+
+static int on_daemon(struct server *s)
+{
+    struct frame f;
+    int r = 0;
+
+    while (r == 0 && listens(s)) {
+        int got = channel_get(&s->daemon, &f);
+
+        if (got <= 0)
+            return got;
+        r = on_frame(s, &f);
+        frame_done(&f);
+    }
+    return r;
+}
+
+static int turn(struct server *s)
+{
+    struct pollfd fds[WATCH_FDS + 1];
+    struct pollfd *ours = &fds[WATCH_FDS];
+    uint64_t ns;
+
+    watch_poll(&s->watch, fds, &ns);
+    *ours = (struct pollfd){.fd = s->daemon.fd, .events = listens(s) ? POLLIN : 0};
+    if (channel_waits(&s->daemon))
+        ours->events |= POLLOUT;
+    struct timespec ts = {(time_t)(ns / 1000000000ULL), (long)(ns % 1000000000ULL)};
+    int n = ppoll(fds, ARRAY_LEN(fds), ns == UINT64_MAX ? NULL : &ts, NULL);
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    int r = ours->revents & POLLOUT ? channel_flush(&s->daemon) : 0;
+    if (r == 0)
+        r = on_news(s, watch_handle(&s->watch, fds, on_piece, s));
+    if (r == 0 && (ours->revents & (POLLIN | POLLHUP | POLLERR)))
+        r = on_daemon(s);
+    return r;
+}
+
+int serve(const struct serve_options *options, int *fd, struct err *err)
+{
+    struct server *s = own_calloc(1, sizeof(*s));
+    int r = 0;
+
+    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (fcntl(*fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(*fd, F_SETFD, FD_CLOEXEC) < 0)
+        r = err_errno(err, "socket");
+    channel_init(&s->daemon, fd);
+    slot_init(&s->slot, options->profiles, options->fresh);
+    watch_init(&s->watch, &s->slot);
+    enum level level = level_of(&s->slot.isolation);
+    if (level < options->min || level == LEVEL_NONE)
+        r = err_set(err, EPERM, "isolation level %s is below the minimum %s: %s", level_name(level),
+                    level_name(options->min), s->slot.why);
+    if (r == 0)
+        r = say_ready(s);
+    bool ready = r == 0;
+    while (r == 0)
+        r = turn(s);
+    watch_done(&s->watch);
+    slot_done(&s->slot);
+    channel_done(&s->daemon);
+    free(s);
+    /* The daemon's end of the socket is how it says that it is done with us. */
+    if (ready && r == -EPIPE)
+        return 0;
+    return ready ? err_set(err, r, "serving: %s", strerror(-r)) : r;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sandbox/slot.h"
+
+#include "sandbox/frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { SETTLE_MS = 20000 };
+
+/* In the child: nothing of the keeper's may stay open but this end of the channel. */
+static void become_stage(const struct stage_spec *spec, int fd) __attribute__((noreturn));
+static void become_stage(const struct stage_spec *spec, int fd)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+        dup2(fd, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
+        _exit(1);
+    (void)syscall(SYS_close_range, 4, ~0U, 0);
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)signal(sig, SIG_DFL);
+    stage_main(spec, 3);
+}
+
+static uint64_t flags(const struct isolation *i)
+{
+    uint64_t f = i->spaces ? CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
+                                 CLONE_NEWUTS | CLONE_NEWCGROUP
+                           : 0;
+
+    return i->user ? f | CLONE_NEWUSER : f;
+}
+
+/* Clones the stage, maps its users, moves it into the groups, and lets it go. */
+static int give_birth(struct slot *s, struct slot_stage *st, struct err *err)
+{
+    struct clone_args args = {.flags = flags(&st->spec.isolation), .exit_signal = SIGCHLD};
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return err_errno(err, "socketpair");
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        become_stage(&st->spec, fds[1]);
+    int code = errno;
+    (void)close(fds[1]);
+    if (pid < 0) {
+        (void)close(fds[0]);
+        return err_set(err, code, "clone: %s", strerror(code));
+    }
+    st->pid = pid;
+    channel_init(&st->link, &fds[0]);
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = st->spec.ids.user_ns ? userns_map(proc, pid, &st->spec.ids, false, err) : 0;
+    if (r == 0 && s->cgroup)
+        r = cgroup_add(s->cgroup, pid, err);
+    if (r == 0 && write(st->link.fd, "", 1) != 1)
+        r = err_errno(err, "stage");
+    return r;
+}
+
+/* Waits until the stage says that it has settled. */
+static int wait_ready(struct slot_stage *st, struct err *err)
+{
+    struct pollfd p = {.fd = st->link.fd, .events = POLLIN};
+    struct frame f;
+    int r = poll(&p, 1, SETTLE_MS);
+
+    if (r <= 0)
+        return err_set(err, ETIMEDOUT, "the stage does not settle");
+    if (channel_get(&st->link, &f) != 1)
+        return err_set(err, EPIPE, "the stage died");
+    if (f.type == FRAME_READY)
+        return 0;
+    return err_set(err, EIO, "%.*s", (int)f.body.len, (const char *)f.body.data);
+}
+
+static int start(struct slot *s, struct slot_stage *st, struct err *err)
+{
+    int r = give_birth(s, st, err);
+
+    if (r == 0)
+        r = wait_ready(st, err);
+    if (r == 0 && fcntl(st->link.fd, F_SETFL, O_NONBLOCK) < 0)
+        r = err_errno(err, "stage");
+    if (r < 0)
+        slot_drop(st);
+    return r;
+}
+
+void slot_drop(struct slot_stage *st)
+{
+    if (st->pid > 0) {
+        (void)kill(st->pid, SIGKILL);
+        while (waitpid(st->pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+        channel_done(&st->link);
+    }
+    filter_done(&st->spec.filter);
+    *st = (struct slot_stage){.link.fd = -1};
+}
+
+/* Can a filter hand out a listener here? Tried in a child, since a filter is for good. */
+static bool try_listener(void)
+{
+    struct filter f;
+    int status = 1;
+
+    if (filter_build((struct profile_list){NULL, 0}, true, &f, NULL) < 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && filter_load(&f) > 0 ? 0 : 1);
+    if (pid > 0)
+        (void)waitpid(pid, &status, 0);
+    filter_done(&f);
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Tries a stage without a language under some isolation. */
+static int try_stage(struct slot *s, const struct isolation *i, struct err *err)
+{
+    struct slot_stage st = {.link.fd = -1};
+
+    userns_choose(&st.spec.ids, i->user);
+    st.spec.isolation = *i;
+    st.spec.root = (struct root_spec){.ids = &st.spec.ids, .proc = i->proc};
+    int r = start(s, &st, err);
+    if (r == 0)
+        slot_drop(&st);
+    return r;
+}
+
+static void find_spaces(struct slot *s)
+{
+    static const struct isolation tries[] = {
+        {.user = true, .spaces = true, .proc = true},
+        {.spaces = true, .proc = true},
+        {.user = true, .spaces = true},
+        {.spaces = true},
+    };
+    struct err err;
+
+    for (size_t k = 0; k < ARRAY_LEN(tries); k++) {
+        if (try_stage(s, &tries[k], &err) == 0) {
+            s->isolation.user = tries[k].user;
+            s->isolation.spaces = tries[k].spaces;
+            s->isolation.proc = tries[k].proc;
+            return;
+        }
+        if (!s->why[0])
+            memcpy(s->why, err.text, sizeof(s->why));
+    }
+}
+
+void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
+{
+    struct err err = {0};
+
+    *s = (struct slot){.profiles = profiles};
+    for (size_t i = 0; i < SLOT_STAGES; i++)
+        s->stages[i].link.fd = -1;
+    find_spaces(s);
+    s->isolation.fresh = fresh;
+    s->isolation.listener = try_listener();
+    userns_choose(&s->ids, s->isolation.user);
+    s->isolation.ids = s->ids.many;
+    s->cgroup = cgroup_new(s->ids.outside, &err);
+    s->isolation.cgroups = cgroup_kind(s->cgroup) != CGROUP_NONE;
+    s->isolation.group_kill = cgroup_run_fd(s->cgroup) >= 0 || cgroup_kind(s->cgroup) == CGROUP_V2;
+    if (!s->isolation.cgroups && !s->why[0])
+        memcpy(s->why, err.text, sizeof(s->why));
+}
+
+void slot_done(struct slot *s)
+{
+    for (size_t i = 0; i < SLOT_STAGES; i++)
+        slot_drop(&s->stages[i]);
+    cgroup_free(s->cgroup);
+    s->cgroup = NULL;
+}
+
+/* A "version" step, or any other that is not compile, sees what a run sees. */
+static const char *phase_of(const struct profile *p, const char *phase)
+{
+    if (strcmp(phase, "compile") == 0)
+        return phase;
+    return profile_binds(p, "run").n || !profile_compiles(p) || strcmp(phase, "run") == 0
+               ? "run"
+               : "compile";
+}
+
+static int prepare(struct slot *s, struct slot_stage *st, const struct profile *p, struct err *err)
+{
+    st->spec.ids = s->ids;
+    st->spec.isolation = s->isolation;
+    st->spec.root = (struct root_spec){.dir = profile_root(p),
+                                       .binds = profile_binds(p, st->phase),
+                                       .ids = &st->spec.ids,
+                                       .proc = s->isolation.proc};
+    return filter_build(profile_syscalls(p, st->phase), s->isolation.listener, &st->spec.filter,
+                        err);
+}
+
+int slot_stage(struct slot *s, const char *profile, const char *phase, struct slot_stage **ret,
+               struct err *err)
+{
+    const struct profile *p = profile_find(s->profiles, profile);
+    struct slot_stage *st = NULL;
+
+    if (!p)
+        return err_set(err, ENOENT, "no language is named %s", profile);
+    phase = phase_of(p, phase);
+    for (size_t i = 0; i < SLOT_STAGES; i++) {
+        struct slot_stage *at = &s->stages[i];
+
+        if (at->pid > 0 && strcmp(at->profile, profile) == 0 && strcmp(at->phase, phase) == 0) {
+            *ret = at;
+            return 0;
+        }
+        if (at->pid == 0 && !st)
+            st = at;
+    }
+    if (!st) {
+        st = &s->stages[0];
+        slot_drop(st);
+    }
+    (void)snprintf(st->profile, sizeof(st->profile), "%s", profile);
+    (void)snprintf(st->phase, sizeof(st->phase), "%s", phase);
+    int r = prepare(s, st, p, err);
+    if (r == 0)
+        r = start(s, st, err);
+    if (r < 0) {
+        slot_drop(st);
+        return err_wrap(err, "stage for %s %s", profile, phase);
+    }
+    *ret = st;
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_SLOT_H
+#define SANDBOX_SLOT_H
+/*
+ * What a keeper owns for its runs: the slot's cgroups, its user ids, and one stage per language
+ * and phase, made when first asked for. One run at a time. Used by one thread.
+ */
+#include "sandbox/cgroup.h"
+#include "sandbox/channel.h"
+#include "sandbox/level.h"
+#include "sandbox/profile.h"
+#include "sandbox/stage.h"
+
+struct slot_stage {
+    char profile[LIMIT_NAME + 1];
+    char phase[16];
+    pid_t pid; /* 0 = free place */
+    struct channel link;
+    struct stage_spec spec;
+};
+
+enum { SLOT_STAGES = 48 };
+
+struct slot {
+    const struct profile_set *profiles; /* borrowed */
+    struct ids ids;
+    struct isolation isolation;
+    struct cgroup *cgroup;
+    char why[ERR_TEXT_MAX]; /* the first thing that did not work, with its errno */
+    struct slot_stage stages[SLOT_STAGES];
+};
+
+/* Finds out what works here. Never fails: see level_of(&slot->isolation). */
+void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh);
+/* Kills the stages, removes the groups. */
+void slot_done(struct slot *s);
+/* The stage for this language and phase, started if need be. */
+int slot_stage(struct slot *s, const char *profile, const char *phase, struct slot_stage **ret,
+               struct err *err);
+/* Kills a stage and all it has started, and forgets it. */
+void slot_drop(struct slot_stage *st);
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sandbox/stage.h"
+
+#include "sandbox/frame.h"
+#include "sandbox/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+struct stage {
+    const struct stage_spec *spec;
+    struct channel link;
+    int proc;  /* our /proc, or -1 */
+    int go[2]; /* tells an init that it is mapped */
+};
+
+static int settle(struct stage *st, struct err *err)
+{
+    const struct stage_spec *spec = st->spec;
+    char byte;
+
+    if (read(st->link.fd, &byte, 1) != 1)
+        return err_set(err, EPIPE, "the keeper is gone");
+    int r = userns_become_init(&spec->ids, err);
+    if (r < 0)
+        return r;
+    /* Changing users made us undumpable, and our own files in /proc root's. */
+    if (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return err_errno(err, "prctl");
+    if (sethostname("sandbox", strlen("sandbox")) < 0)
+        return err_errno(err, "sethostname");
+    r = mount_root(&spec->root, err);
+    if (r < 0)
+        return r;
+    if (spec->root.proc) {
+        st->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (st->proc < 0)
+            return err_errno(err, "/proc");
+    }
+    return pipe2(st->go, O_CLOEXEC) < 0 ? err_errno(err, "pipe") : 0;
+}
+
+/* The run's namespaces. Its network is the stage's, which is empty and has no way out. */
+static uint64_t flags(const struct stage *st)
+{
+    uint64_t f = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+    return st->spec->isolation.user && st->proc >= 0 ? f | CLONE_NEWUSER : f;
+}
+
+static pid_t clone_init(const struct stage *st, const struct frame *f, int *ret_pidfd)
+{
+    struct run_head head = {0};
+    struct clone_args args = {.flags = flags(st) | CLONE_PIDFD,
+                              .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                              .exit_signal = SIGCHLD};
+
+    if (f->body.len >= sizeof(head))
+        memcpy(&head, f->body.data, sizeof(head));
+    if (head.has_cgroup) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (unsigned)f->fds[RUN_CGROUP];
+    }
+    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int32_t wait_for(pid_t pid)
+{
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+/* An init that was killed early left its byte in the pipe: the next one must not take it. */
+static void drain(const struct stage *st)
+{
+    int n = 0;
+    char byte;
+
+    while (ioctl(st->go[0], FIONREAD, &n) == 0 && n > 0)
+        (void)!read(st->go[0], &byte, 1);
+}
+
+static void say_failed(int report, const struct err *err)
+{
+    struct report r = {.what = REPORT_FAILED, .status = err->code};
+
+    memcpy(r.text, err->text, sizeof(r.text));
+    (void)report_send(report, &r, -1);
+}
+
+/* Maps the new init's users and lets it go; kills it when that fails. */
+static void release(struct stage *st, pid_t pid, int report)
+{
+    struct err err = {0};
+
+    if (!(flags(st) & CLONE_NEWUSER))
+        return;
+    if (userns_map(st->proc, pid, &st->spec->ids, true, &err) < 0) {
+        say_failed(report, &err);
+        (void)kill(pid, SIGKILL);
+        return;
+    }
+    (void)!write(st->go[1], "", 1);
+}
+
+/* One run, from its request to the death of its last process. */
+static int32_t run(struct stage *st, struct frame *f)
+{
+    struct err err = {0};
+    int pidfd = -1;
+    pid_t pid = clone_init(st, f, &pidfd);
+
+    if (pid == 0) {
+        struct init_spec spec = {.stage = st->spec,
+                                 .frame = f,
+                                 .proc = st->proc,
+                                 .go = flags(st) & CLONE_NEWUSER ? st->go[0] : -1};
+
+        init_main(&spec);
+    }
+    if (pid < 0) {
+        (void)err_errno(&err, "clone");
+        say_failed(f->fds[RUN_REPORT], &err);
+        frame_done(f);
+        return -1;
+    }
+    (void)report_fd(f->fds[RUN_REPORT], REPORT_BORN, pidfd);
+    release(st, pid, f->fds[RUN_REPORT]);
+    frame_done(f);
+    (void)close(pidfd);
+    int32_t status = wait_for(pid);
+    drain(st);
+    return status;
+}
+
+static void serve(struct stage *st)
+{
+    struct frame f;
+
+    while (channel_get(&st->link, &f) == 1) {
+        if (f.type != FRAME_RUN || f.n_fds < RUN_FDS) {
+            frame_done(&f);
+            return;
+        }
+        int32_t status = run(st, &f);
+        struct span body = {(const uint8_t *)&status, sizeof(status)};
+        if (channel_put(&st->link, FRAME_REAPED, body, NULL, 0) < 0)
+            return;
+    }
+}
+
+void stage_main(const struct stage_spec *spec, int fd)
+{
+    struct stage st = {.spec = spec, .proc = -1, .go = {-1, -1}};
+    struct err err = {0};
+
+    channel_init(&st.link, &fd);
+    if (settle(&st, &err) < 0) {
+        (void)channel_put(&st.link, FRAME_FAILED, span_of(err.text), NULL, 0);
+        _exit(1);
+    }
+    if (channel_put(&st.link, FRAME_READY, (struct span){NULL, 0}, NULL, 0) == 0)
+        serve(&st);
+    _exit(0);
+}

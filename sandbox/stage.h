@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_STAGE_H
+#define SANDBOX_STAGE_H
+/*
+ * A stage is a resident process that has made everything ready for one phase of one language:
+ * it is pid 1 of its own namespaces, owns an empty network, lives in that language's root and
+ * sits in the slot's cgroups. For each run it clones an init into fresh namespaces and waits
+ * until that init, and with it every process of the run, is dead. It is tiny, does one run at a
+ * time, and ends with its channel. stage.c is the process, slot.c starts it.
+ */
+#include "sandbox/channel.h"
+#include "sandbox/level.h"
+#include "sandbox/mount.h"
+#include "sandbox/run.h"
+#include "sandbox/seccomp.h"
+
+/* All that a stage needs, inherited from the keeper's memory at its birth. */
+struct stage_spec {
+    struct ids ids;
+    struct root_spec root;
+    struct filter filter;
+    struct isolation isolation;
+};
+
+/* The stage's process: never returns. `fd` is its end of the channel; it first waits for a byte
+ * there, which says that its user namespace is mapped. Says FRAME_READY or FRAME_FAILED. */
+void stage_main(const struct stage_spec *spec, int fd) __attribute__((noreturn));
+
+/* A run's init: never returns. `proc` is the stage's /proc, or -1; `go` a pipe to wait on when
+ * a user namespace is to be mapped first, or -1. Takes the frame. */
+struct init_spec {
+    const struct stage_spec *stage;
+    struct frame *frame;
+    int proc;
+    int go;
+};
+void init_main(const struct init_spec *spec) __attribute__((noreturn));
+#endif

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sandbox/watch.h"
+
+#include "base/clock.h"
+#include "sandbox/copyout.h"
+#include "sandbox/frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_INIT };
+
+#define NS_PER_MS 1000000ULL
+#define LAUNCH_NS (30000 * NS_PER_MS)
+#define ENDING_NS (5000 * NS_PER_MS)
+#define DYING_NS (10000 * NS_PER_MS)
+#define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
+
+enum { REFUSALS_MAX = 16, PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
+
+static void shut(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+void watch_init(struct watch *w, struct slot *slot)
+{
+    *w = (struct watch){.slot = slot, .report = -1, .listener = -1, .init = -1};
+    w->step.stdin_fd = -1;
+    for (unsigned i = 0; i < 2; i++)
+        w->streams[i].fd = -1;
+}
+
+/* Back to IDLE; what is borrowed from the run is given back. */
+static void reset(struct watch *w)
+{
+    struct slot *slot = w->slot;
+
+    for (unsigned i = 0; i < 2; i++) {
+        shut(&w->streams[i].fd);
+        buf_done(&w->streams[i].data);
+    }
+    shut(&w->report);
+    shut(&w->listener);
+    shut(&w->init);
+    frame_step_done(&w->step);
+    step_outcome_done(&w->outcome);
+    watch_init(w, slot);
+}
+
+void watch_done(struct watch *w)
+{
+    reset(w);
+}
+
+/* CPU time of the stage itself: a clock that may be read of any process. */
+static uint64_t stage_cpu_ns(const struct watch *w)
+{
+    clockid_t id;
+    struct timespec ts;
+
+    if (clock_getcpuclockid(w->stage->pid, &id) != 0 || clock_gettime(id, &ts) < 0)
+        return 0;
+    return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+/* A regular stdin is reopened: its offset may be shared with other slots, and what was opened
+ * for writing must not be handed to a program. */
+static int own_stdin(struct step *step, struct err *err)
+{
+    char path[64];
+    struct stat st;
+
+    if (step->stdin_fd < 0 || fstat(step->stdin_fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", step->stdin_fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, "stdin");
+    (void)close(step->stdin_fd);
+    step->stdin_fd = fd;
+    return 0;
+}
+
+static int make_stream(struct watch_stream *s, uint64_t limit, int *ret_theirs, struct err *err)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return err_errno(err, "pipe");
+    s->fd = fds[0];
+    *ret_theirs = fds[1];
+    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
+        return err_errno(err, "pipe");
+    /* A big pipe saves wake-ups; it is a wish, and the kernel may refuse it. */
+    if (limit > PIPE_MIN)
+        (void)fcntl(s->fd, F_SETPIPE_SZ, limit < PIPE_MAX ? (int)limit : PIPE_MAX);
+    buf_init(&s->data, limit);
+    return 0;
+}
+
+/* Sends the request to the stage. `theirs` are the run's ends. */
+static int ask(struct watch *w, const int theirs[RUN_FDS], struct err *err)
+{
+    struct run_head head = {.has_cgroup = cgroup_run_fd(w->slot->cgroup) >= 0,
+                            .alone = !w->slot->isolation.cgroups};
+    auto_buf struct buf b;
+    int fds[CHANNEL_FDS];
+
+    buf_init(&b, CHANNEL_BODY);
+    (void)buf_put(&b, &head, sizeof(head));
+    if (frame_put_step(&b, &w->step) < 0)
+        return err_set(err, E2BIG, "the step is over its limits");
+    for (unsigned i = 0; i < RUN_FDS; i++)
+        fds[i] = theirs[i];
+    uint32_t n = RUN_FDS + frame_step_fds(&w->step, fds + RUN_FDS);
+    int r = channel_put(&w->stage->link, FRAME_RUN, buf_span(&b), fds, n);
+    return r < 0 ? err_set(err, r, "the stage takes no run: %s", strerror(-r)) : 0;
+}
+
+static int launch(struct watch *w, struct err *err)
+{
+    auto_fd int out = -1;
+    auto_fd int errs = -1;
+    int pair[2];
+
+    int r = slot_stage(w->slot, w->step.profile, w->step.phase, &w->stage, err);
+    if (r == 0)
+        r = own_stdin(&w->step, err);
+    if (r == 0)
+        r = cgroup_begin(w->slot->cgroup, &w->step.limits, err);
+    if (r == 0)
+        r = make_stream(&w->streams[0], w->step.limits.output, &out, err);
+    if (r == 0)
+        r = make_stream(&w->streams[1], w->step.limits.output, &errs, err);
+    if (r < 0)
+        return r;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return err_errno(err, "socketpair");
+    w->report = pair[0];
+    auto_fd int theirs = pair[1];
+    if (fcntl(theirs, F_SETFL, 0) < 0)
+        return err_errno(err, "socketpair");
+    int group = cgroup_run_fd(w->slot->cgroup);
+    const int fds[RUN_FDS] = {out, errs, theirs, group >= 0 ? group : theirs};
+    w->stage_ns = stage_cpu_ns(w);
+    return ask(w, fds, err);
+}
+
+static void decide(struct watch *w);
+
+unsigned watch_start(struct watch *w, struct step *step)
+{
+    struct err err = {0};
+
+    w->asked_ns = clock_mono_ns();
+    w->step = *step;
+    *step = (struct step){.stdin_fd = -1};
+    if (launch(w, &err) == 0) {
+        w->state = WATCH_LAUNCHING;
+        w->give_up_ns = w->asked_ns + LAUNCH_NS;
+        return 0;
+    }
+    memcpy(w->err_text, err.text, sizeof(w->err_text));
+    w->kill = KILL_BROKEN;
+    w->state = WATCH_REAPING;
+    decide(w);
+    /* Nothing was started, so there is nothing to reap. */
+    w->stage = NULL;
+    return WATCH_OUTCOME;
+}
+
+void watch_kill(struct watch *w, enum verdict_kill why)
+{
+    if (w->state != WATCH_LAUNCHING && w->state != WATCH_RUNNING && w->state != WATCH_ENDING)
+        return;
+    /* A program that has ended by itself keeps its end. */
+    if (w->state != WATCH_ENDING)
+        w->kill = why;
+    w->state = WATCH_DYING;
+    w->wall_at_ns = w->cpu_at_ns = w->oom_at_ns = 0;
+    w->give_up_ns = clock_mono_ns() + DYING_NS;
+    w->ended_ns = w->ended_ns ? w->ended_ns : clock_mono_ns();
+    if (!cgroup_kill(w->slot->cgroup) && w->init >= 0)
+        (void)syscall(SYS_pidfd_send_signal, w->init, SIGKILL, NULL, 0);
+}
+
+static void break_run(struct watch *w, const char *why)
+{
+    (void)snprintf(w->err_text, sizeof(w->err_text), "%s", why);
+    watch_kill(w, KILL_BROKEN);
+}
+
+/* CPU time of the program so far. */
+static uint64_t cpu_us(const struct watch *w)
+{
+    uint64_t us;
+
+    if (cgroup_cpu(w->slot->cgroup, &us))
+        return us > w->overhead_us ? us - w->overhead_us : 0;
+    return w->exit.cpu_us;
+}
+
+/* The next look at the CPU time: when the rest of it could be used up at the earliest. */
+static void look_at_cpu(struct watch *w, uint64_t now)
+{
+    const struct step_limits *l = &w->step.limits;
+    const uint64_t limit = l->cpu_ms * 1000, used = cpu_us(w);
+    uint64_t wide = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (used > limit) {
+        watch_kill(w, KILL_CPU);
+        return;
+    }
+    if (l->processes < wide)
+        wide = l->processes;
+    if (l->cpu_share && (l->cpu_share + 999) / 1000 < wide)
+        wide = (l->cpu_share + 999) / 1000;
+    uint64_t rest = (limit - used) * 1000 / (wide ? wide : 1);
+    w->cpu_at_ns = now + (rest > CPU_LOOK_NS ? rest : CPU_LOOK_NS);
+}
+
+/* --- what arrives --- */
+
+static void take_output(struct watch *w, unsigned i, watch_piece *piece, void *arg)
+{
+    struct watch_stream *s = &w->streams[i];
+    uint8_t waste[4096];
+
+    while (s->fd >= 0) {
+        size_t room = s->data.max - s->data.len;
+        size_t want = room < PIPE_MIN ? room : PIPE_MIN;
+        uint8_t *at = want ? buf_reserve(&s->data, want) : waste;
+        ssize_t n = read(s->fd, at, want ? want : sizeof(waste));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return;
+        if (n == 0) {
+            shut(&s->fd);
+            return;
+        }
+        if (!want) {
+            s->truncated = true;
+            watch_kill(w, KILL_OUTPUT);
+            return;
+        }
+        s->data.len += (size_t)n;
+        if (w->step.stream)
+            piece(arg, (uint8_t)i, (struct span){at, (size_t)n});
+    }
+}
+
+static void on_started(struct watch *w, const struct report *r)
+{
+    uint64_t stage = stage_cpu_ns(w);
+
+    w->overhead_us = r->init_us + (stage > w->stage_ns ? (stage - w->stage_ns) / 1000 : 0);
+    w->started_ns = r->at_ns;
+    if (w->state != WATCH_LAUNCHING)
+        return;
+    w->state = WATCH_RUNNING;
+    w->give_up_ns = 0;
+    w->wall_at_ns = w->started_ns + w->step.limits.wall_ms * NS_PER_MS;
+    look_at_cpu(w, clock_mono_ns());
+}
+
+static void on_exited(struct watch *w, const struct report *r)
+{
+    w->exit = *r;
+    if (w->state != WATCH_RUNNING)
+        return;
+    w->state = WATCH_ENDING;
+    w->ended_ns = r->at_ns;
+    w->wall_at_ns = w->cpu_at_ns = 0;
+    w->give_up_ns = clock_mono_ns() + ENDING_NS;
+}
+
+static void on_file(struct watch *w, const struct report *r, int fd)
+{
+    struct step_file file = {.fd = -1, .executable = r->executable != 0};
+    struct step_outcome *o = &w->outcome;
+
+    if (w->state != WATCH_ENDING || o->n_files >= STEP_FILES_OUT)
+        return;
+    (void)snprintf(file.name, sizeof(file.name), "%.*s", LIMIT_FILE_NAME, r->text);
+    file.fd = copyout(fd, w->step.limits.file_size);
+    if (file.fd < 0)
+        return;
+    o->files = own_realloc(o->files, (o->n_files + 1) * sizeof(*o->files));
+    o->files[o->n_files++] = file;
+}
+
+/* One report. Returns news. */
+static unsigned on_report(struct watch *w, const struct report *r, int *fd)
+{
+    switch (r->what) {
+    case REPORT_BORN:
+        shut(&w->init);
+        w->init = own_fd_steal(fd);
+        /* It may have been born after the kill. */
+        if (w->state == WATCH_DYING)
+            (void)syscall(SYS_pidfd_send_signal, w->init, SIGKILL, NULL, 0);
+        return 0;
+    case REPORT_LISTENER:
+        shut(&w->listener);
+        w->listener = own_fd_steal(fd);
+        return 0;
+    case REPORT_STARTED:
+        on_started(w, r);
+        return WATCH_STARTED;
+    case REPORT_FAILED:
+        break_run(w, r->text);
+        return 0;
+    case REPORT_EXITED:
+        on_exited(w, r);
+        return 0;
+    case REPORT_FILE:
+        on_file(w, r, *fd);
+        return 0;
+    case REPORT_DONE:
+        if (w->state != WATCH_ENDING)
+            return 0;
+        w->state = WATCH_REAPING;
+        return WATCH_OUTCOME;
+    default:
+        return 0;
+    }
+}
+
+static unsigned take_reports(struct watch *w)
+{
+    unsigned news = 0;
+    struct report r;
+    int got = 1;
+
+    while (w->report >= 0 && got == 1) {
+        auto_fd int fd = -1;
+
+        got = report_read(w->report, &r, &fd);
+        if (got == 1)
+            news |= on_report(w, &r, &fd);
+    }
+    if (got < 0)
+        shut(&w->report);
+    return news;
+}
+
+static void take_refusals(struct watch *w)
+{
+    struct refusal r;
+    int got;
+
+    while ((got = filter_take(w->listener, &r)) == 1) {
+        if (!w->refused[0] || r.deadly)
+            memcpy(w->refused, r.name, sizeof(w->refused));
+        if (r.deadly)
+            watch_kill(w, KILL_SYSCALL);
+        /* Without a listener a refused call is ENOSYS: a flood of them costs us nothing. */
+        if (r.deadly || ++w->refusals >= REFUSALS_MAX)
+            break;
+        struct pollfd p = {.fd = w->listener, .events = POLLIN};
+        if (poll(&p, 1, 0) != 1 || !(p.revents & POLLIN))
+            return;
+    }
+    shut(&w->listener);
+}
+
+static void take_oom(struct watch *w, uint64_t now)
+{
+    /* The news may come a little before the kill is counted: then look again. */
+    if (cgroup_oom_read(w->slot->cgroup) > 0)
+        watch_kill(w, KILL_MEMORY);
+    else
+        w->oom_at_ns = now + NS_PER_MS;
+}
+
+/* The stage says that every process of the run is gone, or has died itself. */
+static unsigned take_stage(struct watch *w)
+{
+    struct frame f;
+    int got = channel_get(&w->stage->link, &f);
+    unsigned news = w->state != WATCH_REAPING ? WATCH_OUTCOME : 0;
+
+    if (got == 0)
+        return 0;
+    if (got == 1) {
+        bool reaped = f.type == FRAME_REAPED;
+
+        frame_done(&f);
+        if (!reaped)
+            return 0;
+        (void)take_reports(w);
+    } else {
+        slot_drop(w->stage);
+        w->stage = NULL;
+    }
+    if (w->state == WATCH_LAUNCHING || w->state == WATCH_RUNNING) {
+        w->kill = w->kill ? w->kill : KILL_BROKEN;
+        /* An init that the kernel chose to kill for memory takes the run with it. */
+        if (cgroup_oom_read(w->slot->cgroup) > 0)
+            w->kill = KILL_MEMORY;
+        (void)snprintf(w->err_text, sizeof(w->err_text), "the run's init is gone");
+    }
+    w->state = WATCH_REAPING;
+    if (!news)
+        reset(w);
+    else
+        w->give_up_ns = 1; /* reset once the outcome is taken */
+    return news;
+}
+
+static void on_deadline(struct watch *w, uint64_t now)
+{
+    if (w->wall_at_ns && now >= w->wall_at_ns)
+        watch_kill(w, KILL_WALL);
+    if (w->cpu_at_ns && now >= w->cpu_at_ns)
+        look_at_cpu(w, now);
+    if (w->oom_at_ns && now >= w->oom_at_ns) {
+        w->oom_at_ns = 0;
+        take_oom(w, now);
+    }
+    if (w->give_up_ns <= 1 || now < w->give_up_ns)
+        return;
+    if (w->state == WATCH_DYING)
+        (void)kill(w->stage->pid, SIGKILL);
+    else
+        break_run(w, "the run does not get on");
+}
+
+void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns)
+{
+    const bool live = w->state != WATCH_IDLE && w->stage;
+    const int want[WATCH_FDS] = {
+        [FD_STAGE] = live ? w->stage->link.fd : -1,
+        [FD_REPORT] = w->report,
+        [FD_OUT] = w->streams[0].fd,
+        [FD_ERR] = w->streams[1].fd,
+        [FD_OOM] = w->state == WATCH_RUNNING ? cgroup_oom_fd(w->slot->cgroup) : -1,
+        [FD_LISTENER] = w->listener,
+        [FD_INIT] = -1,
+    };
+    const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns};
+    uint64_t first = UINT64_MAX, now = clock_mono_ns();
+
+    for (unsigned i = 0; i < WATCH_FDS; i++)
+        fds[i] = (struct pollfd){.fd = want[i], .events = POLLIN};
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++)
+        if (at[i] && at[i] < first)
+            first = at[i];
+    *ret_timeout_ns = first == UINT64_MAX ? first : first > now ? first - now : 0;
+}
+
+unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch_piece *piece,
+                      void *arg)
+{
+    unsigned news = 0;
+
+    if (fds[FD_LISTENER].revents)
+        take_refusals(w);
+    if (fds[FD_OUT].revents)
+        take_output(w, 0, piece, arg);
+    if (fds[FD_ERR].revents)
+        take_output(w, 1, piece, arg);
+    if (fds[FD_OOM].revents)
+        take_oom(w, clock_mono_ns());
+    if (fds[FD_REPORT].revents)
+        news |= take_reports(w);
+    if (fds[FD_STAGE].revents && !(news & WATCH_OUTCOME))
+        news |= take_stage(w);
+    if (w->state != WATCH_IDLE)
+        on_deadline(w, clock_mono_ns());
+    if (news & WATCH_OUTCOME) {
+        /* All writers are dead: what is in the pipes is all there will be. */
+        take_output(w, 0, piece, arg);
+        take_output(w, 1, piece, arg);
+        decide(w);
+    }
+    return news;
+}
+
+/* --- the outcome --- */
+
+static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
+{
+    o->cpu_us = f->cpu_us;
+    o->wall_us = f->wall_us;
+    o->memory = f->memory;
+    o->out_truncated = f->out_truncated;
+    o->err_truncated = f->err_truncated;
+    o->switches_voluntary = w->exit.switches_voluntary;
+    o->switches_forced = w->exit.switches_forced;
+    o->pressure_us = f->use.pressure_us;
+    o->setup_us = w->started_ns > w->asked_ns ? (w->started_ns - w->asked_ns) / 1000 : 0;
+}
+
+static void decide(struct watch *w)
+{
+    const struct profile *p = profile_find(w->slot->profiles, w->step.profile);
+    struct facts f = {.limits = &w->step.limits,
+                      .kill = w->kill,
+                      .exited = w->exit.what == REPORT_EXITED && w->kill == KILL_NONE,
+                      .status = w->exit.status,
+                      .out_truncated = w->streams[0].truncated,
+                      .err_truncated = w->streams[1].truncated,
+                      .err = buf_span(&w->streams[1].data),
+                      .refused = w->refused,
+                      .err_text = w->err_text};
+
+    cgroup_use(w->slot->cgroup, &f.use);
+    f.box_full = f.exited && w->exit.box_left == 0;
+    f.cpu_us = cpu_us(w);
+    f.memory = f.use.memory_peak ? f.use.memory_peak : w->exit.memory;
+    if (f.memory > w->step.limits.memory)
+        f.memory = w->step.limits.memory;
+    if (w->started_ns && w->ended_ns > w->started_ns)
+        f.wall_us = (w->ended_ns - w->started_ns) / 1000;
+    if (p)
+        f.memory_errors = profile_memory_errors(p, w->step.phase);
+    verdict_decide(&f, &w->outcome);
+    fill(w, &f, &w->outcome);
+}
+
+void watch_take_outcome(struct watch *w, struct step_outcome *ret)
+{
+    struct watch_stream *s = w->streams;
+
+    *ret = w->outcome;
+    w->outcome = (struct step_outcome){.exit_code = -1};
+    ret->out.data = buf_steal(&s[0].data, &ret->out.len);
+    ret->err.data = buf_steal(&s[1].data, &ret->err.len);
+    /* Reaped already, or never started: ready for the next. */
+    if (!w->stage || w->give_up_ns == 1)
+        reset(w);
+    else
+        w->give_up_ns = clock_mono_ns() + DYING_NS;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_WATCH_H
+#define SANDBOX_WATCH_H
+/*
+ * One run, watched by the keeper: it is started, its output is taken, its limits are enforced,
+ * and its outcome put together. Nothing is polled at intervals: every change arrives at a
+ * descriptor, and CPU time is looked at when the rest of it could be used up at the earliest.
+ *
+ *     IDLE -> LAUNCHING -> RUNNING -> ENDING -> REAPING -> IDLE
+ *                  |          |          |         ^
+ *                  +----------+--> DYING +---------+     DYING: we have killed it
+ */
+#include "sandbox/report.h"
+#include "sandbox/slot.h"
+#include "sandbox/verdict.h"
+
+#include <poll.h>
+
+enum watch_state {
+    WATCH_IDLE,
+    WATCH_LAUNCHING, /* asked for */
+    WATCH_RUNNING,   /* the program runs */
+    WATCH_ENDING,    /* it has ended, files are coming */
+    WATCH_DYING,     /* killed, not yet confirmed dead */
+    WATCH_REAPING,   /* the outcome is known, the init is being reaped */
+};
+
+struct watch_stream {
+    int fd;
+    struct buf data;
+    bool truncated;
+};
+
+struct watch {
+    struct slot *slot; /* borrowed */
+    enum watch_state state;
+    struct step step;
+    struct slot_stage *stage;
+    struct watch_stream streams[2]; /* stdout, stderr */
+    int report, listener, init;     /* descriptors, -1 = none; init is a pidfd */
+    uint64_t asked_ns, started_ns, ended_ns;
+    uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
+    uint64_t stage_ns;                                     /* CPU time of the stage before */
+    uint64_t overhead_us;                                  /* CPU time that was ours */
+    enum verdict_kill kill;
+    struct report exit;
+    char refused[64];
+    unsigned refusals;
+    char err_text[ERR_TEXT_MAX];
+    struct step_outcome outcome;
+    bool told_started;
+};
+
+/* What the caller is to do next; it may be several. */
+enum watch_news {
+    WATCH_STARTED = 1, /* tell that the program runs */
+    WATCH_OUTCOME = 2, /* take watch->outcome (watch_take_outcome()) */
+};
+
+/* Pieces of output go here as they come. */
+typedef void watch_piece(void *arg, uint8_t stream, struct span piece);
+
+void watch_init(struct watch *w, struct slot *slot);
+void watch_done(struct watch *w);
+/* Starts a step; takes it. When it cannot be started its outcome is there at once. */
+unsigned watch_start(struct watch *w, struct step *step);
+void watch_kill(struct watch *w, enum verdict_kill why);
+
+enum { WATCH_FDS = 7 };
+/* Fills `fds` (unused ones are -1) and *ret_timeout_ns (UINT64_MAX = none). */
+void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns);
+/* After the poll. Returns a set of enum watch_news. */
+unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch_piece *piece,
+                      void *arg);
+/* Hands the outcome over. */
+void watch_take_outcome(struct watch *w, struct step_outcome *ret);
+#endif
