@@ -126,8 +126,9 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
     }
     e->jid = m->accepted.jid;
     if (e->wait_ms > 0 && !e->stopping)
-        e->wait = api_wait_new(api_exchange_link(e->x), &e->jid, e->x->who.tenant, e->wait_ms,
-                               on_view, e);
+        e->wait =
+            api_wait_new(api_exchange_link(e->x),
+                         &(struct api_wait_for){e->jid, e->x->who.tenant, e->wait_ms}, on_view, e);
     if (!e->wait)
         answer_accepted(e, m->accepted.duplicate && e->keyed, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Three probes: /livez says that the loop turns; /readyz that a peer answers and the server is
- * not stopping, so that a load balancer may send requests; /health says both in one body.
+ * Three probes: /livez says that the loop turns; /readyz that a peer answers, that its
+ * languages are known and that the server is not stopping, so that a load balancer may send
+ * requests; /health says both in one body.
  */
+#include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -16,7 +18,8 @@ void api_health_live(struct api_exchange *x)
 
 static bool is_ready(const struct api_exchange *x)
 {
-    return api_link_peers_up(x->server->link) > 0 && !x->server->stopping;
+    return api_link_peers_up(x->server->link) > 0 && !x->server->stopping &&
+           api_languages_len(x->server->languages) > 0;
 }
 
 static void answer_health(struct api_exchange *x, const char *bad, int status)

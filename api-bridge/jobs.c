@@ -108,7 +108,8 @@ static void look(struct jobs *j, uint32_t wait_ms)
 {
     struct api_fault f = {0};
 
-    j->wait = api_wait_new(api_exchange_link(j->x), &j->jid, j->x->who.tenant, wait_ms, on_view, j);
+    j->wait = api_wait_new(api_exchange_link(j->x),
+                           &(struct api_wait_for){j->jid, j->x->who.tenant, wait_ms}, on_view, j);
     if (j->wait)
         return;
     api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many requests are under way");

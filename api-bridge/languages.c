@@ -127,6 +127,14 @@ static void list_names(const struct api_languages *l, char *out, size_t size)
         len += (size_t)snprintf(out + len, size - len, "%s%s", i ? ", " : "", l->all[i].name);
 }
 
+static void unknown_yet(struct api_fault *f)
+{
+    if (f->code)
+        return;
+    api_fault_set(f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
+    f->retry_after_s = 1;
+}
+
 void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
                            const char *field, struct api_fault *f)
 {
@@ -145,11 +153,33 @@ void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME +
                     name, names);
 }
 
+/* A single source without a name gets the one of its language ("Main.java"). */
+static void name_source(const struct api_languages *l, struct spec *spec)
+{
+    struct api_fault f = {0};
+
+    if (spec->n_files == 0 || spec->files[0].name[0])
+        return;
+    for (size_t i = 0; i < l->n; i++) {
+        struct api_json_at root = api_json_root(l->all[i].profile);
+
+        if (strcmp(l->all[i].name, spec->head.language) == 0)
+            api_json_word(&root, "sourceName", spec->files[0].name, sizeof(spec->files[0].name),
+                          &f);
+    }
+    if (!spec->files[0].name[0])
+        memcpy(spec->files[0].name, "main", sizeof("main"));
+}
+
 void api_languages_check(const struct api_languages *l, struct spec *spec, struct api_fault *f)
 {
+    if (l->n == 0)
+        unknown_yet(f);
     api_languages_resolve(l, spec->head.language, "language", f);
     api_languages_resolve(l, spec->checker.language, "checker.language", f);
     api_languages_resolve(l, spec->interactor.language, "interactor.language", f);
+    if (!f->code)
+        name_source(l, spec);
 }
 
 static void put_member(struct api_json_writer *w, const struct api_json_at *profile,
@@ -197,8 +227,7 @@ void api_languages_handle(struct api_exchange *x)
     struct api_fault f = {0};
 
     if (l->n == 0) {
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
-        f.retry_after_s = 1;
+        unknown_yet(&f);
         api_answer_fault(x, &f);
         return;
     }

@@ -3,7 +3,7 @@
 #define API_LANGUAGES_H
 /*
  * What the mesh can run, as the nodes' profiles say: asked of a peer, kept for a while, one
- * copy per loop. Until the first answer nothing is known, and nothing is refused here.
+ * copy per loop. Until the first answer nothing is known, and no job can be taken.
  */
 #include "api-bridge/exchange.h"
 #include "api-bridge/json.h"
@@ -19,7 +19,7 @@ void api_languages_tick(struct api_languages *l);
 /* Puts the language's own name for an alias; faults one that does not exist, naming `field`. */
 void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
                            const char *field, struct api_fault *f);
-/* The same for all languages of a job. */
+/* The same for all languages of a job; names its source file when the client did not. */
 void api_languages_check(const struct api_languages *l, struct spec *spec, struct api_fault *f);
 
 /* One language; text lives until the next tick. */

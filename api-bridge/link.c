@@ -560,8 +560,8 @@ uint64_t api_link_ask(struct api_link *l, struct message *m, uint32_t wait_ms, a
     return call_start(l, c, message_encode(m, &c->frame) == 0);
 }
 
-uint64_t api_link_watch(struct api_link *l, const struct id *jid, const char *tenant,
-                        uint64_t after, api_link_answer fn, void *ctx)
+uint64_t api_link_watch(struct api_link *l, const struct api_link_topic *topic, api_link_answer fn,
+                        void *ctx)
 {
     struct link_call *c = call_new(l);
 
@@ -570,11 +570,11 @@ uint64_t api_link_watch(struct api_link *l, const struct id *jid, const char *te
     c->type = MESSAGE_WATCH;
     c->watch = true;
     c->end_ms = now_ms(l) + LINK_TOTAL_MS;
-    c->jid = *jid;
-    c->seq = after;
+    c->jid = topic->jid;
+    c->seq = topic->after;
     c->fn = fn;
     c->ctx = ctx;
-    (void)snprintf(c->tenant, sizeof(c->tenant), "%s", tenant);
+    (void)snprintf(c->tenant, sizeof(c->tenant), "%s", topic->tenant);
     return call_start(l, c, watch_encode(c) == 0);
 }
 
@@ -582,11 +582,10 @@ void api_link_forget(struct api_link *l, uint64_t number)
 {
     struct link_call *c = call_find(l, number);
     struct message m = {.type = MESSAGE_UNWATCH, .token = number};
-    auto_buf struct buf frame;
+    auto_buf struct buf frame = {.max = LIMIT_FRAME_CONTROL};
 
     if (!c)
         return;
-    buf_init(&frame, LIMIT_FRAME_CONTROL);
     if (c->watch && c->peer >= 0) {
         m.job.jid = c->jid;
         memcpy(m.job.tenant, c->tenant, sizeof(m.job.tenant));

@@ -313,6 +313,11 @@ static enum api_parse feed_head(struct api_parser *p, struct span in, size_t *re
     struct api_request *r = p->req;
     size_t used = 0;
 
+    if (in.len > 0 && r->head.len == 0 && !strchr("\r\n", in.data[0]) &&
+        ((in.data[0] | 0x20) < 'a' || (in.data[0] | 0x20) > 'z')) {
+        (void)refuse(p, API_FAULT_BAD_REQUEST, "the request is not HTTP");
+        return API_PARSE_BAD;
+    }
     while (used < in.len) {
         const uint8_t *from = in.data + used;
         const uint8_t *lf = memchr(from, '\n', in.len - used);
@@ -331,11 +336,6 @@ static enum api_parse feed_head(struct api_parser *p, struct span in, size_t *re
             return API_PARSE_BAD;
         if (end > 0)
             return parse_head(p);
-    }
-    if (r->head.len > 0 && (r->head.data[0] < 'A' || r->head.data[0] > 'Z') &&
-        r->head.data[0] != '\r') {
-        (void)refuse(p, API_FAULT_BAD_REQUEST, "the request is not HTTP");
-        return API_PARSE_BAD;
     }
     return API_PARSE_MORE;
 }

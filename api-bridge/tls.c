@@ -26,21 +26,6 @@ struct api_tls_conn {
     BIO *out;
 };
 
-static int only_http1(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                      const unsigned char *in, unsigned in_len, void *ctx)
-{
-    static const unsigned char ours[] = "\x08http/1.1";
-    unsigned char *chosen = NULL;
-
-    (void)ssl;
-    (void)ctx;
-    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof(ours) - 1, in, in_len) !=
-        OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
 static int tls_error(struct err *err, const char *what)
 {
     char text[160] = "unknown";
@@ -62,7 +47,6 @@ struct api_tls *api_tls_new(const char *cert_file, const char *key_file, struct 
     (void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                           SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_alpn_select_cb(t->ctx, only_http1, NULL);
     if (SSL_CTX_use_certificate_chain_file(t->ctx, cert_file) != 1) {
         (void)tls_error(err, cert_file);
         api_tls_free(t);

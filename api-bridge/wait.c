@@ -56,17 +56,17 @@ static void on_job(void *ctx, const struct message *m, const struct api_fault *f
     }
 }
 
-struct api_wait *api_wait_new(struct api_link *link, const struct id *jid, const char *tenant,
-                              uint32_t wait_ms, api_wait_answer fn, void *ctx)
+struct api_wait *api_wait_new(struct api_link *link, const struct api_wait_for *what,
+                              api_wait_answer fn, void *ctx)
 {
     struct api_wait *w = own_calloc(1, sizeof(*w));
 
     w->link = link;
-    w->jid = *jid;
+    w->jid = what->jid;
     w->fn = fn;
     w->ctx = ctx;
-    w->end_ns = clock_mono_ns() + wait_ms * 1000000ULL;
-    (void)snprintf(w->tenant, sizeof(w->tenant), "%s", tenant);
+    w->end_ns = clock_mono_ns() + what->wait_ms * 1000000ULL;
+    (void)snprintf(w->tenant, sizeof(w->tenant), "%s", what->tenant);
     if (ask(w, 0))
         return w;
     free(w);

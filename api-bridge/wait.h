@@ -13,9 +13,14 @@ struct api_wait;
 typedef void (*api_wait_answer)(void *ctx, const struct message_job *job,
                                 const struct api_fault *f);
 
+struct api_wait_for {
+    struct id jid;
+    const char *tenant; /* borrowed for the call */
+    uint32_t wait_ms;   /* 0 = the view as it is */
+};
 /* Calls `fn` once, later; the wait is over then. NULL: too many requests are under way. */
-struct api_wait *api_wait_new(struct api_link *link, const struct id *jid, const char *tenant,
-                              uint32_t wait_ms, api_wait_answer fn, void *ctx);
+struct api_wait *api_wait_new(struct api_link *link, const struct api_wait_for *what,
+                              api_wait_answer fn, void *ctx);
 /* `fn` is not called any more. */
 void api_wait_free(struct api_wait *w);
 /* The answer at the next opportunity, whatever the state. */

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A bridge with a peer that runs nothing, for the tests of this folder."""
+import json
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+
+BUILD = os.environ.get("ARENA_BUILD") or os.getcwd()
+
+
+class Peer:
+    """tests/api-bridge/fakepeer.c"""
+
+    def __init__(self, endpoint=None):
+        program = os.path.join(BUILD, "tests/api-bridge/fakepeer")
+        self.process = subprocess.Popen(
+            [program] + ([endpoint] if endpoint else []),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.endpoint = self.process.stdout.readline().decode().strip()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Bridge:
+    """arena-bridge on a port the kernel chose; settings are keyword arguments."""
+
+    def __init__(self, peers, **settings):
+        env = {"PATH": os.environ.get("PATH", ""), "ARENA_HTTP_PORT": "0",
+               "ARENA_HTTP_BIND": "127.0.0.1", "API_RATE_LIMIT": "0", "ARENA_ACCESS_LOG": "off",
+               "ARENA_PEERS": ",".join(p.endpoint for p in peers)}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        env.update({k: str(v) for k, v in settings.items()})
+        self.tls = "ARENA_TLS_CERT" in env
+        self.process = subprocess.Popen([os.path.join(BUILD, "arena-bridge")], env=env,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.lines = []
+        self.port = None
+        for raw in self.process.stderr:
+            line = json.loads(raw)
+            self.lines.append(line)
+            if line["message"] == "listening":
+                self.port = line["port"]
+                break
+        if self.port is None:
+            raise RuntimeError("the bridge did not start: %r" % self.lines)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for raw in self.process.stderr:
+            self.lines.append(raw.decode(errors="replace"))
+
+    def ready(self, timeout=10):
+        """Waits until a peer answers."""
+        code = None
+        done = threading.Event()
+        timer = threading.Timer(timeout, done.set)
+        timer.start()
+        while code != 200 and not done.is_set():
+            code = self.get("/readyz")[0]
+            done.wait(0.02)
+        timer.cancel()
+        assert code == 200, "no peer answered"
+        return self
+
+    def stop(self):
+        """Ends it as an operator would; its exit status must be 0."""
+        self.process.terminate()
+        status = self.process.wait(timeout=30)
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return status
+
+    def connect(self, timeout=10):
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+        if self.tls:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            sock = context.wrap_socket(sock, server_hostname="localhost")
+        return sock
+
+    def raw(self, data, timeout=10):
+        """Sends bytes, returns all that comes until the server closes or is silent."""
+        with self.connect(timeout) as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+    def request(self, method, path, body=None, headers=None):
+        data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+        request = urllib.request.Request("http://127.0.0.1:%d%s" % (self.port, path), data,
+                                         dict(headers or {}), method=method)
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=40) as answer:
+                return answer.status, decode(answer.read()), answer.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, decode(error.read()), error.headers
+
+    def get(self, path, **kw):
+        return self.request("GET", path, **kw)
+
+    def post(self, path, body, **kw):
+        return self.request("POST", path, body, **kw)
+
+
+def decode(data):
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data
+
+
+def read_all(sock):
+    out = b""
+    try:
+        while True:
+            piece = sock.recv(65536)
+            if not piece:
+                break
+            out += piece
+    except (socket.timeout, ConnectionError):
+        pass
+    return out
+
+
+def statuses(data):
+    """The status of every answer in a stream of answers that carry a Content-Length."""
+    found = []
+    while data.startswith(b"HTTP/1.1 "):
+        found.append(int(data[9:12]))
+        head, _, rest = data.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        data = rest[length:]
+    return found
