@@ -1,0 +1,62 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""1,000 jobs while the peers of a mesh of three are killed and restarted every 2 seconds: none
+lost, none doubled, and what a killed owner had goes on elsewhere within 10 seconds.
+
+usage: chaos.py [jobs [seconds between kills]]
+"""
+import random
+import sys
+import time
+
+import cluster
+
+JOBS = int(sys.argv.pop(1)) if len(sys.argv) > 1 else 1000
+EVERY = float(sys.argv.pop(1)) if len(sys.argv) > 1 else 2.0
+RECOVERY = 10
+
+
+class Chaos(cluster.ClusterCase):
+    settings = {"QUEUE_MAX_DEPTH": "2000"}
+
+    def hurt(self, rng, history):
+        """Kills one node every EVERY seconds, and starts it again, until the client is done."""
+        killed = 0
+        while history.poll() is None:
+            node = rng.choice(self.cluster.nodes)
+            node.restart()
+            killed += 1
+            try:
+                history.wait(EVERY)
+            except cluster.subprocess.TimeoutExpired:
+                continue
+        return killed
+
+    def test_none_lost_none_doubled(self):
+        rng = random.Random(7)
+        started = time.monotonic()
+        history = self.cluster.history(jobs=JOBS, threads=16, seconds=900)
+        killed = self.hurt(rng, history)
+        report = self.cluster.finish(history)
+        print(f"{killed} kills in {time.monotonic() - started:.0f} s: {report}")
+        self.check(report)
+        self.assertGreater(killed, 2)
+
+
+class Recovery(cluster.ClusterCase):
+    def test_a_killed_owners_jobs_go_on_within_ten_seconds(self):
+        owner = self.cluster.nodes[0]
+        others = ",".join(n.endpoint for n in self.cluster.nodes[1:])
+        path = self.cluster.program("main.py", "import time\ntime.sleep(0.2)\nprint('on')\n")
+        jobs = [self.cluster.submit(path, peers=owner.endpoint) for _ in range(10)]
+        owner.kill()
+        killed = time.monotonic()
+        for jid in jobs:
+            self.cluster.await_state(jid, "accepted", peers=others, patience=RECOVERY + 5)
+        took = time.monotonic() - killed
+        print(f"{len(jobs)} jobs of a killed owner were finished by others after {took:.1f} s")
+        self.assertLess(took, RECOVERY)
+
+
+if __name__ == "__main__":
+    cluster.main()

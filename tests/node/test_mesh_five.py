@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""Five real peers: two die at once, one disk is lost, and the mesh is cut in two (root only)."""
+import os
+import shutil
+import unittest
+
+import cluster
+import harness
+
+
+class Five(cluster.ClusterCase):
+    size = 5
+    settings = {"WORKER_CONCURRENCY": "1"}
+
+    def test_one_after_the_other_dies_under_load(self):
+        history = self.cluster.history(jobs=200, threads=8)
+        for node in self.cluster.nodes[:3]:
+            node.kill()
+            self.cluster.await_members(4)
+            node.start()
+            node.wait_ready()
+            self.cluster.await_members(5)
+        self.check(self.cluster.finish(history))
+
+    def test_a_lost_disk_loses_no_job(self):
+        node = self.cluster.nodes[4]
+        path = self.cluster.program("main.py", "import time\ntime.sleep(0.2)\nprint('kept')\n")
+        jobs = [self.cluster.submit(path, peers=node.endpoint) for _ in range(10)]
+        node.kill()
+        shutil.rmtree(node.environment["ARENA_DATA_DIR"])
+        others = ",".join(n.endpoint for n in self.cluster.nodes[:4])
+        for jid in jobs:
+            self.cluster.await_state(jid, "accepted", peers=others)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "network namespaces need root")
+class Partition(cluster.ClusterCase):
+    size = 5
+    kind = cluster.Islands
+    settings = {"WORKER_CONCURRENCY": "1"}
+
+    def test_a_minority_promises_nothing_and_the_majority_goes_on(self):
+        history = self.cluster.history(jobs=150, threads=6)
+        small, large = self.cluster.nodes[:2], self.cluster.nodes[2:]
+        harness.until("there is work", lambda: any(
+            n.metric("mesh_jobs_running") > 0 for n in large))
+        self.cluster.cut(0, 1)
+        endpoints = ",".join(n.endpoint for n in large)
+        path = self.cluster.program("main.py", "print('majority')\n")
+        self.assertEqual(self.cluster.arena("run", path, peers=endpoints), "majority\n")
+        self.cluster.heal()
+        for node in small:
+            node.wait_ready()
+        self.cluster.await_members(5)
+        self.check(self.cluster.finish(history))
+
+    def test_cut_off_alone_and_back(self):
+        path = self.cluster.program("main.py", "import time\ntime.sleep(1)\nprint('whole')\n")
+        owner = self.cluster.nodes[0]
+        jid = self.cluster.submit(path, peers=owner.endpoint)
+        self.cluster.cut(0)
+        others = ",".join(n.endpoint for n in self.cluster.nodes[1:])
+        self.cluster.await_state(jid, "accepted", peers=others)
+        self.cluster.heal()
+        self.cluster.await_members(5)
+        self.cluster.await_state(jid, "accepted", peers=owner.endpoint)
+
+
+if __name__ == "__main__":
+    cluster.main()

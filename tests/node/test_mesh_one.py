@@ -1,0 +1,75 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""A mesh of one: jobs run end to end, and survive kill -9."""
+import signal
+
+import cluster
+import harness
+
+
+class One(cluster.ClusterCase):
+    size = 1
+
+    def test_a_program_runs_end_to_end(self):
+        path = self.cluster.program("main.py", "print(sum(int(x) for x in input().split()))\n")
+        self.assertEqual(self.cluster.arena("run", path, input="1 2 3\n"), "6\n")
+
+    def test_a_program_that_fails_says_why(self):
+        path = self.cluster.program("main.py", "import sys\nsys.exit(3)\n")
+        done = self.cluster.arena("run", path, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("runtime_error", done.stderr)
+        self.assertIn("status 3", done.stderr)
+
+    def test_nothing_acknowledged_is_lost_by_kill_9(self):
+        path = self.cluster.program("main.py", "import time\ntime.sleep(0.2)\nprint('done')\n")
+        jobs = [self.cluster.submit(path) for _ in range(12)]
+        self.cluster.nodes[0].restart()
+        self.cluster.nodes[0].wait_ready()
+        for jid in jobs:
+            self.cluster.await_state(jid, "accepted")
+            self.assertEqual(self.cluster.status(jid)[1], "done\n")
+
+    def test_a_running_job_is_cancelled(self):
+        path = self.cluster.program("main.py", "while True: pass\n")
+        jid = self.cluster.submit(path)
+        self.cluster.await_state(jid, "active")
+        self.cluster.arena("cancel", jid)
+        self.cluster.await_state(jid, "cancelled")
+        harness.until("nothing runs",
+                      lambda: self.cluster.nodes[0].metric("mesh_jobs_running") == 0)
+
+    def test_told_to_stop_it_lets_a_running_job_finish(self):
+        node = self.cluster.nodes[0]
+        path = self.cluster.program("main.py", "import time\ntime.sleep(1)\nprint('end')\n")
+        jid = self.cluster.submit(path)
+        self.cluster.await_state(jid, "active")
+        self.assertEqual(node.stop(), 0)
+        node.start()
+        node.wait_ready()
+        self.cluster.await_state(jid, "accepted")
+
+    def test_a_second_process_cannot_have_the_same_disk(self):
+        second = cluster.Node(self.cluster, 0, "127.0.0.1", self.cluster.ports(1)[0],
+                              {**self.cluster.nodes[0].environment, "ARENA_METRICS_PORT": "0"})
+        second.start()
+        self.assertEqual(second.process.wait(cluster.PATIENCE), 2)
+        self.assertIn("in use by another arenad", second.tail())
+
+    def test_a_wrong_setting_is_named(self):
+        node = self.cluster.nodes[0]
+        wrong = cluster.Node(self.cluster, 0, "127.0.0.1", self.cluster.ports(1)[0],
+                             {**node.environment, "WORKER_CONCURRENCY": "many"})
+        wrong.start()
+        self.assertEqual(wrong.process.wait(cluster.PATIENCE), 2)
+        self.assertIn("WORKER_CONCURRENCY", wrong.tail())
+
+    def test_a_stopped_node_is_alive_again_when_it_goes_on(self):
+        node = self.cluster.nodes[0]
+        node.signal(signal.SIGSTOP)
+        node.signal(signal.SIGCONT)
+        self.assertEqual(node.get("/livez")[0], 200)
+
+
+if __name__ == "__main__":
+    cluster.main()

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Jobs in real sandboxes: needs arena-sandbox in the build directory and the toolchains. A
+ * language this machine lacks is skipped by name. */
+#include "node/runs.h"
+
+#include "base/own.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { SLOTS = 2, PATIENCE_MS = 60000, SKIPPED = 77 };
+
+static struct loop *loop;
+static struct slots *slots;
+static struct runs *runs;
+static struct profile_set *profiles;
+
+/* What came of the last job. */
+static struct {
+    bool done;
+    enum mesh_outcome outcome;
+    struct buf bytes;
+    struct result result;
+    bool decoded;
+    unsigned started, compiled, tests, pieces;
+    uint32_t offered_least;
+} seen;
+
+static void late(void *ctx)
+{
+    (void)ctx;
+    loop_stop(loop);
+}
+
+static void turn(void)
+{
+    struct loop_timer *t = loop_timer_new(loop, late, NULL);
+
+    loop_timer_set(t, PATIENCE_MS);
+    loop_run(loop);
+    loop_timer_free(t);
+}
+
+static void on_slots(void *ctx)
+{
+    (void)ctx;
+    if (runs)
+        runs_wake(runs);
+    else if (slots && slots_ready(slots) == SLOTS)
+        loop_stop(loop);
+}
+
+static void on_started(void *ctx, uint64_t exec)
+{
+    (void)ctx;
+    (void)exec;
+    seen.started++;
+}
+
+static void on_event(void *ctx, uint64_t exec, struct span bytes)
+{
+    struct result_event e;
+
+    (void)ctx;
+    (void)exec;
+    assert_int_equal(result_event_decode(bytes, &e, NULL), 0);
+    seen.compiled += e.kind == RESULT_EVENT_COMPILED;
+    seen.tests += e.kind == RESULT_EVENT_TEST;
+    seen.pieces += e.kind == RESULT_EVENT_OUTPUT;
+}
+
+static void on_done(void *ctx, uint64_t exec, enum mesh_outcome outcome, struct span bytes)
+{
+    (void)ctx;
+    (void)exec;
+    seen.done = true;
+    seen.outcome = outcome;
+    (void)buf_put(&seen.bytes, bytes.data, bytes.len);
+    loop_stop(loop);
+}
+
+static void on_offer(void *ctx, uint32_t n)
+{
+    (void)ctx;
+    if (n < seen.offered_least)
+        seen.offered_least = n;
+}
+
+static const char *on_version(void *ctx, const char *language)
+{
+    (void)ctx;
+    (void)language;
+    return "1";
+}
+
+static void on_stepped(void *ctx, const char *language, const char *phase,
+                       const struct step_outcome *o)
+{
+    (void)ctx;
+    (void)language;
+    (void)phase;
+    (void)o;
+}
+
+static void on_finished(void *ctx, const char *language, const char *verdict)
+{
+    (void)ctx;
+    (void)language;
+    (void)verdict;
+}
+
+static bool have(const char *language)
+{
+    const struct profile *p = profile_find(profiles, language);
+
+    return p && !profile_missing(p)[0];
+}
+
+static void begin(const struct spec *spec)
+{
+    auto_buf struct buf bytes;
+
+    if (seen.decoded)
+        result_done(&seen.result);
+    buf_done(&seen.bytes);
+    memset(&seen, 0, sizeof(seen));
+    seen.offered_least = UINT32_MAX;
+    buf_init(&seen.bytes, LIMIT_RESULT);
+    buf_init(&bytes, LIMIT_SPEC);
+    assert_int_equal(spec_encode(spec, &bytes), 0);
+    runs_exec(runs, 1, buf_span(&bytes));
+}
+
+static void run_job(const struct spec *spec)
+{
+    begin(spec);
+    turn();
+    assert_true(seen.done);
+    if (seen.outcome != MESH_OUTCOME_RESULT)
+        return;
+    assert_int_equal(result_decode(buf_span(&seen.bytes), &seen.result, NULL), 0);
+    seen.decoded = true;
+}
+
+static struct spec spec_of(struct spec_file *file, const char *language, const char *code)
+{
+    struct spec s = {.n_files = 1, .files = file};
+
+    memset(file, 0, sizeof(*file));
+    file->content = span_of(code);
+    (void)snprintf(s.head.language, sizeof(s.head.language), "%s", language);
+    s.head.attempts_max = 1;
+    return s;
+}
+
+static void input_goes_in_and_output_comes_out(void **state)
+{
+    struct spec_file file;
+    struct spec s = spec_of(&file, "python", "import sys\nprint(input()[::-1], *sys.argv[1:])");
+    struct span args[] = {span_of("a b"), span_of("")};
+
+    (void)state;
+    s.input = span_of("hello\n");
+    s.args = args;
+    s.n_args = 2;
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
+    assert_int_equal(seen.result.verdict, RESULT_ACCEPTED);
+    assert_true(span_eq(seen.result.run.out, span_of("olleh a b \n")));
+    assert_int_equal(seen.started, 1);
+    assert_string_equal(seen.result.node, "me");
+    assert_true(seen.result.isolation[0] != 0);
+}
+
+static void a_job_is_compiled_once_and_tested_in_parallel(void **state)
+{
+    struct spec_file file;
+    struct spec_test tests[8] = {0};
+    struct spec s = spec_of(&file, "c",
+                            "#include <stdio.h>\nint main(){int a;scanf(\"%d\",&a);"
+                            "printf(\"%d\\n\",a==5?0:a*a);return 0;}");
+    static const char *const in[] = {"0", "1", "2", "3", "4", "5", "6", "7"};
+    static const char *const out[] = {"0", "1", "4", "9", "16", "25", "36", "49"};
+
+    (void)state;
+    if (!have("c"))
+        skip();
+    for (int i = 0; i < 8; i++) {
+        tests[i] = (struct spec_test){.input = span_of(in[i]),
+                                      .has_expected = true,
+                                      .expected = span_of(out[i]),
+                                      .weight = 1};
+    }
+    s.tests = tests;
+    s.n_tests = 8;
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
+    assert_int_equal(seen.compiled, 1);
+    assert_int_equal(seen.tests, 8);
+    assert_int_equal(seen.result.n_tests, 8);
+    assert_int_equal(seen.result.passed, 7);
+    assert_int_equal(seen.result.verdict, RESULT_WRONG_ANSWER);
+    assert_int_equal(seen.result.cause.line, 1);
+    assert_int_equal(seen.result.tests[5].verdict, RESULT_WRONG_ANSWER);
+    assert_int_equal(seen.offered_least, SLOTS - 1); /* the second slot was lent to this job */
+}
+
+static void nothing_starts_after_the_first_failure_when_asked(void **state)
+{
+    struct spec_file file;
+    struct spec_test tests[20] = {0};
+    struct spec s = spec_of(&file, "python", "print(1)");
+
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        tests[i] = (struct spec_test){
+            .has_expected = true, .expected = span_of(i == 1 ? "2" : "1"), .weight = 1};
+    s.tests = tests;
+    s.n_tests = 20;
+    s.stop_on_failure = true;
+    run_job(&s);
+    assert_int_equal(seen.result.verdict, RESULT_WRONG_ANSWER);
+    assert_int_equal(seen.result.tests[0].verdict, RESULT_ACCEPTED);
+    assert_int_equal(seen.result.tests[1].verdict, RESULT_WRONG_ANSWER);
+    assert_int_equal(seen.result.tests[19].verdict, RESULT_SKIPPED);
+}
+
+static void what_does_not_compile_is_a_verdict(void **state)
+{
+    struct spec_file file;
+    struct spec s = spec_of(&file, "c", "int main() { return x; }");
+
+    (void)state;
+    if (!have("c"))
+        skip();
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
+    assert_int_equal(seen.result.verdict, RESULT_COMPILE_ERROR);
+    assert_true(seen.result.has_compile);
+    assert_true(seen.result.compile.err.len > 0);
+}
+
+static void a_checker_program_decides(void **state)
+{
+    struct spec_file file;
+    struct spec_test tests[2] = {0};
+    struct spec s = spec_of(&file, "python", "print(input().upper())");
+
+    (void)state;
+    s.checker.type = SPEC_CHECKER_PROGRAM;
+    (void)snprintf(s.checker.language, sizeof(s.checker.language), "python");
+    s.checker.code = span_of("import sys\ni,o,e=(open(a).read() for a in sys.argv[1:4])\n"
+                             "print('no luck',file=sys.stderr)\n"
+                             "sys.exit(0 if i.strip().upper()==o.strip() and e=='X' else 1)");
+    tests[0] = (struct spec_test){
+        .input = span_of("a\n"), .has_expected = true, .expected = span_of("X"), .weight = 1};
+    tests[1] = (struct spec_test){
+        .input = span_of("b\n"), .has_expected = true, .expected = span_of("Y"), .weight = 1};
+    s.tests = tests;
+    s.n_tests = 2;
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
+    assert_int_equal(seen.result.tests[0].verdict, RESULT_ACCEPTED);
+    assert_int_equal(seen.result.tests[1].verdict, RESULT_WRONG_ANSWER);
+    assert_string_equal(seen.result.tests[1].cause.kind, "checker");
+    assert_non_null(strstr(seen.result.tests[1].cause.detail, "no luck"));
+}
+
+static void a_job_nobody_can_read_is_broken_not_judged(void **state)
+{
+    struct spec_file file;
+    struct spec s = spec_of(&file, "cobol", "x");
+
+    (void)state;
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_BROKEN);
+    assert_non_null(memmem(seen.bytes.data, seen.bytes.len, "cobol", 5));
+}
+
+static void kill_it(void *ctx)
+{
+    (void)ctx;
+    if (slots_busy(slots))
+        runs_kill(runs, 1);
+}
+
+static void a_killed_job_leaves_nothing_running(void **state)
+{
+    struct spec_file file;
+    struct spec s = spec_of(&file, "python", "while True: pass");
+    struct loop_timer *t = loop_timer_new(loop, kill_it, NULL);
+
+    (void)state;
+    loop_timer_set(t, 300);
+    run_job(&s);
+    loop_timer_free(t);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_KILLED);
+    assert_int_equal(slots_busy(slots), 0);
+    assert_int_equal(runs_len(runs), 0);
+}
+
+static void output_is_streamed_when_wanted(void **state)
+{
+    struct spec_file file;
+    struct spec s = spec_of(&file, "python", "print('x', flush=True)");
+
+    (void)state;
+    s.stream_output = true;
+    run_job(&s);
+    assert_int_equal(seen.result.verdict, RESULT_ACCEPTED);
+    assert_true(seen.pieces >= 1);
+}
+
+static int set_up(const char *sandbox, const char *profile_dir)
+{
+    static const struct runs_hooks hooks = {.started = on_started,
+                                            .event = on_event,
+                                            .done = on_done,
+                                            .offer = on_offer,
+                                            .version = on_version,
+                                            .stepped = on_stepped,
+                                            .finished = on_finished};
+    struct slots_config sc = {.n = SLOTS, .profile_dir = profile_dir, .changed = on_slots};
+    struct runs_config rc = {.node = "me"};
+    struct err err = {0};
+
+    profiles = profile_set_load(profile_dir, &err);
+    if (!profiles || !have("python")) {
+        (void)fprintf(stderr, "skipped: %s\n", profiles ? "no python" : err.text);
+        return SKIPPED;
+    }
+    loop = loop_new();
+    sc.loop = loop;
+    sc.sandbox = sandbox;
+    slots = slots_new(&sc);
+    turn();
+    if (slots_ready(slots) != SLOTS) {
+        (void)fprintf(stderr, "no keeper got ready: %s\n", slots_trouble(slots));
+        return 1;
+    }
+    rc.loop = loop;
+    rc.slots = slots;
+    rc.profiles = profiles;
+    runs = runs_new(&rc, &hooks);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(input_goes_in_and_output_comes_out),
+        cmocka_unit_test(a_job_is_compiled_once_and_tested_in_parallel),
+        cmocka_unit_test(nothing_starts_after_the_first_failure_when_asked),
+        cmocka_unit_test(what_does_not_compile_is_a_verdict),
+        cmocka_unit_test(a_checker_program_decides),
+        cmocka_unit_test(a_job_nobody_can_read_is_broken_not_judged),
+        cmocka_unit_test(a_killed_job_leaves_nothing_running),
+        cmocka_unit_test(output_is_streamed_when_wanted),
+    };
+    const char *sandbox = getenv("ARENA_SANDBOX");
+    const char *profile_dir = getenv("ARENA_PROFILE_DIR");
+    int rc =
+        set_up(sandbox ? sandbox : "./arena-sandbox", profile_dir ? profile_dir : TEST_PROFILE_DIR);
+
+    if (rc != 0)
+        return rc;
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    if (seen.decoded)
+        result_done(&seen.result);
+    buf_done(&seen.bytes);
+    runs_free(runs);
+    slots_free(slots);
+    loop_free(loop);
+    profile_set_free(profiles);
+    return rc;
+}
