@@ -123,13 +123,21 @@ static void slot_ready(struct slot *slot, const struct keeper_info *info)
 static void slot_finished(struct slot *slot, struct step_outcome *outcome)
 {
     const struct slot_hooks *hooks = STEAL(slot->hooks);
+    const bool broken = outcome->end == STEP_END_BROKEN;
+    char why[ERR_TEXT_MAX];
 
+    (void)snprintf(why, sizeof(why), "%s", outcome->err_text);
     loop_timer_stop(slot->timer);
-    slot->state = SLOT_IDLE;
-    slot->pause_ms = SLOT_PAUSE_MS_MIN;
+    slot->state = broken ? SLOT_BUSY : SLOT_IDLE;
     if (hooks)
         hooks->outcome(slot->ctx, outcome);
     step_outcome_done(outcome);
+    /* One whose sandbox failed is not trusted with the next try. */
+    if (broken) {
+        slot_lost(slot, why);
+        return;
+    }
+    slot->pause_ms = SLOT_PAUSE_MS_MIN;
     slot->pool->config.changed(slot->pool->config.ctx);
 }
 

@@ -99,6 +99,7 @@ static void encode_job(const struct history *h, uint32_t n, struct buf *out)
     else
         (void)snprintf(code, sizeof(code), "job %u\n", n);
     file.content = span_of(code);
+    (void)snprintf(file.name, sizeof(file.name), "main.py");
     (void)snprintf(spec.head.language, sizeof(spec.head.language), "%s", h->language);
     spec.head.priority = 2;
     spec.head.attempts_max = 10;

@@ -139,6 +139,8 @@ static void run_job(const struct spec *spec)
     begin(spec);
     turn();
     assert_true(seen.done);
+    if (seen.outcome == MESH_OUTCOME_BROKEN)
+        print_message("broken: %.*s\n", (int)seen.bytes.len, (const char *)seen.bytes.data);
     if (seen.outcome != MESH_OUTCOME_RESULT)
         return;
     assert_int_equal(result_decode(buf_span(&seen.bytes), &seen.result, NULL), 0);
@@ -151,6 +153,8 @@ static struct spec spec_of(struct spec_file *file, const char *language, const c
 
     memset(file, 0, sizeof(*file));
     file->content = span_of(code);
+    (void)snprintf(file->name, sizeof(file->name), "main.%s",
+                   strcmp(language, "c") == 0 ? "c" : "py");
     (void)snprintf(s.head.language, sizeof(s.head.language), "%s", language);
     s.head.attempts_max = 1;
     return s;
