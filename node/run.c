@@ -69,8 +69,13 @@ static int run_checker_init(struct run *r, struct err *err)
     const struct profile *profile;
     struct spec_file file = {.content = c->code};
 
-    if (c->type != SPEC_CHECKER_PROGRAM)
+    if (r->spec.interactor.code.len) {
+        r->interactive = true;
+        c = &r->spec.interactor;
+        file.content = c->code;
+    } else if (c->type != SPEC_CHECKER_PROGRAM) {
         return 0;
+    }
     profile = profile_find(r->env->profiles, c->language);
     if (!profile)
         return err_set(err, ENOENT, "no language '%s' here for the checker", c->language);
@@ -109,8 +114,6 @@ static int run_init(struct run *r, struct span spec, struct err *err)
     r->has_spec = true;
     if (r->spec.n_files == 0)
         return err_set(err, EINVAL, "the job has no file");
-    if (r->spec.interactor.code.len)
-        return err_set(err, ENOTSUP, "interactive problems are not supported by this node");
     profile = profile_find(r->env->profiles, r->spec.head.language);
     if (!profile)
         return err_set(err, ENOENT, "no language '%s' here", r->spec.head.language);
@@ -195,7 +198,7 @@ bool run_next(const struct run *r, enum task_kind *ret_kind, uint32_t *ret_test)
 
         if (state != TRIAL_WAITING && state != TRIAL_TO_CHECK)
             continue;
-        *ret_kind = state == TRIAL_WAITING ? TASK_TEST : TASK_CHECK;
+        *ret_kind = state == TRIAL_TO_CHECK ? TASK_CHECK : r->interactive ? TASK_TALK : TASK_TEST;
         *ret_test = i;
         return true;
     }
@@ -213,14 +216,14 @@ bool run_wants(const struct run *r)
 /* --- what came of a step ------------------------------------------------------------------- */
 
 /* Of each stream of a run that is kept for the result, which is bounded as a whole. */
-static size_t run_output_max(const struct run *r)
+size_t run_output_max(const struct run *r)
 {
     const size_t share = (size_t)RUN_RESULT_ROOM / (2 * (size_t)r->n_trials + 4);
 
     return share > RUN_OUTPUT_LEAST ? share : RUN_OUTPUT_LEAST;
 }
 
-static void trial_done(struct run *r, struct trial *t, enum result_verdict verdict)
+void run_trial_done(struct run *r, struct trial *t, enum result_verdict verdict)
 {
     t->state = TRIAL_DONE;
     t->result.verdict = verdict;
@@ -249,7 +252,7 @@ static void test_finished(struct run *r, uint32_t test, struct step_outcome *o)
 
     verdict_run(o, run_output_max(r), &t->result.run);
     if (verdict != RESULT_ACCEPTED || (!r->has_checker && (!s || !s->has_expected))) {
-        trial_done(r, t, verdict);
+        run_trial_done(r, t, verdict);
         return;
     }
     if (r->has_checker) {
@@ -265,14 +268,14 @@ static void test_finished(struct run *r, uint32_t test, struct step_outcome *o)
         memcpy(t->result.cause.detail, d.detail, sizeof(t->result.cause.detail));
         t->result.cause.line = d.line;
     }
-    trial_done(r, t, verdict);
+    run_trial_done(r, t, verdict);
 }
 
 static void check_finished(struct run *r, uint32_t test, struct step_outcome *o)
 {
     struct trial *t = &r->trials[test];
 
-    trial_done(r, t, verdict_of_checker(o, &t->result.cause));
+    run_trial_done(r, t, verdict_of_checker(o, &t->result.cause));
 }
 
 static void compile_finished(struct run *r, enum task_kind kind, struct step_outcome *o)
@@ -301,23 +304,29 @@ static void compile_finished(struct run *r, enum task_kind kind, struct step_out
     }
 }
 
+void run_trial_again(struct run *r, struct trial *t, enum trial_state state, const char *why)
+{
+    t->state = state;
+    if (++t->tries >= RUN_TRIES)
+        run_break(r, why);
+}
+
 /* The step goes back to where it was before it started. */
 static void task_again(struct task *t, const char *why)
 {
     struct run *r = t->run;
-    struct trial *trial = t->kind >= TASK_TEST ? &r->trials[t->test] : NULL;
-    uint32_t *tries = trial ? &trial->tries : &r->tries;
 
-    if (++*tries >= RUN_TRIES) {
+    if (t->kind == TASK_TALK || t->kind == TASK_JUDGE)
+        dialogue_ended(r, t->test, t->kind == TASK_JUDGE, NULL);
+    else if (t->kind >= TASK_TEST)
+        run_trial_again(r, &r->trials[t->test],
+                        t->kind == TASK_TEST ? TRIAL_WAITING : TRIAL_TO_CHECK, why);
+    else if (++r->tries >= RUN_TRIES)
         run_break(r, why);
-        return;
-    }
-    if (t->kind == TASK_COMPILE)
+    else if (t->kind == TASK_COMPILE)
         r->solution.state = PROGRAM_SOURCE;
-    else if (t->kind == TASK_COMPILE_CHECKER)
-        r->checker.state = PROGRAM_SOURCE;
     else
-        trial->state = t->kind == TASK_TEST ? TRIAL_WAITING : TRIAL_TO_CHECK;
+        r->checker.state = PROGRAM_SOURCE;
 }
 
 static void task_free(struct task *t)
@@ -342,6 +351,8 @@ static void task_move_on(struct task *t, struct step_outcome *o)
         return;
     if (o->end == STEP_END_BROKEN || o->end == STEP_END_KILLED)
         task_again(t, o->err_text[0] ? o->err_text : "the sandbox failed");
+    else if (t->kind == TASK_TALK || t->kind == TASK_JUDGE)
+        dialogue_ended(r, t->test, t->kind == TASK_JUDGE, o);
     else if (t->kind == TASK_TEST)
         test_finished(r, t->test, o);
     else if (t->kind == TASK_CHECK)
@@ -354,8 +365,8 @@ static void task_finished(void *ctx, struct step_outcome *o)
 {
     struct task *t = ctx;
     struct run *r = t->run;
-    const struct program *p =
-        t->kind == TASK_COMPILE || t->kind == TASK_TEST ? &r->solution : &r->checker;
+    const bool theirs = t->kind == TASK_COMPILE || t->kind == TASK_TEST || t->kind == TASK_TALK;
+    const struct program *p = theirs ? &r->solution : &r->checker;
 
     r->env->stepped(r->env->ctx, profile_name(p->profile), t->kind >= TASK_TEST ? "run" : "compile",
                     o);

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static int run_slot(struct run *r, enum task_kind kind, uint32_t test, const struct step *step)
+int run_slot(struct run *r, enum task_kind kind, uint32_t test, const struct step *step)
 {
     struct task *t = own_calloc(1, sizeof(*t));
     int rc;
@@ -123,7 +123,9 @@ int run_start(struct run *r)
 
     if (!run_next(r, &kind, &test))
         return 0;
-    if (kind == TASK_TEST)
+    if (kind == TASK_TALK)
+        rc = dialogue_start(r, test, &err);
+    else if (kind == TASK_TEST)
         rc = run_start_test(r, test, &err);
     else if (kind == TASK_CHECK)
         rc = run_start_check(r, test, &err);

@@ -273,6 +273,34 @@ static void a_checker_program_decides(void **state)
     assert_non_null(strstr(seen.result.tests[1].cause.detail, "no luck"));
 }
 
+static void an_interactor_talks_with_the_program(void **state)
+{
+    struct spec_file file;
+    struct spec_test tests[2] = {0};
+    struct spec s = spec_of(&file, "python",
+                            "lo,hi=0,100\nwhile True:\n m=(lo+hi)//2\n print(m,flush=True)\n"
+                            " a=input()\n if a=='=': break\n"
+                            " if a=='<': hi=m\n else: lo=m+1\n");
+
+    (void)state;
+    (void)snprintf(s.interactor.language, sizeof(s.interactor.language), "python");
+    s.interactor.type = SPEC_CHECKER_PROGRAM;
+    s.interactor.code = span_of("import sys\nn=int(open(sys.argv[1]).read())\nfor i in range(8):\n"
+                                " g=int(input())\n"
+                                " print('=' if g==n else '<' if n<g else '>',flush=True)\n"
+                                " if g==n: sys.exit(0)\n"
+                                "print('too many', file=sys.stderr)\nsys.exit(1)");
+    tests[0] = (struct spec_test){.input = span_of("37"), .weight = 1};
+    tests[1] = (struct spec_test){.input = span_of("777"), .weight = 1};
+    s.tests = tests;
+    s.n_tests = 2;
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
+    assert_int_equal(seen.result.tests[0].verdict, RESULT_ACCEPTED);
+    assert_int_equal(seen.result.tests[1].verdict, RESULT_WRONG_ANSWER);
+    assert_non_null(strstr(seen.result.tests[1].cause.detail, "too many"));
+}
+
 static void a_job_nobody_can_read_is_broken_not_judged(void **state)
 {
     struct spec_file file;
@@ -360,6 +388,7 @@ int main(void)
         cmocka_unit_test(nothing_starts_after_the_first_failure_when_asked),
         cmocka_unit_test(what_does_not_compile_is_a_verdict),
         cmocka_unit_test(a_checker_program_decides),
+        cmocka_unit_test(an_interactor_talks_with_the_program),
         cmocka_unit_test(a_job_nobody_can_read_is_broken_not_judged),
         cmocka_unit_test(a_killed_job_leaves_nothing_running),
         cmocka_unit_test(output_is_streamed_when_wanted),
