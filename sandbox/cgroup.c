@@ -63,9 +63,12 @@ int cgroup_add(struct cgroup *c, pid_t stage, struct err *err)
 
 int cgroup_begin(struct cgroup *c, const struct step_limits *limits, struct err *err)
 {
+    int r;
+
     switch (c->kind) {
     case CGROUP_V1:
-        return cgroup1_begin(&c->v1, limits, err);
+        r = cgroup2_renew(&c->v2, err);
+        return r < 0 ? r : cgroup1_begin(&c->v1, limits, err);
     case CGROUP_V2:
         return cgroup2_begin(&c->v2, limits, err);
     default:
@@ -130,8 +133,8 @@ bool cgroup_kill(struct cgroup *c)
 
 void cgroup_end(struct cgroup *c)
 {
-    if (c->kind == CGROUP_V1)
+    if (c->kind == CGROUP_V1) {
         cgroup1_end(&c->v1);
-    else if (c->kind == CGROUP_V2)
+    } else if (c->kind == CGROUP_V2)
         cgroup2_end(&c->v2);
 }

@@ -238,7 +238,21 @@ void cgroup2_use(const struct cgroup2 *c, struct cgroup_use *ret_use)
 
 bool cgroup2_kill(struct cgroup2 *c)
 {
-    return c->run >= 0 && cgfile_write(c->run, "cgroup.kill", "1") == 0;
+    c->killed = c->run >= 0 && cgfile_write(c->run, "cgroup.kill", "1") == 0;
+    return c->killed;
+}
+
+/* Linux 6.18 compares the kill count of a clone's old group with that of its new one, so whatever
+ * is cloned into a group that was once killed is killed too: such a group is not used again. */
+int cgroup2_renew(struct cgroup2 *c, struct err *err)
+{
+    if (!c->killed || c->controllers)
+        return 0;
+    c->killed = false;
+    shut(&c->run);
+    (void)unlinkat(c->slot, c->run_name, AT_REMOVEDIR);
+    int r = make_run(c);
+    return r < 0 ? err_set(err, r, "cgroup v2 run: %s", strerror(-r)) : 0;
 }
 
 void cgroup2_end(struct cgroup2 *c)

@@ -39,6 +39,7 @@ struct cgroup2 {
     int peak, events, cpu_stat, pids_events, pressure;
     int inotify;
     unsigned serial;
+    bool killed;
     char run_name[32];
     uint64_t base_pressure;
 };
@@ -69,5 +70,6 @@ uint64_t cgroup2_oom_read(struct cgroup2 *c);
 bool cgroup2_cpu(const struct cgroup2 *c, uint64_t *ret_us);
 void cgroup2_use(const struct cgroup2 *c, struct cgroup_use *ret_use);
 bool cgroup2_kill(struct cgroup2 *c);
+int cgroup2_renew(struct cgroup2 *c, struct err *err);
 void cgroup2_end(struct cgroup2 *c);
 #endif

@@ -54,6 +54,7 @@ static void reset(struct watch *w)
     shut(&w->init);
     frame_step_done(&w->step);
     step_outcome_done(&w->outcome);
+    cgroup_end(slot->cgroup);
     watch_init(w, slot);
 }
 
