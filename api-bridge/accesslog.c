@@ -71,8 +71,8 @@ void api_accesslog_add(struct api_accesslog *l, const struct api_exchange *x, si
     api_json_put_int(&w, "status", x->status ? x->status : 499);
     api_json_put_uint(&w, "bytes", bytes);
     api_json_put_seconds(&w, "seconds", took_us);
-    if (x->fault.code)
-        api_json_put_str(&w, "error", api_fault_word(x->fault.code));
+    if (x->fault)
+        api_json_put_str(&w, "error", api_fault_word(x->fault));
     api_json_close(&w, '}');
     (void)buf_putc(&l->lines, '\n');
     if (l->lines.full) {

@@ -42,7 +42,7 @@ struct api_exchange {
     struct buf headers; /* extra lines, each with its CRLF */
     struct buf body;    /* write the answer's body here */
     int status;
-    struct api_fault fault; /* what the access log says was wrong */
+    enum api_fault_code fault; /* what the access log says was wrong */
 
     struct api_conn *conn; /* api-bridge/conn.c only */
 };
@@ -78,6 +78,8 @@ int api_stream_start(struct api_exchange *x, const char *type);
 int api_stream_write(struct api_exchange *x, struct span bytes);
 /* Bytes that wait for the client. */
 size_t api_stream_queued(const struct api_exchange *x);
+/* Closes the connection now, as if the client had left: on_gone is called. */
+void api_stream_drop(struct api_exchange *x);
 /* The end of the answer; x is gone. */
 void api_stream_end(struct api_exchange *x);
 

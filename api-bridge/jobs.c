@@ -7,7 +7,7 @@
 #include "api-bridge/wait.h"
 #include "base/own.h"
 
-enum { JOBS_PAGE = 50, JOBS_PAGE_MAX = 500 };
+enum { JOBS_PAGE = 50, JOBS_PAGE_MAX = 1000 };
 
 struct jobs {
     struct api_exchange *x;
@@ -190,8 +190,10 @@ static void on_list(void *ctx, const struct message *m, const struct api_fault *
     for (uint32_t i = 0; i < m->jobs.n; i++)
         api_view_job(&w, NULL, &m->jobs.jobs[i], &j->how);
     api_json_close(&w, ']');
-    if (!id_is_zero(&m->jobs.cursor))
-        api_json_put_str(&w, "cursor", id_format(&m->jobs.cursor, id));
+    if (id_is_zero(&m->jobs.cursor))
+        api_json_put_null(&w, "next");
+    else
+        api_json_put_str(&w, "next", id_format(&m->jobs.cursor, id));
     if (m->jobs.partial)
         api_json_put_bool(&w, "partial", true);
     api_json_close(&w, '}');

@@ -15,7 +15,9 @@
 #include "api-bridge/config.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/peer.h"
+#include "api-bridge/refusal.h"
 #include "base/heap.h"
+#include "base/map.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -75,6 +77,7 @@ struct api_link {
     uint32_t *spare; /* slots that are free */
     uint32_t n_spare;
     struct heap due;
+    struct map *watched; /* job id -> how many watches of it, as a pointer */
 };
 
 static void call_place(struct api_link *l, struct link_call *c);
@@ -113,6 +116,17 @@ static void calls_grow(struct api_link *l)
     l->n_calls = n;
 }
 
+/* Counts the watches of a job. */
+static void watched_add(struct api_link *l, const struct id *jid, int by)
+{
+    uintptr_t n = (uintptr_t)map_get(l->watched, jid, sizeof(*jid)) + (uintptr_t)by;
+
+    if (n > 0)
+        (void)map_set(l->watched, jid, sizeof(*jid), (void *)n);
+    else
+        (void)map_del(l->watched, jid, sizeof(*jid));
+}
+
 static struct link_call *call_new(struct api_link *l)
 {
     struct link_call *c;
@@ -133,6 +147,8 @@ static void call_free(struct api_link *l, struct link_call *c)
     heap_remove(&l->due, &c->due);
     buf_done(&c->frame);
     c->used = false;
+    if (c->watch)
+        watched_add(l, &c->jid, -1);
     l->spare[l->n_spare++] = c->slot;
 }
 
@@ -264,38 +280,13 @@ static void calls_waiting_place(struct api_link *l)
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-static const struct {
-    enum api_fault_code code;
-    bool elsewhere; /* another peer may take it */
-} refusals[MESSAGE_REFUSAL_N] = {
-    [MESSAGE_REFUSAL_NOT_FOUND] = {API_FAULT_JOB_NOT_FOUND, false},
-    [MESSAGE_REFUSAL_QUEUE_FULL] = {API_FAULT_QUEUE_FULL, true},
-    [MESSAGE_REFUSAL_DRAINING] = {API_FAULT_DRAINING, true},
-    [MESSAGE_REFUSAL_NO_QUORUM] = {API_FAULT_NO_QUORUM, true},
-    [MESSAGE_REFUSAL_UNKNOWN_OUTCOME] = {API_FAULT_OUTCOME_UNKNOWN, true},
-    [MESSAGE_REFUSAL_DISK_FULL] = {API_FAULT_DISK_FULL, true},
-    [MESSAGE_REFUSAL_KEY_REUSED] = {API_FAULT_KEY_REUSED, false},
-    [MESSAGE_REFUSAL_BAD_REQUEST] = {API_FAULT_INTERNAL, false},
-    [MESSAGE_REFUSAL_NO_ISOLATION] = {API_FAULT_NO_CAPACITY, false},
-    [MESSAGE_REFUSAL_NO_LANGUAGE] = {API_FAULT_NO_CAPACITY, false},
-};
-
 static void on_refused(struct api_link *l, struct link_call *c, const struct message *m)
 {
-    enum message_refusal why = m->refused.why;
-    struct api_fault f = {0};
+    struct api_fault f;
+    bool elsewhere = api_refusal_read(m, &f);
 
-    if ((unsigned)why >= MESSAGE_REFUSAL_N)
-        why = MESSAGE_REFUSAL_BAD_REQUEST;
-    api_fault_set(&f, refusals[why].code, "%s",
-                  m->refused.text[0] ? m->refused.text : message_refusal_text(why));
-    if (api_fault_status(f.code) >= 429) {
-        f.retry_after_s = (m->refused.retry_after_ms + 999) / 1000;
-        if (f.retry_after_s == 0)
-            f.retry_after_s = 1;
-    }
     c->refusal = f;
-    if (refusals[why].elsewhere && peer_choose(l, c) >= 0)
+    if (elsewhere && peer_choose(l, c) >= 0)
         call_move(l, c);
     else
         call_fail(l, c, &f);
@@ -479,6 +470,7 @@ struct api_link *api_link_new(uv_loop_t *loop, const struct api_config *config,
     l->loop = loop;
     l->metrics = metrics;
     heap_init(&l->due);
+    l->watched = map_new(uv_hrtime());
     (void)uv_timer_init(loop, &l->timer);
     l->timer.data = l;
     (void)uv_timer_start(&l->timer, on_timer, LINK_TICK_MS, LINK_TICK_MS);
@@ -512,6 +504,7 @@ void api_link_free(struct api_link *l)
     free(l->calls);
     free(l->spare);
     heap_done(&l->due);
+    map_free(l->watched);
     uv_close((uv_handle_t *)&l->timer, on_closed);
 }
 
@@ -571,6 +564,7 @@ uint64_t api_link_watch(struct api_link *l, const struct api_link_topic *topic, 
     c->watch = true;
     c->end_ms = now_ms(l) + LINK_TOTAL_MS;
     c->jid = topic->jid;
+    watched_add(l, &c->jid, 1);
     c->seq = topic->after;
     c->fn = fn;
     c->ctx = ctx;
@@ -586,7 +580,8 @@ void api_link_forget(struct api_link *l, uint64_t number)
 
     if (!c)
         return;
-    if (c->watch && c->peer >= 0) {
+    /* UNWATCH ends all watches of the job by this client, so only the last one says it. */
+    if (c->watch && c->peer >= 0 && (uintptr_t)map_get(l->watched, &c->jid, sizeof(c->jid)) == 1) {
         m.job.jid = c->jid;
         memcpy(m.job.tenant, c->tenant, sizeof(m.job.tenant));
         if (message_encode(&m, &frame) == 0)

@@ -89,7 +89,7 @@ void api_answer_static(struct api_exchange *x, int status, const char *type, str
 
 void api_answer_fault(struct api_exchange *x, const struct api_fault *f)
 {
-    x->fault = *f;
+    x->fault = f->code;
     buf_done(&x->body);
     buf_init(&x->body, API_ANSWER_MAX);
     api_json_put_fault(&x->body, f);
@@ -156,6 +156,11 @@ int api_stream_write(struct api_exchange *x, struct span bytes)
 size_t api_stream_queued(const struct api_exchange *x)
 {
     return x->conn->queued;
+}
+
+void api_stream_drop(struct api_exchange *x)
+{
+    api_conn_close(x->conn);
 }
 
 void api_stream_end(struct api_exchange *x)

@@ -28,6 +28,9 @@ enum api_body {
     X(EXECUTE, POST, "/api/execute", api_execute_handle, SUBMIT, SUBMIT)                           \
     X(JOBS_GET, GET, "/api/jobs/:jobId", api_jobs_get, READ, NONE)                                 \
     X(JOBS_DELETE, DELETE, "/api/jobs/:jobId", api_jobs_delete, CANCEL, NONE)                      \
+    X(JOBS_EVENTS, GET, "/api/jobs/:jobId/events", api_stream_job, READ, NONE)                     \
+    X(EVENTS, GET, "/api/events", api_stream_jobs, READ, NONE)                                     \
+    X(BATCH, POST, "/api/batch", api_batch_handle, SUBMIT, BATCH)                                  \
     X(JOBS_LIST, GET, "/api/jobs", api_jobs_list, READ, NONE)                                      \
     X(STATS, GET, "/api/stats", api_stats_handle, READ, NONE)                                      \
     X(LANGUAGES, GET, "/api/languages", api_languages_handle, NONE, NONE)                          \

@@ -11,6 +11,7 @@
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/metrics.h"
+#include "api-bridge/stream.h"
 #include "base/clock.h"
 #include "base/own.h"
 
@@ -56,6 +57,7 @@ static void stop_when_empty(struct api_server *s)
     if (s->n_connections > 0 && uv_now(&s->loop) < s->stop_by_ms)
         return;
     api_conn_close_all(s);
+    api_streams_free(STEAL(s->streams));
     api_languages_free(STEAL(s->languages));
     api_link_free(STEAL(s->link));
     uv_close((uv_handle_t *)&s->tick, NULL);
@@ -68,6 +70,7 @@ static void on_tick(uv_timer_t *t)
 
     api_conn_sweep(s);
     api_languages_tick(s->languages);
+    api_streams_tick(s->streams);
     if (s->log)
         api_accesslog_flush(s->log);
     atomic_store_explicit(&s->metrics->connections, s->n_connections, memory_order_relaxed);
@@ -162,6 +165,7 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     (void)uv_timer_start(&s->tick, on_tick, SERVER_TICK_MS, SERVER_TICK_MS);
     s->link = api_link_new(&s->loop, o->config, s->metrics, err);
     s->languages = s->link ? api_languages_new(s->link) : NULL;
+    s->streams = s->link ? api_streams_new(s) : NULL;
     r = s->link ? listen_on(s, o->config, ret_port, err) : -err->code;
     if (r < 0) {
         uv_close((uv_handle_t *)&s->listener, NULL);

@@ -19,6 +19,7 @@ struct api_metrics;
 struct api_metrics_set;
 struct api_accesslog;
 struct api_languages;
+struct api_streams;
 struct api_tls;
 
 struct api_server {
@@ -35,6 +36,7 @@ struct api_server {
     struct api_metrics *metrics;         /* this loop's share of it */
     struct api_accesslog *log;           /* owned; NULL = none */
     struct api_languages *languages;     /* owned */
+    struct api_streams *streams;         /* owned */
     struct api_tls *tls;                 /* shared by all loops; NULL = plain */
     struct api_conn_list lists[API_CONN_CLASS_N];
     unsigned n_connections;

@@ -1,0 +1,491 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""The bridge's calls against a peer that runs nothing: shapes, streams, fail over, limits."""
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bridge import Bridge, Peer, read_all, statuses  # noqa: E402
+
+JOB = {"code": "print(1)", "language": "python"}
+
+
+def job(**more):
+    return dict(JOB, **more)
+
+
+class Case(unittest.TestCase):
+    settings = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.peer = Peer()
+        cls.bridge = Bridge([cls.peer], **cls.settings).ready()
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.bridge.stop()
+        cls.peer.kill()
+        assert status == 0, "the bridge ended with %d" % status
+
+    def submit(self, **more):
+        status, answer, _ = self.bridge.post("/api/execute", job(**more))
+        self.assertEqual(status, 202, answer)
+        return answer["jobId"]
+
+    def events(self, path, headers=(), timeout=10):
+        """All events of a stream, to its end."""
+        lines = ["GET %s HTTP/1.0" % path, "Host: x"] + list(headers)
+        with self.bridge.connect(timeout) as sock:
+            sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+            data = read_all(sock).partition(b"\r\n\r\n")[2].decode()
+        found = []
+        for block in data.split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
+            if "event" in fields:
+                found.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
+        return found
+
+
+class Calls(Case):
+    def test_an_old_client_submits_and_polls(self):
+        status, answer, headers = self.bridge.post(
+            "/api/execute", {"code": "x", "language": "py", "input": "hello", "testCases": [],
+                             "priority": 1})
+        self.assertEqual((status, answer["status"]), (202, "queued"))
+        self.assertEqual(headers["Location"], "/api/jobs/" + answer["jobId"])
+        status, seen, _ = self.bridge.get("/api/jobs/" + answer["jobId"])
+        self.assertEqual((status, seen["state"], seen["progress"]), (200, "completed", 100))
+        self.assertEqual(seen["result"]["stdout"], "hello")
+        self.assertEqual(seen["result"]["cpuTime"], 0.012345)
+        self.assertEqual(seen["result"]["memory"], 1 << 20)
+        self.assertEqual(seen["language"], "python")
+
+    def test_a_failed_job_has_its_reason(self):
+        seen = self.bridge.get("/api/jobs/" + self.submit(tags=["fail"]))[1]
+        self.assertEqual((seen["state"], seen["failedReason"]), ("failed", "broken"))
+        self.assertNotIn("result", seen)
+
+    def test_a_submit_may_wait_for_the_result(self):
+        status, answer, _ = self.bridge.post("/api/execute?wait=10", job(input="now"))
+        self.assertEqual((status, answer["result"]["stdout"]), (200, "now"))
+
+    def test_a_wait_that_is_too_short_names_the_job(self):
+        status, answer, _ = self.bridge.post("/api/execute?wait=0.2", job(tags=["wait"]))
+        self.assertEqual((status, answer["status"]), (202, "queued"))
+        seen = self.bridge.get("/api/jobs/%s?wait=0.2" % answer["jobId"])
+        self.assertEqual((seen[0], seen[1]["state"]), (200, "queued"))
+
+    def test_a_wait_ends_when_the_job_is_cancelled(self):
+        name = self.submit(tags=["wait"])
+        got = []
+        waiter = threading.Thread(
+            target=lambda: got.append(self.bridge.get("/api/jobs/%s?wait=30" % name)))
+        waiter.start()
+        status, answer, _ = self.bridge.request("DELETE", "/api/jobs/" + name)
+        waiter.join(20)
+        self.assertEqual((status, answer["state"]), (200, "cancelled"))
+        self.assertEqual((got[0][0], got[0][1]["state"]), (200, "cancelled"))
+
+    def test_a_job_that_has_finished_cannot_be_cancelled(self):
+        status, answer, _ = self.bridge.request("DELETE", "/api/jobs/" + self.submit())
+        self.assertEqual((status, answer["error"]["code"]), (409, "already_finished"))
+
+    def test_bytes_that_are_not_text_come_as_base64(self):
+        body = {"code": "eA==", "language": "python", "input": "AP8=", "encoding": "base64"}
+        result = self.bridge.post("/api/execute?wait=5", body)[1]["result"]
+        self.assertEqual((result["stdout"], result["stdoutEncoding"]), ("AP8=", "base64"))
+        result = self.bridge.post("/api/execute?wait=5&encoding=base64", job(input="a"))[1]["result"]
+        self.assertEqual((result["stdout"], result["stdoutEncoding"]), ("YQ==", "base64"))
+
+    def test_a_hidden_test_hides_its_data(self):
+        answer = self.bridge.post("/api/execute?wait=5", job(testCases=[
+            {"input": "open", "name": "a"}, {"input": "secret", "hidden": True}]))[1]
+        tests = answer["result"]["tests"]
+        self.assertEqual([t["stdout"] for t in tests], ["open", ""])
+        self.assertTrue(tests[1]["hidden"])
+        self.assertNotIn("secret", json.dumps(answer))
+
+    def test_the_same_key_is_the_same_job(self):
+        head = {"Idempotency-Key": "key-1"}
+        first = self.bridge.post("/api/execute", JOB, headers=head)[1]
+        again = self.bridge.post("/api/execute", JOB, headers=head)
+        self.assertEqual((again[0], again[1]["jobId"]), (202, first["jobId"]))
+        self.assertTrue(again[1]["duplicate"])
+        other = self.bridge.post("/api/execute", job(input="x"), headers=head)
+        self.assertEqual((other[0], other[1]["error"]["code"]), (422, "idempotency_key_reused"))
+        self.assertNotEqual(self.submit(), self.submit())
+
+    def test_a_full_queue_is_told_with_a_time(self):
+        status, answer, headers = self.bridge.post("/api/execute", job(tags=["refuse-full"]))
+        self.assertEqual((status, answer["error"]["code"]), (429, "queue_full"))
+        self.assertEqual(headers["Retry-After"], "2")
+        status, answer, headers = self.bridge.post("/api/execute", job(tags=["refuse-drain"]))
+        self.assertEqual((status, answer["error"]["code"]), (503, "draining"))
+        self.assertTrue(headers["Retry-After"])
+
+    def test_a_batch_takes_each_job_on_its_own(self):
+        status, answer, _ = self.bridge.post("/api/batch", {"jobs": [
+            JOB, job(language="nope"), {"code": 1, "language": "c++"}, job(tags=["refuse-full"])]})
+        self.assertEqual(status, 200)
+        codes = [r.get("error", {}).get("code") for r in answer["results"]]
+        self.assertEqual(codes, [None, "invalid_value", "invalid_type", "queue_full"])
+        self.assertEqual((answer["accepted"], answer["refused"]), (1, 3))
+        name = answer["results"][0]["jobId"]
+        self.assertEqual(self.bridge.get("/api/jobs/" + name)[0], 200)
+
+    def test_a_batch_of_a_thousand_is_taken_and_one_more_is_not(self):
+        status, answer, _ = self.bridge.post("/api/batch", {"jobs": [job(input="x" * 200)] * 1000})
+        self.assertEqual((status, answer["accepted"]), (200, 1000))
+        self.assertEqual(len({r["jobId"] for r in answer["results"]}), 1000)
+        status, answer, _ = self.bridge.post("/api/batch", {"jobs": [JOB] * 1001})
+        self.assertEqual((status, answer["error"]["field"]), (400, "jobs"))
+        for body in ({}, {"jobs": []}, {"jobs": 1}, {"jobs": [], "x": 1}, []):
+            self.assertEqual(self.bridge.post("/api/batch", body)[0], 400)
+
+    def test_jobs_are_found_by_tag_and_state(self):
+        name = self.submit(tags=["find-me"])
+        status, answer, _ = self.bridge.get("/api/jobs?tag=find-me&state=completed,failed")
+        self.assertEqual((status, [j["jobId"] for j in answer["jobs"]]), (200, [name]))
+        self.assertEqual(self.bridge.get("/api/jobs?tag=find-me&state=queued")[1]["jobs"], [])
+        for query in ("state=nope", "limit=0", "limit=x", "limit=5000", "cursor=x", "nope=1",
+                      "tag=" + "x" * 65):
+            self.assertEqual(self.bridge.get("/api/jobs?" + query)[0], 400, query)
+
+    def test_stats_languages_and_probes_answer(self):
+        self.assertEqual(self.bridge.get("/api/stats")[1]["nodes"][0]["slots"]["total"], 5)
+        names = [x["name"] for x in self.bridge.get("/api/languages")[1]["languages"]]
+        self.assertEqual(names, ["python", "cpp"])
+        for path in ("/health", "/livez", "/readyz"):
+            self.assertEqual(self.bridge.get(path)[0], 200)
+
+    def test_the_clients_request_id_is_kept_when_it_is_sane(self):
+        self.assertEqual(self.bridge.get("/livez", headers={"X-Request-Id": "a-1"})[2]
+                         ["X-Request-Id"], "a-1")
+        self.assertNotIn("<", self.bridge.get("/livez", headers={"X-Request-Id": "<a>"})[2]
+                         ["X-Request-Id"])
+
+    def test_metrics_count_by_route_and_code(self):
+        self.bridge.get("/api/jobs/none")
+        text = self.bridge.get("/metrics")[1].decode()
+        self.assertRegex(text, r'mesh_http_requests_total\{method="GET",route="/api/jobs/:jobId",'
+                               r'code="404"\} [1-9]')
+        self.assertIn('mesh_http_request_duration_seconds_bucket{method="POST",'
+                      'route="/api/execute",le="2"}', text)
+        self.assertIn("mesh_bridge_links_up 1", text)
+
+
+class Streams(Case):
+    settings = {"ARENA_HTTP_HEARTBEAT": "500ms", "ARENA_HTTP_WRITE_TIMEOUT": "1s"}
+
+    def test_a_stream_tells_a_job_from_queued_to_decided(self):
+        name = self.submit(input="out")
+        found = self.events("/api/jobs/%s/events" % name)
+        self.assertEqual([e[0] for e in found], ["queued", "started", "decided", "done"])
+        self.assertEqual(found[2][2]["job"]["result"]["stdout"], "out")
+
+    def test_a_client_that_comes_back_gets_the_rest(self):
+        path = "/api/jobs/%s/events" % self.submit()
+        found = self.events(path, ["Last-Event-ID: 2"])
+        self.assertEqual([e[0] for e in found], ["decided", "done"])
+        found = self.events(path, ["Last-Event-ID: nonsense"])
+        self.assertEqual([e[0] for e in found][0], "queued")
+
+    def test_one_stream_follows_many_jobs_and_resumes_each(self):
+        names = [self.submit(), self.submit(), self.submit()]
+        path = "/api/events?jobs=" + ",".join(names)
+        found = self.events(path)
+        self.assertEqual({e[2]["jobId"] for e in found if e[2]}, set(names))
+        self.assertEqual([e[0] for e in found].count("decided"), 3)
+        last = [e[1] for e in found if e[1]][-1]
+        self.assertEqual(last, "3.3.3")
+        found = self.events(path, ["Last-Event-ID: 3.0.2"])
+        self.assertEqual(sorted(e[0] for e in found),
+                         ["decided", "decided", "decided", "done", "queued", "started"])
+
+    def test_output_comes_whole_and_in_order(self):
+        found = self.events("/api/jobs/%s/events" % self.submit(tags=["burst"]))
+        ids = [int(e[1], 16) for e in found if e[0] == "output"]
+        self.assertEqual(ids, list(range(3, 1003)))
+        self.assertEqual(found[-2][0], "decided")
+
+    def test_a_stream_of_no_job_is_refused(self):
+        for path in ("/api/jobs/x/events", "/api/jobs/0190b0c8-0000-8000-8000-000000000000/events"):
+            self.assertEqual(self.bridge.get(path)[0], 404)
+        for query in ("", "jobs=", "jobs=x", "jobs=" + ",".join(["x" * 36] * 3)):
+            self.assertEqual(self.bridge.get("/api/events?" + query)[0], 400)
+
+    def test_a_job_that_is_not_there_fails_in_a_stream_of_many(self):
+        found = self.events("/api/events?jobs=0190b0c8-0000-8000-8000-000000000000")
+        self.assertEqual([e[0] for e in found], ["failure", "done"])
+        self.assertEqual(found[0][2]["code"], "job_not_found")
+
+    def test_a_silent_stream_shows_signs_of_life(self):
+        with self.bridge.connect() as sock:
+            sock.sendall(b"GET /api/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n"
+                         % self.submit(tags=["wait"]).encode())
+            seen = b""
+            while seen.count(b": ping") < 2:
+                piece = sock.recv(65536)
+                self.assertTrue(piece)
+                seen += piece
+
+    def test_a_client_that_never_reads_is_dropped(self):
+        names = ",".join(self.submit(tags=["burst"]) for _ in range(20))
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", self.bridge.port))
+        sock.sendall(b"GET /api/events?jobs=%s HTTP/1.1\r\nHost: x\r\n\r\n" % names.encode())
+        deadline = time.monotonic() + 20
+        dropped = 0
+        while not dropped and time.monotonic() < deadline:
+            text = self.bridge.get("/metrics")[1].decode()
+            dropped = int(text.split("\nmesh_http_streams_dropped_total ")[1].split("\n")[0])
+        sock.close()
+        self.assertGreaterEqual(dropped, 1)
+        self.assertEqual(self.bridge.get("/livez")[0], 200)
+
+
+class ManyStreams(Case):
+    """Ten thousand, or as many as this machine lets one process open."""
+
+    def test_idle_streams_cost_little_and_disturb_nobody(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        n = min(10000, hard - 1000)
+        name = self.submit(tags=["wait"]).encode()
+        request = b"GET /api/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % name
+        before = self.memory()
+        socks = []
+        for i in range(n):
+            sock = socket.create_connection(("127.0.0.1", self.bridge.port))
+            sock.sendall(request)
+            socks.append(sock)
+        waiting = {s.fileno(): s for s in socks}
+        poll = select.epoll()
+        for fd in waiting:
+            poll.register(fd, select.EPOLLIN)
+        deadline = time.monotonic() + 60
+        while waiting and time.monotonic() < deadline:
+            for fd, _ in poll.poll(1):
+                if b"event: queued" in waiting[fd].recv(65536):
+                    poll.unregister(fd)
+                    del waiting[fd]
+        self.assertEqual(len(waiting), 0, "streams that saw nothing")
+        each = (self.memory() - before) / n
+        print("%d streams, %.0f bytes each" % (n, each), file=sys.stderr)
+        if "ASAN_OPTIONS" not in os.environ:
+            self.assertLess(each, 4096)
+        self.assertEqual(self.bridge.get("/livez")[0], 200)
+        for sock in socks:
+            sock.close()
+
+    def memory(self):
+        with open("/proc/%d/statm" % self.bridge.process.pid, encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class FailOver(unittest.TestCase):
+    def setUp(self):
+        self.peers = [Peer(), Peer()]
+        self.bridge = Bridge(self.peers).ready()
+        self.addCleanup(self.end)
+
+    def end(self):
+        self.assertEqual(self.bridge.stop(), 0)
+        for peer in self.peers:
+            peer.kill()
+
+    def links_up(self):
+        text = self.bridge.get("/metrics")[1].decode()
+        return int(text.split("\nmesh_bridge_links_up ")[1].split("\n")[0])
+
+    def wait_for_links(self, n):
+        deadline = time.monotonic() + 10
+        while self.links_up() != n and time.monotonic() < deadline:
+            pass
+        self.assertEqual(self.links_up(), n)
+
+    def test_a_dead_peer_costs_no_request(self):
+        self.wait_for_links(2)
+        self.peers[0].kill()
+        for _ in range(50):
+            self.assertEqual(self.bridge.post("/api/execute", JOB)[0], 202)
+        self.wait_for_links(1)
+
+    def test_a_request_under_way_goes_to_another_peer(self):
+        self.wait_for_links(2)
+        got = []
+        threads = [threading.Thread(target=lambda: got.append(
+            self.bridge.post("/api/execute?wait=20", job(tags=["wait"]))[0])) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        self.peers[0].kill()
+        for _ in range(20):
+            self.assertEqual(self.bridge.post("/api/execute?wait=5", JOB)[0], 200)
+        self.assertEqual(self.bridge.get("/readyz")[0], 200)
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual(got, [202] * 8)
+
+    def test_no_peer_at_all_is_told_with_a_time(self):
+        self.wait_for_links(2)
+        for peer in self.peers:
+            peer.kill()
+        self.wait_for_links(0)
+        status, answer, headers = self.bridge.post("/api/execute", JOB)
+        self.assertEqual((status, answer["error"]["code"]), (503, "unavailable"))
+        self.assertTrue(headers["Retry-After"])
+        self.assertEqual(self.bridge.get("/readyz")[0], 503)
+        self.assertEqual(self.bridge.get("/livez")[0], 200)
+
+    def test_a_peer_that_comes_back_is_used_again(self):
+        self.wait_for_links(2)
+        endpoints = [p.endpoint for p in self.peers]
+        for peer in self.peers:
+            peer.kill()
+        self.wait_for_links(0)
+        self.peers = [Peer(e) for e in endpoints]
+        self.wait_for_links(2)
+        self.assertEqual(self.bridge.post("/api/execute", JOB)[0], 202)
+
+    def test_a_silent_peer_is_not_waited_for(self):
+        self.wait_for_links(2)
+        self.peers[0].process.send_signal(signal.SIGSTOP)
+        try:
+            for _ in range(4):
+                self.assertEqual(self.bridge.post("/api/execute", JOB)[0], 202)
+        finally:
+            self.peers[0].process.send_signal(signal.SIGCONT)
+
+
+class Stopping(unittest.TestCase):
+    def test_what_is_under_way_is_answered_before_the_end(self):
+        peer = Peer()
+        self.addCleanup(peer.kill)
+        bridge = Bridge([peer]).ready()
+        name = bridge.post("/api/execute", job(tags=["wait"]))[1]["jobId"]
+        got = []
+        waiter = threading.Thread(
+            target=lambda: got.append(bridge.get("/api/jobs/%s?wait=30" % name)))
+        stream = bridge.connect()
+        stream.sendall(b"GET /api/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % name.encode())
+        self.assertIn(b"200 OK", stream.recv(65536))
+        waiter.start()
+        text = ""
+        while 'route="/api/jobs/:jobId"' not in text or "in_flight" not in text:
+            text = bridge.get("/metrics")[1].decode()
+        began = time.monotonic()
+        self.assertEqual(bridge.stop(), 0)
+        self.assertLess(time.monotonic() - began, 20)
+        waiter.join(20)
+        self.assertIn(b"event: bye", read_all(stream))
+        stream.close()
+        self.assertTrue(not got or got[0][0] in (200, 503))
+
+
+class Settings(unittest.TestCase):
+    def run_bridge(self, *args, **env):
+        env = {"PATH": "", **env}
+        from bridge import BUILD
+        return subprocess.run([os.path.join(BUILD, "arena-bridge"), *args], env=env,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+
+    def test_help_names_every_setting(self):
+        text = self.run_bridge("--help").stdout.decode()
+        for name in ("ARENA_HTTP_PORT", "ARENA_PEERS", "API_RATE_LIMIT", "MAX_CODE_SIZE",
+                     "ARENA_JWT_KEYS", "LOG_LEVEL"):
+            self.assertIn(name, text)
+
+    def test_a_bad_setting_is_named_and_refused(self):
+        for name, value in (("ARENA_HTTP_PORT", "x"), ("ARENA_HTTP_PORT", "70000"),
+                            ("LOG_LEVEL", "loud"), ("ARENA_PEERS", "localhost"),
+                            ("MAX_CODE_SIZE", "-1"), ("ARENA_TRUSTED_PROXIES", "x")):
+            done = self.run_bridge(**{name: value, "ARENA_HTTP_BIND": "127.0.0.1"})
+            self.assertNotEqual(done.returncode, 0, name)
+            self.assertIn(name, done.stderr.decode())
+
+    def test_a_file_is_read_and_a_misspelt_name_in_it_is_refused(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+            f.write("ARENA_HTTP_PROT = 1\n")
+            f.flush()
+            done = self.run_bridge("--config", f.name)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("ARENA_HTTP_PROT", done.stderr.decode())
+
+    def test_settings_are_read_again_while_it_runs(self):
+        peer = Peer()
+        self.addCleanup(peer.kill)
+        with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+            f.write("MAX_CODE_SIZE = 10\n")
+            f.flush()
+            bridge = Bridge([peer], ARENA_CONFIG=f.name).ready()
+            try:
+                self.assertEqual(bridge.post("/api/execute", job(code="x" * 20))[0], 413)
+                f.seek(0)
+                f.write("MAX_CODE_SIZE = 99\n")
+                f.flush()
+                bridge.process.send_signal(signal.SIGHUP)
+                deadline = time.monotonic() + 10
+                status = 413
+                while status == 413 and time.monotonic() < deadline:
+                    status = bridge.post("/api/execute", job(code="x" * 20))[0]
+                self.assertEqual(status, 202)
+            finally:
+                self.assertEqual(bridge.stop(), 0)
+
+
+class Tls(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.cert = os.path.join(cls.folder.name, "cert.pem")
+        cls.key = os.path.join(cls.folder.name, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", cls.key, "-out", cls.cert,
+                        "-days", "2", "-subj", "/CN=localhost"], check=True,
+                       stderr=subprocess.DEVNULL)
+        cls.peer = Peer()
+        cls.bridge = Bridge([cls.peer], ARENA_TLS_CERT=cls.cert, ARENA_TLS_KEY=cls.key,
+                            ARENA_HTTP_HEADER_TIMEOUT="1s")
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.bridge.stop()
+        cls.peer.kill()
+        cls.folder.cleanup()
+        assert status == 0
+
+    def test_requests_go_through_tls(self):
+        body = json.dumps(job(input="x" * 200000)).encode()
+        answer = b""
+        deadline = time.monotonic() + 10
+        while b" 200 OK" not in answer and time.monotonic() < deadline:
+            answer = self.bridge.raw(
+                b"POST /api/execute?wait=5 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.assertEqual(statuses(answer), [200])
+        self.assertIn(b"x" * 200000, answer)
+
+    def test_garbage_and_silence_end_the_connection(self):
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""):
+            with socket.create_connection(("127.0.0.1", self.bridge.port), timeout=10) as sock:
+                sock.sendall(data)
+                read_all(sock)
+        self.assertEqual(statuses(self.bridge.raw(
+            b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), [200])
+
+
+if __name__ == "__main__":
+    unittest.main()
