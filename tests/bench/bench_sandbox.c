@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * bench_sandbox SANDBOX HELLO FORKER: what it costs to run a static program in a sandbox, next
+ * to starting it with nothing and to starting it with bubblewrap.
+ *
+ * How this works: the ways to start are measured in turns, one of each per round, so that a
+ * slow minute of the machine hits all alike; then the same with a pause before each start,
+ * because attaching to control groups costs most when nothing has done so for a while. Figures
+ * are medians. Prints "NAME ratio FIGURE target FIGURE ok|short" and fails when one is short.
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "sandbox/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum {
+    ROUNDS = 300,
+    IDLE_ROUNDS = 30,
+    IDLE_MS = 100,
+    BWRAP_EVERY = 5, /* bubblewrap is slow; a median needs no more */
+    RUNS = 3000,
+    KEEPERS = 4,
+    KILLS = 20,
+    KILL_AFTER_MS = 50,
+    WAIT_MS = 30000
+};
+
+extern char **environ;
+
+struct subject {
+    struct keeper *keeper;
+    pid_t pid;
+    uint64_t started_ns;
+    bool running;
+};
+
+struct series {
+    uint64_t us[ROUNDS];
+    size_t n;
+};
+
+static const char *sandbox, *hello, *forker;
+static int hello_fd, forker_fd;
+static unsigned shorts;
+
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "bench_sandbox: %s: %s\n", what, why);
+    exit(2);
+}
+
+static void subject_start(struct subject *s, bool fresh)
+{
+    char *argv[] = {(char *)(uintptr_t)sandbox, (char *)(uintptr_t) "serve", NULL};
+    posix_spawn_file_actions_t fa;
+    struct err err = {0};
+    int fds[2];
+
+    if (keeper_pair(fds, &err) < 0)
+        die("keeper_pair", err.text);
+    (void)setenv("SANDBOX_FRESH", fresh ? "1" : "0", 1);
+    posix_spawn_file_actions_init(&fa);
+    posix_spawn_file_actions_adddup2(&fa, fds[1], 3);
+    if (posix_spawn(&s->pid, sandbox, &fa, NULL, argv, environ) != 0)
+        die(sandbox, strerror(errno));
+    posix_spawn_file_actions_destroy(&fa);
+    (void)unsetenv("SANDBOX_FRESH");
+    (void)close(fds[1]);
+    s->keeper = keeper_new(&fds[0]);
+}
+
+static void subject_stop(struct subject *s)
+{
+    keeper_free(s->keeper);
+    (void)waitpid(s->pid, NULL, 0);
+}
+
+/* The next news that is not nothing. */
+static struct keeper_news subject_wait(struct subject *s)
+{
+    struct keeper_news news = {0};
+    struct err err = {0};
+
+    for (;;) {
+        struct pollfd p = {.fd = keeper_fd(s->keeper), .events = POLLIN};
+
+        if (keeper_read(s->keeper, &news, &err) < 0)
+            die("keeper", err.text);
+        if (news.what != KEEPER_NOTHING)
+            return news;
+        if (poll(&p, 1, WAIT_MS) != 1)
+            die("keeper", "says nothing");
+    }
+}
+
+static void subject_send(struct subject *s, int program, uint64_t wall_ms)
+{
+    static char arg0[] = STEP_WORK_DIR "/main";
+    char *argv[] = {arg0, NULL}, *env[] = {NULL};
+    struct step_file file = {.name = "main", .fd = program, .executable = true};
+    struct step step = {.profile = "c", .phase = "run", .n_argv = 1, .argv = argv, .env = env};
+    struct err err = {0};
+
+    step.n_files = 1;
+    step.files = &file;
+    step.stdin_fd = -1;
+    step.limits = (struct step_limits){.cpu_ms = 5000,
+                                       .wall_ms = wall_ms,
+                                       .memory = 64 * LIMIT_MIB,
+                                       .output = 64 * LIMIT_KIB,
+                                       .processes = 64,
+                                       .stack = 8 * LIMIT_MIB,
+                                       .file_size = 4 * LIMIT_MIB,
+                                       .files = 64};
+    if (keeper_send(s->keeper, &step, &err) < 0)
+        die("keeper_send", err.text);
+    s->started_ns = clock_mono_ns();
+    s->running = true;
+}
+
+/* True when `news` was the good end of a hello. */
+static bool is_hello(struct keeper_news *news)
+{
+    if (news->what != KEEPER_OUTCOME)
+        return false;
+    if (news->outcome.end != STEP_END_EXITED || news->outcome.exit_code != 0 ||
+        !span_eq(news->outcome.out, span_of("hello\n")))
+        die("hello", news->outcome.detail);
+    step_outcome_done(&news->outcome);
+    return true;
+}
+
+static uint64_t run_sandbox(struct subject *s)
+{
+    struct keeper_news news;
+    uint64_t begin = clock_mono_ns();
+
+    subject_send(s, hello_fd, 5000);
+    do
+        news = subject_wait(s);
+    while (!is_hello(&news));
+    return (clock_mono_ns() - begin) / 1000;
+}
+
+/* Starts `argv` with its output in a pipe, reads it and waits. */
+static uint64_t run_bare(char *const *argv)
+{
+    uint64_t begin = clock_mono_ns();
+    char out[64];
+    ssize_t n = 0, got = 0;
+    int fds[2], status;
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        die("pipe", strerror(errno));
+    pid = vfork();
+    if (pid == 0) {
+        (void)dup2(fds[1], 1);
+        (void)execv(argv[0], argv);
+        _exit(127);
+    }
+    (void)close(fds[1]);
+    while ((n = read(fds[0], out + got, sizeof(out) - (size_t)got)) > 0)
+        got += n;
+    (void)close(fds[0]);
+    if (waitpid(pid, &status, 0) != pid || status != 0 || got != 6)
+        die(argv[0], "did not say hello");
+    return (clock_mono_ns() - begin) / 1000;
+}
+
+static int order(const void *a, const void *b)
+{
+    uint64_t x, y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return (x > y) - (x < y);
+}
+
+static double median(struct series *s)
+{
+    qsort(s->us, s->n, sizeof(s->us[0]), order);
+    return s->n ? (double)s->us[s->n / 2] : 0;
+}
+
+static void verdict(const char *name, double figure, double target, bool at_most)
+{
+    bool ok = at_most ? figure <= target : figure >= target;
+
+    shorts += !ok;
+    printf("%s ratio %.2f target %.2f %s\n", name, figure, target, ok ? "ok" : "short");
+    fflush(stdout);
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec ts = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+    if (ms)
+        (void)nanosleep(&ts, NULL);
+}
+
+static void compare(struct subject *reused, struct subject *fresh, size_t rounds, int gap_ms)
+{
+    static struct series bare, warm, cold, bwrap;
+    char *plain[] = {(char *)(uintptr_t)hello, NULL};
+    static char bw[] = "/usr/bin/bwrap", all[] = "--unshare-all", bind[] = "--ro-bind",
+                root[] = "/";
+    char *boxed[] = {bw, all, bind, root, root, plain[0], NULL};
+    bool have = access(bw, X_OK) == 0;
+    const char *when = gap_ms ? "_idle" : "";
+    char name[64];
+
+    bare.n = warm.n = cold.n = bwrap.n = 0;
+    for (size_t i = 0; i < rounds; i++) {
+        pause_ms(gap_ms);
+        bare.us[bare.n++] = run_bare(plain);
+        pause_ms(gap_ms);
+        warm.us[warm.n++] = run_sandbox(reused);
+        pause_ms(gap_ms);
+        cold.us[cold.n++] = run_sandbox(fresh);
+        if (have && i % BWRAP_EVERY == 0) {
+            pause_ms(gap_ms);
+            bwrap.us[bwrap.n++] = run_bare(boxed);
+        }
+    }
+    printf("medians%s, us: vfork+exec %.0f, reused slot %.0f, fresh namespaces %.0f, bwrap %.0f\n",
+           when, median(&bare), median(&warm), median(&cold), median(&bwrap));
+    (void)snprintf(name, sizeof(name), "launch%s_to_exec", when);
+    verdict(name, median(&warm) / median(&bare), 5, true);
+    if (have) {
+        (void)snprintf(name, sizeof(name), "launch%s_to_bwrap", when);
+        verdict(name, median(&warm) / median(&bwrap), 0.1, true);
+    } else {
+        printf("launch%s_to_bwrap skipped: bubblewrap is not installed\n", when);
+    }
+}
+
+static void ready(struct subject *s)
+{
+    while (subject_wait(s).what != KEEPER_READY)
+        ;
+}
+
+/* Runs a second of KEEPERS slots kept busy. */
+static double rate(bool fresh)
+{
+    struct subject s[KEEPERS] = {0};
+    struct pollfd p[KEEPERS];
+    struct err err = {0};
+    unsigned sent = 0, done = 0;
+    uint64_t begin;
+
+    for (unsigned i = 0; i < KEEPERS; i++) {
+        subject_start(&s[i], fresh);
+        ready(&s[i]);
+        p[i] = (struct pollfd){.fd = keeper_fd(s[i].keeper), .events = POLLIN};
+    }
+    begin = clock_mono_ns();
+    for (; sent < KEEPERS; sent++)
+        subject_send(&s[sent], hello_fd, 5000);
+    while (done < RUNS) {
+        if (poll(p, KEEPERS, WAIT_MS) <= 0)
+            die("keepers", "say nothing");
+        for (unsigned i = 0; i < KEEPERS; i++) {
+            struct keeper_news news;
+
+            if (!p[i].revents)
+                continue;
+            do {
+                if (keeper_read(s[i].keeper, &news, &err) < 0)
+                    die("keeper", err.text);
+                if (!is_hello(&news))
+                    continue;
+                done++;
+                if (sent++ < RUNS)
+                    subject_send(&s[i], hello_fd, 5000);
+            } while (news.what != KEEPER_NOTHING);
+        }
+    }
+    begin = clock_mono_ns() - begin;
+    for (unsigned i = 0; i < KEEPERS; i++)
+        subject_stop(&s[i]);
+    return (double)RUNS * 1e9 / (double)begin;
+}
+
+/* From the wish to kill a full fork bomb until it is known to be dead, ms. */
+static double kill_ms(struct subject *s)
+{
+    struct series took = {.n = 0};
+
+    for (int i = 0; i < KILLS; i++) {
+        struct keeper_news news;
+        uint64_t begin;
+
+        subject_send(s, forker_fd, 20000);
+        while (subject_wait(s).what != KEEPER_STARTED)
+            ;
+        pause_ms(KILL_AFTER_MS);
+        begin = clock_mono_ns();
+        if (keeper_kill(s->keeper) < 0)
+            die("keeper_kill", "the keeper is gone");
+        do
+            news = subject_wait(s);
+        while (news.what != KEEPER_OUTCOME);
+        took.us[took.n++] = (clock_mono_ns() - begin) / 1000;
+        if (news.outcome.end != STEP_END_KILLED)
+            die("fork bomb", news.outcome.detail);
+        step_outcome_done(&news.outcome);
+    }
+    return median(&took) / 1000;
+}
+
+static int memfd_of(const char *path)
+{
+    auto_fd int in = open(path, O_RDONLY | O_CLOEXEC);
+    int out = memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    char buf[65536];
+    ssize_t n;
+
+    if (in < 0 || out < 0)
+        die(path, strerror(errno));
+    while ((n = read(in, buf, sizeof(buf))) > 0)
+        if (write(out, buf, (size_t)n) != n)
+            die(path, strerror(errno));
+    (void)fcntl(out, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+    return out;
+}
+
+int main(int argc, char **argv)
+{
+    struct subject reused = {0}, fresh = {0};
+
+    if (argc != 4)
+        die("usage", "bench_sandbox SANDBOX HELLO FORKER");
+    sandbox = argv[1];
+    hello = argv[2];
+    forker = argv[3];
+    hello_fd = memfd_of(hello);
+    forker_fd = memfd_of(forker);
+    (void)signal(SIGPIPE, SIG_IGN);
+    subject_start(&reused, false);
+    subject_start(&fresh, true);
+    ready(&reused);
+    ready(&fresh);
+    compare(&reused, &fresh, ROUNDS, 0);
+    compare(&reused, &fresh, IDLE_ROUNDS, IDLE_MS);
+    verdict("runs_per_second_reused", rate(false), 1500, false);
+    verdict("runs_per_second_fresh", rate(true), 600, false);
+    verdict("kill_64_processes_ms", kill_ms(&reused), 15, true);
+    subject_stop(&reused);
+    subject_stop(&fresh);
+    (void)close(hello_fd);
+    (void)close(forker_fd);
+    return shorts ? 1 : 0;
+}

@@ -1,0 +1,3 @@
+/* Embeds a file that never ends. */
+__asm__(".incbin \"/dev/zero\"");
+int main(void) { return 0; }

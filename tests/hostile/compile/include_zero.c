@@ -1,0 +1,3 @@
+/* The same with zeros. */
+#include "/dev/zero"
+int main(void) { return 0; }

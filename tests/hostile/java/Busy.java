@@ -1,0 +1,4 @@
+// Never ends.
+public class Busy {
+    public static void main(String[] a) { long i = 0; while (true) i++; }
+}

@@ -1,0 +1,3 @@
+// A string that doubles.
+let s = 'x';
+for (;;) s += s;

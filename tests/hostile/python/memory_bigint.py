@@ -1,0 +1,2 @@
+# A number too large for memory.
+print(len(str(7 ** 7 ** 7 ** 7)))

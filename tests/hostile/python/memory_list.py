@@ -1,0 +1,4 @@
+# A list without end.
+x = []
+while True:
+    x.append(bytearray(1 << 20))

@@ -1,0 +1,4 @@
+# Output without end.
+import sys
+while True:
+    sys.stdout.write("x" * 65536)

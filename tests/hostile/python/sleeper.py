@@ -1,0 +1,4 @@
+# Sleeps for ever.
+import time
+while True:
+    time.sleep(3600)
