@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works: encodings are flat msgpack arrays, one per struct, in the order of the
+ * struct. Joins are written so that each component can be read next to its law in the
+ * header; tests/mesh/test_record.c draws random triples and checks the laws.
+ */
+#include "mesh/record.h"
+
+#include "base/hash.h"
+#include "mesh/mutant.h"
+#include "mesh/result.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum {
+    FIELDS_TERM = 8,
+    FIELDS_VALUE = 10,
+    FIELDS_ORIGIN = 7,
+    FIELDS_HEAD = 11,
+    FIELDS_RECORD = 8,
+};
+
+int ballot_cmp(const struct ballot *a, const struct ballot *b)
+{
+    if (a->epoch != b->epoch)
+        return a->epoch < b->epoch ? -1 : 1;
+    return id_cmp(&a->nid, &b->nid);
+}
+
+int record_acc_cmp(const struct record *a, const struct record *b)
+{
+    int by_ballot = ballot_cmp(&a->acc, &b->acc);
+
+    if (by_ballot != 0 || a->ver == b->ver)
+        return by_ballot;
+    return a->ver < b->ver ? -1 : 1;
+}
+
+void record_init(struct record *r, const struct id *jid)
+{
+    memset(r, 0, sizeof(*r));
+    r->jid = *jid;
+}
+
+void record_done(struct record *r)
+{
+    free(r->origin);
+    r->origin = NULL;
+}
+
+void record_copy(const struct record *src, struct record *ret_record)
+{
+    *ret_record = *src;
+    if (src->origin)
+        ret_record->origin = own_memdup(src->origin, sizeof(*src->origin));
+}
+
+/* ---- encoding ---- */
+
+static void ballot_put(struct buf *b, const struct ballot *v)
+{
+    wire_put_uint(b, v->epoch);
+    wire_put_id(b, &v->nid);
+}
+
+static struct ballot ballot_get(struct wire_reader *w)
+{
+    struct ballot v = {.epoch = wire_get_uint(w, UINT64_MAX)};
+
+    v.nid = wire_get_id(w);
+    return v;
+}
+
+static void term_put(struct buf *b, const struct term *t)
+{
+    wire_put_array(b, FIELDS_TERM);
+    wire_put_uint(b, t->end);
+    wire_put_uint(b, t->verdict);
+    wire_put_id(b, &t->hash);
+    wire_put_uint(b, t->len);
+    wire_put_int(b, t->started_ms);
+    wire_put_int(b, t->finished_ms);
+    wire_put_str(b, t->node);
+    wire_put_str(b, t->reason);
+}
+
+static void fields_get(struct wire_reader *w, uint32_t n)
+{
+    if (wire_get_array(w, n) != n)
+        w->bad = true;
+}
+
+static void term_get(struct wire_reader *w, struct term *t)
+{
+    fields_get(w, FIELDS_TERM);
+    t->end = (enum record_end)wire_get_uint(w, RECORD_CANCELLED);
+    t->verdict = (uint8_t)wire_get_uint(w, RESULT_VERDICT_N - 1);
+    t->hash = wire_get_id(w);
+    t->len = wire_get_uint(w, LIMIT_RESULT);
+    t->started_ms = wire_get_int(w);
+    t->finished_ms = wire_get_int(w);
+    wire_get_str(w, t->node, sizeof(t->node));
+    wire_get_str(w, t->reason, sizeof(t->reason));
+}
+
+static void set_put(struct buf *b, const struct id *set, uint32_t n)
+{
+    wire_put_array(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        wire_put_id(b, &set[i]);
+}
+
+static uint8_t set_get(struct wire_reader *w, struct id *set)
+{
+    uint32_t n = wire_get_array(w, LIMIT_REPLICAS);
+
+    if (w->bad)
+        return 0;
+    for (uint32_t i = 0; i < n; i++)
+        set[i] = wire_get_id(w);
+    return (uint8_t)n;
+}
+
+static void value_put(struct buf *b, const struct value *v)
+{
+    wire_put_array(b, FIELDS_VALUE);
+    wire_put_uint(b, v->phase);
+    wire_put_bool(b, v->running);
+    wire_put_uint(b, v->attempt);
+    wire_put_uint(b, v->failures);
+    wire_put_uint(b, v->delay_ms);
+    wire_put_int(b, v->not_before_ms);
+    wire_put_uint(b, v->gen);
+    set_put(b, v->rset, v->n_rset);
+    set_put(b, v->prev, v->n_prev);
+    if (v->phase == RECORD_TERMINAL)
+        term_put(b, &v->term);
+    else
+        wire_put_nil(b);
+}
+
+static void value_get(struct wire_reader *w, struct value *v)
+{
+    fields_get(w, FIELDS_VALUE);
+    v->phase = (enum record_phase)wire_get_uint(w, RECORD_TERMINAL);
+    v->running = wire_get_bool(w);
+    v->attempt = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    v->failures = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    v->delay_ms = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    v->not_before_ms = wire_get_int(w);
+    v->gen = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    v->n_rset = set_get(w, v->rset);
+    v->n_prev = set_get(w, v->prev);
+    if (v->phase == RECORD_TERMINAL)
+        term_get(w, &v->term);
+    else if (!wire_get_nil(w))
+        w->bad = true;
+    if (v->n_rset == 0 || (v->phase == RECORD_TERMINAL) != (v->term.end != RECORD_NOT_ENDED))
+        w->bad = true;
+}
+
+static void head_put(struct buf *b, const struct spec_head *h)
+{
+    wire_put_array(b, FIELDS_HEAD);
+    wire_put_str(b, h->tenant);
+    wire_put_str(b, h->language);
+    wire_put_uint(b, h->priority);
+    wire_put_uint(b, h->attempts_max);
+    wire_put_uint(b, h->backoff_ms);
+    wire_put_uint(b, h->delay_ms);
+    wire_put_uint(b, h->retain_s);
+    wire_put_bool(b, h->keyed);
+    wire_put_bin(b, h->key, sizeof(h->key));
+    wire_put_bin(b, h->body_hash, sizeof(h->body_hash));
+    wire_put_array(b, h->n_tags);
+    for (uint32_t i = 0; i < h->n_tags; i++)
+        wire_put_str(b, h->tags[i]);
+}
+
+static void hash_get(struct wire_reader *w, uint8_t out[ID_SIZE])
+{
+    struct span s = wire_get_bin(w, ID_SIZE);
+
+    if (s.len == ID_SIZE)
+        memcpy(out, s.data, ID_SIZE);
+    else
+        w->bad = true;
+}
+
+static void head_get(struct wire_reader *w, struct spec_head *h)
+{
+    fields_get(w, FIELDS_HEAD);
+    wire_get_str(w, h->tenant, sizeof(h->tenant));
+    wire_get_str(w, h->language, sizeof(h->language));
+    h->priority = (uint8_t)wire_get_uint(w, LIMIT_PRIORITIES - 1);
+    h->attempts_max = (uint8_t)wire_get_uint(w, LIMIT_ATTEMPTS);
+    h->backoff_ms = (uint32_t)wire_get_uint(w, LIMIT_DELAY_MS);
+    h->delay_ms = (uint32_t)wire_get_uint(w, LIMIT_DELAY_MS);
+    h->retain_s = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    h->keyed = wire_get_bool(w);
+    hash_get(w, h->key);
+    hash_get(w, h->body_hash);
+    h->n_tags = (uint8_t)wire_get_array(w, LIMIT_TAGS);
+    for (uint32_t i = 0; i < h->n_tags && !w->bad; i++)
+        wire_get_str(w, h->tags[i], sizeof(h->tags[i]));
+}
+
+static void origin_put(struct buf *b, const struct origin *o)
+{
+    wire_put_array(b, FIELDS_ORIGIN);
+    wire_put_id(b, &o->home);
+    wire_put_id(b, &o->spec_hash);
+    wire_put_uint(b, o->spec_len);
+    wire_put_int(b, o->queued_ms);
+    wire_put_uint(b, o->tests);
+    head_put(b, &o->head);
+    wire_put_str(b, o->callback);
+}
+
+static void origin_get(struct wire_reader *w, struct origin *o)
+{
+    fields_get(w, FIELDS_ORIGIN);
+    o->home = wire_get_id(w);
+    o->spec_hash = wire_get_id(w);
+    o->spec_len = wire_get_uint(w, LIMIT_SPEC);
+    o->queued_ms = wire_get_int(w);
+    o->tests = (uint32_t)wire_get_uint(w, LIMIT_TESTS);
+    head_get(w, &o->head);
+    wire_get_str(w, o->callback, sizeof(o->callback));
+}
+
+int record_encode(const struct record *r, struct buf *out)
+{
+    wire_put_array(out, FIELDS_RECORD);
+    wire_put_id(out, &r->jid);
+    ballot_put(out, &r->promised);
+    ballot_put(out, &r->acc);
+    wire_put_uint(out, r->ver);
+    if (r->acc.epoch > 0)
+        value_put(out, &r->v);
+    else
+        wire_put_nil(out);
+    wire_put_bool(out, r->cancel);
+    if (r->decided)
+        term_put(out, &r->final);
+    else
+        wire_put_nil(out);
+    if (r->origin)
+        origin_put(out, r->origin);
+    else
+        wire_put_nil(out);
+    return out->full ? -E2BIG : 0;
+}
+
+static void record_get(struct wire_reader *w, struct record *r)
+{
+    fields_get(w, FIELDS_RECORD);
+    r->jid = wire_get_id(w);
+    r->promised = ballot_get(w);
+    r->acc = ballot_get(w);
+    r->ver = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    if (!wire_get_nil(w))
+        value_get(w, &r->v);
+    r->cancel = wire_get_bool(w);
+    r->decided = !wire_get_nil(w) && !w->bad;
+    if (r->decided)
+        term_get(w, &r->final);
+    if (!wire_get_nil(w) && !w->bad) {
+        r->origin = own_calloc(1, sizeof(*r->origin));
+        origin_get(w, r->origin);
+    }
+}
+
+/* The parts agree with each other. */
+static bool record_sane(const struct record *r)
+{
+    bool accepted = r->acc.epoch > 0;
+
+    return accepted == (r->v.n_rset > 0) && (!accepted || (r->ver > 0 && r->origin)) &&
+           (!r->decided || (accepted && r->final.end != RECORD_NOT_ENDED)) &&
+           ballot_cmp(&r->promised, &r->acc) >= 0 && !id_is_zero(&r->jid);
+}
+
+int record_decode(struct wire_reader *w, struct record *ret_record)
+{
+    struct record r = {0};
+
+    record_get(w, &r);
+    if (w->bad || !record_sane(&r)) {
+        record_done(&r);
+        return -EBADMSG;
+    }
+    *ret_record = r;
+    return 0;
+}
+
+/* ---- join ---- */
+
+static int accept_join(struct record *dst, const struct record *src)
+{
+    if (src->acc.epoch == 0 || record_acc_cmp(src, dst) <= 0 ||
+        ballot_cmp(&src->acc, &dst->promised) < 0)
+        return 0;
+    dst->acc = src->acc;
+    dst->ver = src->ver;
+    dst->v = src->v;
+    if (ballot_cmp(&dst->promised, &dst->acc) < 0)
+        dst->promised = dst->acc;
+    return RECORD_ACCEPTED;
+}
+
+int record_join(struct record *dst, const struct record *src)
+{
+    int changed = 0;
+
+    if (dst->decided && src->decided && !term_eq(&dst->final, &src->final))
+        return -EPROTO;
+    if (!dst->origin && src->origin)
+        dst->origin = own_memdup(src->origin, sizeof(*src->origin));
+    changed |= accept_join(dst, src);
+    if (ballot_cmp(&src->promised, &dst->promised) > 0) {
+        dst->promised = src->promised;
+        changed |= RECORD_PROMISED;
+    }
+    if (src->cancel && !dst->cancel) {
+        dst->cancel = true;
+        changed |= RECORD_CANCEL;
+    }
+    if (src->decided && !dst->decided && dst->acc.epoch > 0) {
+        dst->decided = true;
+        dst->final = src->final;
+        changed |= RECORD_DECIDED;
+    }
+    return changed;
+}
+
+/* ---- small questions ---- */
+
+static uint64_t encoded_hash(const struct buf *b)
+{
+    return b->len > 0 ? hash64(b->data, b->len) : 0;
+}
+
+uint64_t term_hash(const struct term *t)
+{
+    struct buf b;
+
+    buf_init(&b, RECORD_MAX);
+    term_put(&b, t);
+    uint64_t h = encoded_hash(&b);
+    buf_done(&b);
+    return h;
+}
+
+uint64_t value_hash(const struct value *v)
+{
+    struct buf b;
+
+    buf_init(&b, RECORD_MAX);
+    value_put(&b, v);
+    uint64_t h = encoded_hash(&b);
+    buf_done(&b);
+    return h;
+}
+
+bool term_eq(const struct term *a, const struct term *b)
+{
+    return a->end == b->end && a->verdict == b->verdict && a->len == b->len &&
+           id_eq(&a->hash, &b->hash) && a->started_ms == b->started_ms &&
+           a->finished_ms == b->finished_ms && strcmp(a->node, b->node) == 0 &&
+           strcmp(a->reason, b->reason) == 0;
+}
+
+static bool set_has(const struct id *set, uint32_t n, const struct id *nid)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (id_eq(&set[i], nid))
+            return true;
+    return false;
+}
+
+bool value_has(const struct value *v, const struct id *nid)
+{
+    return set_has(v->rset, v->n_rset, nid) || set_has(v->prev, v->n_prev, nid);
+}
+
+static bool set_majority(const struct id *set, uint32_t n, record_has_fn *has, const void *ctx)
+{
+    uint32_t yes = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        yes += has(ctx, &set[i]) ? 1 : 0;
+    return yes >= n / 2 + 1;
+}
+
+bool value_quorum(const struct value *v, record_has_fn *has, const void *ctx)
+{
+    if (!set_majority(v->rset, v->n_rset, has, ctx))
+        return false;
+    return MUTANT_NO_JOINT || v->n_prev == 0 || set_majority(v->prev, v->n_prev, has, ctx);
+}
+
+struct id record_blob_hash(struct span bytes)
+{
+    struct id out;
+    uint64_t half[2] = {hash_sip(0x6172656e61626c6fULL, 1, bytes.data, bytes.len),
+                        hash_sip(0x6172656e61626c6fULL, 2, bytes.data, bytes.len)};
+
+    for (int i = 0; i < ID_SIZE; i++)
+        out.b[i] = (uint8_t)(half[i / 8] >> (8 * (i % 8)));
+    return out;
+}
+
+void record_check(const struct record *r)
+{
+    assert(record_sane(r));
+    assert(r->v.n_rset <= LIMIT_REPLICAS && r->v.n_prev <= LIMIT_REPLICAS);
+}

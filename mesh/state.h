@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef MESH_STATE_H
+#define MESH_STATE_H
+/*
+ * The inside of a mesh, for the files of this folder only. Every file works on struct mesh;
+ * who may write which part is said at the part. See mesh/mesh.c for how a step runs.
+ *
+ *     client.c  what clients ask           job.c      the table of jobs, their timers
+ *     forward.c asking another peer        accept.c   one register: propose, accept, commit
+ *     watch.c   those who wait for a job   takeover.c a new ballot for a job
+ *     sched.c   queue and slots            reconfig.c another set of replicas
+ *     exec.c    what runs here             purge.c    forgetting
+ *     steal.c   moving work                peer.c     links, sessions, frames
+ *     keyed.c   idempotency keys           repair.c   finding what is missing
+ */
+#include "base/heap.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "mesh/effect.h"
+#include "mesh/mesh.h"
+#include "mesh/record.h"
+
+#define STATE_MS 1000000ULL /* ns */
+#define STATE_NEVER UINT64_MAX
+
+struct timer {
+    struct heap_node node;
+    void (*fire)(struct mesh *m, struct timer *t);
+};
+
+/* Who wants an answer: a client here, or a peer on behalf of one of its own. */
+struct asker {
+    struct id peer; /* zero: `client` is here */
+    uint64_t client;
+    uint64_t token;
+};
+
+/* A replica of a job as the one who pushes the job to it knows it. */
+struct replica {
+    struct id nid;
+    struct ballot acc;
+    uint32_t ver;
+    bool decided;
+    bool cancel;
+    bool has_spec;
+    bool promised; /* to the ballot of the takeover under way */
+    uint64_t due_ns;
+    uint32_t tries;
+};
+
+enum { STATE_REPLICAS = 2 * LIMIT_REPLICAS, STATE_CONFIGS = 6 };
+
+enum own_stage {
+    OWN_SETTLING, /* the first version of this ballot is not at a majority yet */
+    OWN_WAITING,  /* in the queue, or delayed */
+    OWN_STARTING, /* a start was announced and must be at a majority first */
+    OWN_RUNNING,  /* here or at `peer` */
+    OWN_FINISHING /* an end was proposed */
+};
+
+/* This node owns the ballot r.acc and may propose. */
+struct own {
+    enum own_stage stage;
+    bool acked; /* r.ver has been at a majority: everything it says is settled */
+    bool queued;
+    bool remote;
+    struct id peer;      /* that runs it, when remote */
+    uint64_t exec;       /* that runs it, when not */
+    uint64_t run_epoch;  /* of the run */
+    uint64_t run_due_ns; /* lease of a remote run, or end of a delay */
+    uint64_t queued_ns;
+    int64_t started_ms;
+    char node[LIMIT_NAME + 1];
+    uint32_t done;
+    bool handover; /* given to another: stop proposing */
+};
+
+/* This node is preparing a ballot. */
+struct take {
+    struct ballot ballot;
+    struct record best; /* what the promises together say */
+    uint32_t n_configs; /* every set of replicas seen; a majority of each is needed */
+    struct value configs[STATE_CONFIGS];
+    bool own_synced;
+    bool clean; /* nobody failed: a handover, or a keyed creation */
+    bool create;
+    uint64_t due_ns;
+    uint32_t tries;
+};
+
+struct job_event {
+    uint64_t seq;
+    enum message_event_kind kind;
+    int64_t at_ms;
+    uint8_t *body; /* owned */
+    size_t len;
+};
+
+struct wait;
+
+struct job {
+    struct record r;
+    struct timer timer; /* one deadline for everything it does: job_arm() */
+    bool dirty;
+    struct job *dirty_next;
+    bool damaged;
+    uint32_t heard; /* of a damaged job: who told us their copy, by place in the set */
+    bool push;      /* replicas are to be brought up to this record */
+    /* what of the record is on the disk */
+    struct ballot synced_acc, synced_promised;
+    uint32_t synced_ver;
+    bool synced_decided;
+    struct own *own;
+    struct take *take;
+    uint32_t n_replicas;
+    struct replica replicas[STATE_REPLICAS];
+    uint64_t decided_ns; /* when this node learnt it */
+    uint64_t ask_due_ns; /* when to ask about it */
+    uint64_t take_due_ns;
+    uint32_t take_tries;
+    uint32_t change;      /* counter of what clients can see, within the epoch */
+    uint32_t next_event;  /* counter within the epoch */
+    uint32_t n_events;    /* ring of the last ones */
+    struct job_event *events; /* owned, LIMIT_EVENTS_PER_JOB long, or NULL */
+    struct wait *waits;
+    uint8_t *spec; /* owned copy while it may be needed soon, or NULL */
+    size_t spec_len;
+    uint8_t *result;
+    size_t result_len;
+    struct job *spec_next; /* reserved for the cache's order */
+};
