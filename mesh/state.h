@@ -43,6 +43,7 @@ struct replica {
     bool decided;
     bool cancel;
     bool has_spec;
+    bool has_result;
     bool promised; /* to the ballot of the takeover under way */
     uint64_t due_ns;
     uint32_t tries;
@@ -123,9 +124,110 @@ struct job {
     uint32_t n_events;    /* ring of the last ones */
     struct job_event *events; /* owned, LIMIT_EVENTS_PER_JOB long, or NULL */
     struct wait *waits;
-    uint8_t *spec; /* owned copy while it may be needed soon, or NULL */
+    bool has_spec;         /* on this disk */
+    struct id result_hash; /* of the result on this disk; zero: none */
+    uint8_t *spec;         /* owned copy while it may be needed soon, or NULL */
     size_t spec_len;
     uint8_t *result;
     size_t result_len;
-    struct job *spec_next; /* reserved for the cache's order */
 };
+
+/* Somebody waiting for something of a job. */
+enum wait_kind {
+    WAIT_DURABLE, /* a submit: until the job is at a majority */
+    WAIT_DECIDED, /* a cancel */
+    WAIT_CHANGE,  /* a query: until the version passes `seen`, or time is up */
+    WAIT_EVENTS   /* a watch */
+};
+
+struct wait {
+    struct wait *next, **link; /* of the job's list */
+    struct wait *all_next, **all_link;
+    struct job *job;
+    enum wait_kind kind;
+    struct asker who;
+    uint64_t seen;
+    bool duplicate;
+    struct timer timer;
+};
+
+/* A run in a slot of this node, for any owner; kept until the owner has its outcome. */
+enum run_stage { RUN_READING, RUN_GOING, RUN_KILLING, RUN_DONE };
+
+struct run {
+    struct run *next;
+    uint64_t exec;
+    struct id jid;
+    struct id owner; /* who is believed to own the job */
+    uint64_t epoch;
+    uint32_t attempt;
+    enum run_stage stage;
+    bool told; /* MESH_FX_EXEC was sent */
+    enum mesh_outcome outcome;
+    uint8_t *bytes; /* owned: the outcome's, when DONE */
+    size_t len;
+    uint32_t offers; /* of the outcome to an owner */
+    uint64_t due_ns; /* of the next offer */
+    uint64_t ends_ns; /* when it is given up */
+    uint8_t n_rset;
+    struct id rset[LIMIT_REPLICAS]; /* where an owner may be found */
+};
+
+/* What a READ is for. */
+enum read_kind { READ_EXEC, READ_GRANT, READ_PUSH, READ_ANSWER, READ_EVENT, READ_SERVE };
+
+struct read {
+    struct read *next;
+    uint64_t number;
+    enum read_kind kind;
+    bool result; /* else the spec */
+    struct id jid;
+    struct id peer;
+    uint64_t exec;
+    struct asker who;
+};
+
+/* Intervals of the jobs of one home that were purged. */
+struct purged_home;
+
+struct mesh {
+    struct mesh_config cfg;
+    uint32_t cluster; /* names the cluster in every frame */
+    struct mesh_now now;
+    struct rng rng;
+    struct effects fx;
+    struct heap timers;
+    bool started;
+    bool dead; /* FATAL was said: nothing more happens */
+
+    struct map *jobs; /* jid -> struct job, owned */
+    struct job *dirty;
+    uint64_t seq;       /* the next job number of this node */
+    uint64_t seq_end;   /* reserved on disk up to here */
+    uint64_t seq_batch; /* the batch that reserved it */
+    struct stored *stored_first, **stored_last; /* record versions on their way to the disk */
+    uint64_t gen;       /* batches ever stored by this disk, before this boot */
+    struct read *reads;
+    uint64_t next_read;
+    size_t cached; /* bytes of specs and results in memory */
+
+    struct queue *queue;
+    uint32_t slots;
+    struct run *runs;
+    uint32_t busy;
+    uint64_t next_exec;
+
+    struct wait *waits;
+    struct purged_home *purged;
+    struct map *purged_keys;
+
+    bool draining;
+    bool drained;
+    uint64_t drain_end_ns;
+    enum mesh_disk disk;
+    uint8_t *languages; /* owned: encoded list */
+    size_t languages_len;
+    struct message_stats stats; /* the counters; gauges are made on demand */
+    struct stat_ring *ring;
+};
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works
+ *
+ *     owner                          replica
+ *       | r.v = ..., accept_propose()   |
+ *       |---- ACCEPT record [blob] ---->| join; store record (and blob)
+ *       |                               | ...its batch is synced...
+ *       |<--- OK its state -------------| held back until then
+ *       | majority: owner_progress()    |
+ *
+ * A replica that is behind is sent the record again, at doubling intervals, for as long as
+ * this node is the one to do so (the owner of a live job, any holder of a decided one).
+ * What is sent is always the whole current record: versions in between are never needed.
+ */
+#include "mesh/accept.h"
+
+#include "base/log.h"
+#include "mesh/frame.h"
+#include "mesh/job.h"
+#include "mesh/owner.h"
+#include "mesh/peer.h"
+#include "mesh/purge.h"
+#include "mesh/store.h"
+#include "mesh/takeover.h"
+#include "mesh/timer.h"
+
+#include <errno.h>
+
+enum { PUSH_FIRST_MS = 300, PUSH_MAX_MS = 5000, NEED_BLOB = 1, NEED_VOTE = 2 };
+
+bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has,
+                   const void *ctx)
+{
+    struct value left = *v;
+
+    left.n_rset = left.n_prev = 0;
+    for (uint32_t i = 0; i < v->n_rset; i++)
+        if (!peer_forgotten(m, &v->rset[i]))
+            left.rset[left.n_rset++] = v->rset[i];
+    for (uint32_t i = 0; i < v->n_prev; i++)
+        if (!peer_forgotten(m, &v->prev[i]))
+            left.prev[left.n_prev++] = v->prev[i];
+    return left.n_rset > 0 && value_quorum(&left, has, ctx);
+}
+
+struct vote {
+    const struct mesh *m;
+    const struct job *j;
+};
+
+static bool vote_has(const void *ctx, const struct id *nid)
+{
+    const struct vote *v = ctx;
+    const struct record *r = &v->j->r;
+
+    if (id_eq(nid, &v->m->cfg.nid))
+        return ballot_cmp(&v->j->synced_acc, &r->acc) == 0 && v->j->synced_ver >= r->ver;
+    for (uint32_t i = 0; i < v->j->n_replicas; i++) {
+        const struct replica *p = &v->j->replicas[i];
+
+        if (id_eq(nid, &p->nid))
+            return ballot_cmp(&p->acc, &r->acc) == 0 && p->ver >= r->ver;
+    }
+    return false;
+}
+
+bool accept_settled(const struct mesh *m, const struct job *j)
+{
+    struct vote v = {m, j};
+
+    return accept_quorum(m, &j->r.v, vote_has, &v);
+}
+
+struct replica *accept_replica(struct job *j, const struct id *nid)
+{
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        if (id_eq(&j->replicas[i].nid, nid))
+            return &j->replicas[i];
+    return NULL;
+}
+
+static void replica_add(struct mesh *m, struct job *j, const struct id *nid)
+{
+    struct replica *p;
+
+    if (id_eq(nid, &m->cfg.nid) || j->n_replicas == STATE_REPLICAS || accept_replica(j, nid))
+        return;
+    p = &j->replicas[j->n_replicas++];
+    memset(p, 0, sizeof(*p));
+    p->nid = *nid;
+}
+
+void accept_replicas(struct mesh *m, struct job *j)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        if (value_has(&j->r.v, &j->replicas[i].nid))
+            j->replicas[n++] = j->replicas[i];
+    j->n_replicas = n;
+    for (uint32_t i = 0; i < j->r.v.n_rset; i++)
+        replica_add(m, j, &j->r.v.rset[i]);
+    for (uint32_t i = 0; i < j->r.v.n_prev; i++)
+        replica_add(m, j, &j->r.v.prev[i]);
+}
+
+void accept_spread(struct mesh *m, struct job *j)
+{
+    store_dirty(m, j);
+    accept_replicas(m, j);
+    j->push = true;
+    for (uint32_t i = 0; i < j->n_replicas; i++) {
+        j->replicas[i].due_ns = m->now.mono_ns;
+        j->replicas[i].tries = 0;
+    }
+    timer_set(m, &j->timer, m->now.mono_ns);
+}
+
+void accept_propose(struct mesh *m, struct job *j)
+{
+    j->r.ver++;
+    j->own->acked = false;
+    if (j->r.v.phase == RECORD_TERMINAL)
+        for (uint32_t i = 0; i < j->n_replicas; i++)
+            j->replicas[i].has_result = false;
+    accept_spread(m, j);
+}
+
+/* ---- sending ---- */
+
+static bool replica_behind(const struct job *j, const struct replica *p)
+{
+    return ballot_cmp(&p->acc, &j->r.acc) != 0 || p->ver < j->r.ver ||
+           (j->r.decided && !p->decided) || (j->r.cancel && !p->cancel);
+}
+
+bool accept_everywhere(const struct mesh *m, const struct job *j)
+{
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        if (!peer_forgotten(m, &j->replicas[i].nid) && replica_behind(j, &j->replicas[i]))
+            return false;
+    return j->r.v.n_prev == 0 && j->synced_ver == j->r.ver &&
+           ballot_cmp(&j->synced_acc, &j->r.acc) == 0 && j->synced_decided == j->r.decided;
+}
+
+static bool ended_with_result(const struct job *j)
+{
+    return j->r.v.phase == RECORD_TERMINAL && j->r.v.term.len > 0;
+}
+
+/* The blob a replica must hold to vote for the record's value. */
+static bool blob_wanted(const struct job *j)
+{
+    return j->r.acc.epoch > 0 && (j->r.v.phase == RECORD_PENDING || ended_with_result(j));
+}
+
+static void accept_write(struct mesh *m, struct job *j, const struct id *to, struct span blob)
+{
+    struct buf record;
+
+    buf_init(&record, RECORD_MAX);
+    if (record_encode(&j->r, &record) == 0) {
+        struct buf *b = peer_open(m, to, FRAME_ACCEPT, blob.len + record.len);
+
+        wire_put_bin(b, record.data, record.len);
+        if (blob.data)
+            wire_put_bin(b, blob.data, blob.len);
+        else
+            wire_put_nil(b);
+    }
+    buf_done(&record);
+}
+
+void accept_send(struct mesh *m, struct job *j, const struct id *to, bool with_blob)
+{
+    bool result = j->r.v.phase == RECORD_TERMINAL;
+    struct span copy = result ? (struct span){j->result, j->result_len}
+                              : (struct span){j->spec, j->spec_len};
+
+    if (!with_blob || !blob_wanted(j)) {
+        accept_write(m, j, to, (struct span){0});
+    } else if (copy.data) {
+        accept_write(m, j, to, copy);
+    } else {
+        struct read what = {.kind = READ_PUSH, .result = result, .peer = *to};
+
+        store_read(m, j, &what);
+    }
+}
+
+static bool replica_lacks_blob(const struct job *j, const struct replica *p)
+{
+    return j->r.v.phase == RECORD_TERMINAL ? !p->has_result : !p->has_spec;
+}
+
+void accept_push(struct mesh *m, struct job *j)
+{
+    for (uint32_t i = 0; j->push && i < j->n_replicas; i++) {
+        struct replica *p = &j->replicas[i];
+
+        if (p->due_ns > m->now.mono_ns || !replica_behind(j, p))
+            continue;
+        p->due_ns = m->now.mono_ns + timer_backoff(m, p->tries++, PUSH_FIRST_MS, PUSH_MAX_MS);
+        accept_send(m, j, &p->nid, replica_lacks_blob(j, p));
+    }
+}
+
+uint64_t accept_next(const struct mesh *m, const struct job *j)
+{
+    uint64_t due = STATE_NEVER;
+
+    for (uint32_t i = 0; j->push && i < j->n_replicas; i++)
+        if (!peer_forgotten(m, &j->replicas[i].nid) && replica_behind(j, &j->replicas[i]))
+            due = timer_min(due, j->replicas[i].due_ns);
+    return due;
+}
+
+void accept_reply(struct mesh *m, struct job *j, const struct id *to, uint32_t need)
+{
+    struct buf *b = peer_open(m, to, FRAME_OK, 0);
+
+    wire_put_id(b, &j->r.jid);
+    frame_put_ballot(b, &j->r.promised);
+    frame_put_ballot(b, &j->r.acc);
+    wire_put_uint(b, j->r.ver);
+    wire_put_bool(b, j->r.decided);
+    wire_put_bool(b, j->r.cancel);
+    wire_put_uint(b, need);
+}
+
+/* ---- receiving ---- */
+
+int accept_join(struct mesh *m, struct job *j, const struct record *src)
+{
+    bool was_decided = j->r.decided;
+    int changed = record_join(&j->r, src);
+
+    if (changed < 0) {
+        struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
+        char text[ID_TEXT_SIZE];
+
+        e->log.level = LOG_ERROR;
+        (void)snprintf(e->log.text, sizeof(e->log.text), "job %s has two different ends",
+                       id_format(&j->r.jid, text));
+        m->dead = true;
+        return changed;
+    }
+    if (changed == 0)
+        return 0;
+    store_dirty(m, j);
+    if (j->own && ballot_cmp(&j->r.promised, &j->r.acc) > 0)
+        job_deposed(m, j);
+    else if (j->own && !id_eq(&j->r.acc.nid, &m->cfg.nid))
+        job_deposed(m, j);
+    if (j->take && ballot_cmp(&j->r.promised, &j->take->ballot) > 0)
+        takeover_lost(m, j);
+    if (j->r.decided && !was_decided)
+        job_decided(m, j);
+    else if ((changed & RECORD_CANCEL) && j->own)
+        owner_cancel(m, j);
+    if (!j->own && !j->take && !j->r.decided)
+        watch_job_moved_if_any(m, j);
+    job_arm(m, j);
+    return 0;
+}
+
+/* What this replica still needs before it can hold src's value; takes it from `blob`. */
+static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *src,
+                          struct span blob)
+{
+    bool ended = src->v.phase == RECORD_TERMINAL;
+    const struct id *hash = ended ? &src->v.term.hash : &src->origin->spec_hash;
+    bool have = ended ? src->v.term.len == 0 || id_eq(hash, &j->result_hash) : j->has_spec;
+
+    if (have)
+        return 0;
+    if (blob.len == 0)
+        return NEED_BLOB;
+
+    struct id got = record_blob_hash(blob);
+    if (!id_eq(&got, hash))
+        return NEED_BLOB;
+    if (ended)
+        store_result_put(m, j, blob);
+    else
+        store_spec_put(m, j, blob);
+    return 0;
+}
+
+static void accept_take(struct mesh *m, const struct id *from, const struct record *src,
+                        struct span blob)
+{
+    struct job *j = job_find(m, &src->jid);
+    uint32_t need = 0;
+
+    if (!j) {
+        if (!src->origin)
+            return;
+        j = job_new(m, &src->jid);
+    }
+    if (j->damaged) {
+        repair_heard(m, j, from, src);
+        return;
+    }
+    if (src->acc.epoch > 0 && record_acc_cmp(src, &j->r) > 0)
+        need = blob_take(m, j, src, blob);
+    if (need == 0 && accept_join(m, j, src) != 0)
+        return;
+    accept_reply(m, j, from, need);
+    if (!j->own && !j->take)
+        repair_watch(m, j);
+    job_arm(m, j);
+}
+
+void accept_on_accept(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct span bytes = wire_get_bin(r, RECORD_MAX);
+    struct span blob = {0};
+    struct wire_reader w;
+    struct record src;
+
+    if (!wire_get_nil(r))
+        blob = wire_get_bin(r, LIMIT_FRAME_BULK);
+    if (r->bad)
+        return;
+    wire_reader_init(&w, bytes.data, bytes.len);
+    if (record_decode(&w, &src) != 0) {
+        r->bad = true;
+        return;
+    }
+    if (purge_is(m, &src.jid))
+        purge_tell(m, &src.jid, from);
+    else
+        accept_take(m, from, &src, blob);
+    record_done(&src);
+}
+
+/* What a replica said of itself. */
+struct ok {
+    struct id jid;
+    struct ballot promised, acc;
+    uint32_t ver;
+    bool decided, cancel;
+    uint32_t need;
+};
+
+static void replica_note(struct replica *p, const struct ok *ok)
+{
+    p->acc = ok->acc;
+    p->ver = ok->ver;
+    p->decided = ok->decided;
+    p->cancel = ok->cancel;
+    p->tries = 0;
+}
+
+static void ok_need(struct mesh *m, struct job *j, const struct id *from)
+{
+    struct replica *p = accept_replica(j, from);
+
+    if (!p || !j->push) {
+        accept_send(m, j, from, true);
+        return;
+    }
+    p->has_spec = p->has_result = false;
+    p->due_ns = m->now.mono_ns;
+    accept_push(m, j);
+}
+
+void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct ok ok = {.jid = wire_get_id(r)};
+
+    ok.promised = frame_get_ballot(r);
+    ok.acc = frame_get_ballot(r);
+    ok.ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
+    ok.decided = wire_get_bool(r);
+    ok.cancel = wire_get_bool(r);
+    ok.need = (uint32_t)wire_get_uint(r, UINT32_MAX);
+
+    struct job *j = r->bad ? NULL : job_find(m, &ok.jid);
+    if (!j || j->damaged)
+        return;
+    if (ok.need) {
+        ok_need(m, j, from);
+        return;
+    }
+
+    struct replica *p = accept_replica(j, from);
+    if (p) {
+        replica_note(p, &ok);
+        if (ballot_cmp(&ok.acc, &j->r.acc) == 0 && ok.ver >= j->r.ver) {
+            if (j->r.v.phase == RECORD_TERMINAL)
+                p->has_result = true;
+            else
+                p->has_spec = true;
+        }
+    }
+    repair_behind(m, j, from, &ok.promised, &ok.acc, ok.ver, ok.decided);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef MESH_FRAME_H
+#define MESH_FRAME_H
+/*
+ * What peers say to each other. A frame is a sequence of msgpack values, then the CRC-32C of
+ * all of it (4 bytes, least significant first):
+ *
+ *     [FRAME_VERSION, cluster, session, generation] [type, fields...] [type, fields...] ...
+ *
+ * All that one step says to one peer on one lane travels in one frame. A frame of another
+ * cluster, or of a session that was not opened by a HELLO, is dropped. Specs and results
+ * travel whole, on the bulk lane, up to LIMIT_FRAME_BULK: the limits on both are below it, and
+ * a slot is free before a job moves, so there is nothing that pieces would make fairer.
+ *
+ */
+#include "mesh/record.h"
+
+enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 };
+
+#define FRAMES(X)                                                                                  \
+    X(HELLO, 9)      /* nid boot generation session name zone endpoint client isolation */         \
+    X(HELLO_ACK, 10) /* the same, and the session that is acknowledged */                          \
+    X(REFUSE, 2)     /* why, text: this node will not talk to you */                               \
+    X(SWIM, 1)       /* bytes of mesh/member.h */                                                  \
+    X(ACCEPT, 2)     /* record; its spec while pending, its result once ended, or nil */           \
+    X(OK, 9)         /* jid promised(2) acc(2) ver decided cancel need: the sender's state */      \
+    X(PREPARE, 4)    /* jid ballot(2) create */                                                    \
+    X(PROM, 4)       /* jid ballot(2) record */                                                    \
+    X(PURGE, 1)      /* jid: all hold the decision, forget it */                                   \
+    X(ASK, 1)        /* jid: send me your record, or PURGE */                                      \
+    X(BLOB_GET, 2)   /* jid, result? */                                                            \
+    X(BLOB, 3)       /* jid, result?, bytes */                                                     \
+    X(HINT, 2)       /* surplus, best class */                                                     \
+    X(STEAL, 2)      /* free slots, serial */                                                      \
+    X(GRANT, 6)      /* jid epoch attempt serial rset spec */                                      \
+    X(DENY, 2)       /* serial, surplus */                                                         \
+    X(RETURN, 3)     /* jid epoch attempt: not started here */                                     \
+    X(RUNNING, 1)    /* [[jid epoch attempt]...] */                                                \
+    X(PROGRESS, 4)   /* jid epoch attempt event */                                                 \
+    X(RESULT, 5)     /* jid epoch attempt outcome bytes */                                         \
+    X(RESULT_ACK, 4) /* jid epoch attempt owner: zero owner = taken, else ask that one */          \
+    X(KILL, 3)       /* jid epoch attempt */                                                       \
+    X(FORWARD, 3)    /* request, hops, a client's message */                                       \
+    X(REPLY, 2)      /* request, a message for the client */                                       \
+    X(UNFORWARD, 1)  /* request: nobody waits for it any more */                                   \
+    X(ELSEWHERE, 2)  /* request, who to ask instead; zero: not known here */                       \
+    X(HANDOVER, 1)   /* jid: take over from me at once */                                          \
+    X(DIGEST, 1)     /* [hash...] of the jobs both hold, by bucket */                              \
+    X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */                    \
+    X(FORGET, 1)     /* nid: an operator says its disk is gone */
+
+enum frame_type {
+#define X(name, fields) FRAME_##name,
+    FRAMES(X)
+#undef X
+        FRAME_TYPE_N
+};
+const char *frame_name(enum frame_type t);
+uint32_t frame_fields(enum frame_type t);
+
+struct frame_head {
+    uint32_t cluster;
+    uint64_t session;
+    uint64_t generation; /* batches the sender's disk has stored for certain */
+};
+
+/* Puts the head in front of `body` and the CRC behind it. */
+void frame_encode(const struct frame_head *head, struct span body, struct buf *out);
+/* Leaves `ret_body` before the first message. 0 or -EBADMSG. */
+int frame_decode(struct span frame, struct frame_head *ret_head, struct wire_reader *ret_body);
+/* The next message's type, its fields next in `r`. 1; 0 at the end; -EBADMSG. */
+int frame_next(struct wire_reader *r, enum frame_type *ret_type);
+void frame_put(struct buf *b, enum frame_type t);
+void frame_put_ballot(struct buf *b, const struct ballot *v);
+struct ballot frame_get_ballot(struct wire_reader *r);
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works: a job is in one of four roles here, told by which parts it has.
+ *
+ *     own          this node holds its ballot and proposes          owner.c, accept.c
+ *     take         this node prepares a ballot                      takeover.c
+ *     decided      it is over; kept, spread, then forgotten         purge.c
+ *     none         a replica: waits, and watches over the owner     repair.c
+ *
+ * job_due() runs what is due for the role; job_arm() finds when the next thing is.
+ */
+#include "mesh/job.h"
+
+#include "mesh/accept.h"
+#include "mesh/owner.h"
+#include "mesh/purge.h"
+#include "mesh/queue.h"
+#include "mesh/repair.h"
+#include "mesh/store.h"
+#include "mesh/takeover.h"
+#include "mesh/timer.h"
+#include "mesh/watch.h"
+
+/* Of a final view: above every version an owner can count to, below 2^53 for JavaScript. */
+static const uint64_t version_final = 1ULL << 52;
+
+struct job *job_find(const struct mesh *m, const struct id *jid)
+{
+    return map_get(m->jobs, jid->b, ID_SIZE);
+}
+
+static void job_due(struct mesh *m, struct timer *t)
+{
+    struct job *j = HEAP_OWNER(&t->node, struct job, timer.node);
+
+    if (j->damaged || (!j->own && !j->take))
+        repair_due(m, j);
+    else if (j->take)
+        takeover_due(m, j);
+    else
+        owner_due(m, j);
+    /* PURGE may have ended it. */
+    if (job_find(m, &j->r.jid) == j)
+        job_arm(m, j);
+}
+
+struct job *job_new(struct mesh *m, const struct id *jid)
+{
+    struct job *j = own_calloc(1, sizeof(*j));
+
+    record_init(&j->r, jid);
+    j->timer.fire = job_due;
+    j->ask_due_ns = STATE_NEVER;
+    j->take_due_ns = STATE_NEVER;
+    map_set(m->jobs, jid->b, ID_SIZE, j);
+    return j;
+}
+
+void job_free(struct mesh *m, struct job *j)
+{
+    timer_stop(m, &j->timer);
+    owner_end(m, j);
+    takeover_end(j);
+    watch_job_gone(m, j);
+    store_forget_copies(m, j);
+    record_done(&j->r);
+    free(j);
+}
+
+void job_remove(struct mesh *m, struct job *j)
+{
+    for (struct job **at = &m->dirty; *at; at = &(*at)->dirty_next)
+        if (*at == j) {
+            *at = j->dirty_next;
+            break;
+        }
+    map_del(m->jobs, j->r.jid.b, ID_SIZE);
+    job_free(m, j);
+}
+
+void job_progress(struct mesh *m, struct job *j)
+{
+    if (j->take)
+        takeover_progress(m, j);
+    else if (j->own)
+        owner_progress(m, j);
+    else if (j->r.decided)
+        purge_progress(m, j);
+    if (job_find(m, &j->r.jid) == j)
+        job_arm(m, j);
+}
+
+void job_arm(struct mesh *m, struct job *j)
+{
+    uint64_t due;
+
+    if (!m->started)
+        return;
+    if (j->damaged || (!j->own && !j->take))
+        due = repair_next(m, j);
+    else if (j->take)
+        due = j->take->due_ns;
+    else
+        due = owner_next(m, j);
+    timer_set(m, &j->timer, due);
+}
+
+void job_decided(struct mesh *m, struct job *j)
+{
+    j->decided_ns = m->now.mono_ns;
+    owner_end(m, j);
+    takeover_end(j);
+    store_forget_copies(m, j);
+    purge_begin(m, j);
+    watch_decided(m, j);
+    job_arm(m, j);
+}
+
+void job_deposed(struct mesh *m, struct job *j)
+{
+    owner_end(m, j);
+    repair_watch(m, j);
+    watch_moved(m, j);
+    job_arm(m, j);
+}
+
+const struct id *job_responsible(const struct job *j)
+{
+    return &j->r.promised.nid;
+}
+
+enum message_state job_state(const struct mesh *m, const struct job *j)
+{
+    static const enum message_state ends[] = {
+        [RECORD_NOT_ENDED] = MESSAGE_STATE_QUEUED,
+        [RECORD_COMPLETED] = MESSAGE_STATE_COMPLETED,
+        [RECORD_FAILED] = MESSAGE_STATE_FAILED,
+        [RECORD_CANCELLED] = MESSAGE_STATE_CANCELLED,
+    };
+
+    if (j->r.decided)
+        return ends[j->r.final.end];
+    if (j->own ? j->own->stage >= OWN_STARTING : j->r.v.running)
+        return MESSAGE_STATE_ACTIVE;
+    if (j->r.v.phase == RECORD_TERMINAL)
+        return MESSAGE_STATE_ACTIVE;
+    if (j->own && j->own->stage == OWN_WAITING && !j->own->queued)
+        return MESSAGE_STATE_DELAYED;
+    return !j->own && j->r.v.delay_ms > 0 && j->r.v.not_before_ms > m->now.wall_ms
+               ? MESSAGE_STATE_DELAYED
+               : MESSAGE_STATE_QUEUED;
+}
+
+uint64_t job_version(const struct job *j)
+{
+    return j->r.decided ? version_final : j->r.acc.epoch << 32 | j->change;
+}
+
+static void view_end(const struct job *j, struct message_job *v)
+{
+    const struct term *t = &j->r.final;
+
+    v->started_ms = t->started_ms;
+    v->finished_ms = t->finished_ms;
+    v->done = t->end == RECORD_COMPLETED ? v->total : 0;
+    memcpy(v->node, t->node, sizeof(t->node));
+    memcpy(v->reason, t->reason, sizeof(t->reason));
+}
+
+static void view_origin(const struct origin *o, struct message_job *v)
+{
+    memcpy(v->tenant, o->head.tenant, sizeof(v->tenant));
+    memcpy(v->language, o->head.language, sizeof(v->language));
+    v->priority = o->head.priority;
+    v->n_tags = o->head.n_tags;
+    memcpy(v->tags, o->head.tags, sizeof(v->tags));
+    v->total = o->tests;
+    v->queued_ms = o->queued_ms;
+    memcpy(v->callback, o->callback, sizeof(v->callback));
+}
+
+void job_view(const struct mesh *m, const struct job *j, struct message_job *ret_view)
+{
+    struct message_job *v = ret_view;
+
+    memset(v, 0, sizeof(*v));
+    v->jid = j->r.jid;
+    v->state = job_state(m, j);
+    v->version = job_version(j);
+    v->attempt = j->r.v.attempt;
+    v->stale = !j->r.decided && !j->own;
+    if (j->r.origin)
+        view_origin(j->r.origin, v);
+    if (v->state == MESSAGE_STATE_DELAYED)
+        v->not_before_ms = j->r.v.not_before_ms;
+    if (j->r.decided) {
+        view_end(j, v);
+    } else if (j->own && v->state == MESSAGE_STATE_ACTIVE) {
+        v->started_ms = j->own->started_ms;
+        v->done = j->own->done;
+        memcpy(v->node, j->own->node, sizeof(v->node));
+    }
+}
