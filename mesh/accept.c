@@ -21,6 +21,7 @@
 #include "mesh/owner.h"
 #include "mesh/peer.h"
 #include "mesh/purge.h"
+#include "mesh/repair.h"
 #include "mesh/store.h"
 #include "mesh/takeover.h"
 #include "mesh/timer.h"
@@ -259,8 +260,6 @@ int accept_join(struct mesh *m, struct job *j, const struct record *src)
         job_decided(m, j);
     else if ((changed & RECORD_CANCEL) && j->own)
         owner_cancel(m, j);
-    if (!j->own && !j->take && !j->r.decided)
-        watch_job_moved_if_any(m, j);
     job_arm(m, j);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "mesh/job.h"
 
 #include "mesh/accept.h"
+#include "mesh/exec.h"
 #include "mesh/owner.h"
 #include "mesh/purge.h"
 #include "mesh/queue.h"
@@ -59,6 +60,7 @@ struct job *job_new(struct mesh *m, const struct id *jid)
 void job_free(struct mesh *m, struct job *j)
 {
     timer_stop(m, &j->timer);
+    heap_remove(&m->kept, &j->kept);
     owner_end(m, j);
     takeover_end(j);
     watch_job_gone(m, j);
@@ -108,8 +110,10 @@ void job_arm(struct mesh *m, struct job *j)
 void job_decided(struct mesh *m, struct job *j)
 {
     j->decided_ns = m->now.mono_ns;
-    owner_end(m, j);
+    if (!j->own || j->r.v.n_prev == 0)
+        owner_end(m, j);
     takeover_end(j);
+    exec_stop(m, &j->r.jid);
     store_forget_copies(m, j);
     purge_begin(m, j);
     watch_decided(m, j);
@@ -144,7 +148,7 @@ enum message_state job_state(const struct mesh *m, const struct job *j)
         return MESSAGE_STATE_ACTIVE;
     if (j->r.v.phase == RECORD_TERMINAL)
         return MESSAGE_STATE_ACTIVE;
-    if (j->own && j->own->stage == OWN_WAITING && !j->own->queued)
+    if (j->own && queue_is_delayed(&j->own->item))
         return MESSAGE_STATE_DELAYED;
     return !j->own && j->r.v.delay_ms > 0 && j->r.v.not_before_ms > m->now.wall_ms
                ? MESSAGE_STATE_DELAYED

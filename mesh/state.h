@@ -18,7 +18,11 @@
 #include "base/rng.h"
 #include "mesh/effect.h"
 #include "mesh/mesh.h"
+#include "mesh/load.h"
+#include "mesh/member.h"
+#include "mesh/queue.h"
 #include "mesh/record.h"
+#include "mesh/timing.h"
 
 #define STATE_MS 1000000ULL /* ns */
 #define STATE_NEVER UINT64_MAX
@@ -61,19 +65,20 @@ enum own_stage {
 
 /* This node owns the ballot r.acc and may propose. */
 struct own {
+    struct job *job;
+    bool slot; /* a slot here is kept for it: STARTING, not yet a run */
     enum own_stage stage;
     bool acked; /* r.ver has been at a majority: everything it says is settled */
-    bool queued;
     bool remote;
+    struct queue_item item;
     struct id peer;      /* that runs it, when remote */
     uint64_t exec;       /* that runs it, when not */
     uint64_t run_epoch;  /* of the run */
-    uint64_t run_due_ns; /* lease of a remote run, or end of a delay */
+    uint64_t run_due_ns; /* end of the lease of a remote run */
     uint64_t queued_ns;
     int64_t started_ms;
     char node[LIMIT_NAME + 1];
     uint32_t done;
-    bool handover; /* given to another: stop proposing */
 };
 
 /* This node is preparing a ballot. */
@@ -119,6 +124,7 @@ struct job {
     uint64_t ask_due_ns; /* when to ask about it */
     uint64_t take_due_ns;
     uint32_t take_tries;
+    struct heap_node kept; /* among the decided ones, oldest first */
     uint32_t change;      /* counter of what clients can see, within the epoch */
     uint32_t next_event;  /* counter within the epoch */
     uint32_t n_events;    /* ring of the last ones */
@@ -174,7 +180,14 @@ struct run {
 };
 
 /* What a READ is for. */
-enum read_kind { READ_EXEC, READ_GRANT, READ_PUSH, READ_ANSWER, READ_EVENT, READ_SERVE };
+enum read_kind {
+    READ_EXEC,   /* to run it here */
+    READ_GRANT,  /* to give it to `peer` */
+    READ_PUSH,   /* `peer` lacks it */
+    READ_SERVE,  /* `peer` asked for it */
+    READ_ANSWER, /* `who` asked for the job */
+    READ_EVENT   /* `who` watches the job */
+};
 
 struct read {
     struct read *next;
@@ -186,6 +199,9 @@ struct read {
     uint64_t exec;
     struct asker who;
 };
+
+struct stored;
+struct stat_ring;
 
 /* Intervals of the jobs of one home that were purged. */
 struct purged_home;
@@ -211,10 +227,12 @@ struct mesh {
     uint64_t next_read;
     size_t cached; /* bytes of specs and results in memory */
 
+    struct heap kept; /* decided jobs */
     struct queue *queue;
     uint32_t slots;
     struct run *runs;
     uint32_t busy;
+    uint32_t slots_kept; /* for starts that are not settled yet */
     uint64_t next_exec;
 
     struct wait *waits;

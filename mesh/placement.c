@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "mesh/placement.h"
+
+#include "base/hash.h"
+#include "mesh/peer.h"
+
+uint64_t placement_weight(const struct id *jid, const struct id *nid)
+{
+    uint8_t both[2 * ID_SIZE];
+
+    memcpy(both, jid->b, ID_SIZE);
+    memcpy(both + ID_SIZE, nid->b, ID_SIZE);
+    return hash64(both, sizeof(both));
+}
+
+static bool zone_taken(const struct mesh *m, const struct value *v, const struct member *c)
+{
+    for (uint32_t i = 0; i < v->n_rset; i++) {
+        const struct member *r = members_get(m->members, &v->rset[i]);
+
+        if (r && r->meta.zone[0] && strcmp(r->meta.zone, c->meta.zone) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct candidate {
+    const struct member *member;
+    bool zone_new;
+    uint64_t weight;
+};
+
+static bool candidate_better(const struct candidate *a, const struct candidate *b)
+{
+    if (!b->member)
+        return true;
+    if (a->zone_new != b->zone_new)
+        return a->zone_new;
+    if (a->weight != b->weight)
+        return a->weight > b->weight;
+    return id_cmp(&a->member->nid, &b->member->nid) < 0;
+}
+
+typedef bool eligible_fn(const struct mesh *m, const struct member *c);
+
+static bool best_of(const struct mesh *m, const struct id *jid, const struct value *v,
+                    eligible_fn *eligible, struct id *ret_nid)
+{
+    struct candidate best = {0};
+
+    for (uint32_t i = 0; i < members_len(m->members); i++) {
+        const struct member *c = members_at(m->members, i);
+        struct candidate it = {c, !zone_taken(m, v, c), placement_weight(jid, &c->nid)};
+
+        if (!value_has(v, &c->nid) && eligible(m, c) && candidate_better(&it, &best))
+            best = it;
+    }
+    if (!best.member)
+        return false;
+    *ret_nid = best.member->nid;
+    return true;
+}
+
+bool placement_next(const struct mesh *m, const struct id *jid, const struct value *v,
+                    struct id *ret_nid)
+{
+    return best_of(m, jid, v, peer_takes_copies, ret_nid);
+}
+
+static bool is_known(const struct mesh *m, const struct member *c)
+{
+    return c->state < MEMBER_REPLACED &&
+           (id_eq(&c->nid, &m->cfg.nid) ||
+            m->now.mono_ns - c->known_ns >= TIMING_PLACEABLE * STATE_MS);
+}
+
+static void fill(const struct mesh *m, const struct id *jid, struct value *v,
+                 eligible_fn *eligible)
+{
+    struct id next;
+
+    while (v->n_rset < m->cfg.replicas && best_of(m, jid, v, eligible, &next))
+        v->rset[v->n_rset++] = next;
+}
+
+void placement_new(const struct mesh *m, const struct id *jid, struct value *ret_value)
+{
+    memset(ret_value, 0, sizeof(*ret_value));
+    ret_value->n_rset = 1;
+    ret_value->rset[0] = m->cfg.nid;
+    fill(m, jid, ret_value, peer_takes_copies);
+}
+
+void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value)
+{
+    memset(ret_value, 0, sizeof(*ret_value));
+    fill(m, jid, ret_value, is_known);
+}
+
+bool placement_quorum(const struct mesh *m)
+{
+    uint32_t expected = m->cfg.nodes_expected;
+    uint32_t copies = expected < m->cfg.replicas ? expected : m->cfg.replicas;
+
+    return members_up(m->members) >= copies / 2 + 1;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef MESH_PLACEMENT_H
+#define MESH_PLACEMENT_H
+/*
+ * Who keeps a job: its home and the first of the others in rendezvous order (highest random
+ * weight, Thaler and Ravishankar 1996) of the job's id, distinct zones first. The set is
+ * written into the job, so nodes with different views never disagree about who votes.
+ */
+#include "mesh/state.h"
+
+/* The first set of a job made here. */
+void placement_new(const struct mesh *m, const struct id *jid, struct value *ret_value);
+/* A node to add to `v`'s set: the best that is not in it. False when there is none. */
+bool placement_next(const struct mesh *m, const struct id *jid, const struct value *v,
+                    struct id *ret_nid);
+/* The set of a keyed job: over everybody known, up or not. */
+void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value);
+/* Enough nodes are up for a new job to be kept safe. */
+bool placement_quorum(const struct mesh *m);
+uint64_t placement_weight(const struct id *jid, const struct id *nid);
+#endif
