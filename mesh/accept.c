@@ -28,7 +28,7 @@
 
 #include <errno.h>
 
-enum { PUSH_FIRST_MS = 300, PUSH_MAX_MS = 5000, NEED_BLOB = 1, NEED_VOTE = 2 };
+enum { PUSH_FIRST_MS = 300, PUSH_MAX_MS = 5000, NEED_BLOB = 1 };
 
 bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has,
                    const void *ctx)
@@ -100,10 +100,15 @@ void accept_replicas(struct mesh *m, struct job *j)
         if (value_has(&j->r.v, &j->replicas[i].nid))
             j->replicas[n++] = j->replicas[i];
     j->n_replicas = n;
-    for (uint32_t i = 0; i < j->r.v.n_rset; i++)
-        replica_add(m, j, &j->r.v.rset[i]);
-    for (uint32_t i = 0; i < j->r.v.n_prev; i++)
-        replica_add(m, j, &j->r.v.prev[i]);
+    accept_replicas_of(m, j, &j->r.v);
+}
+
+void accept_replicas_of(struct mesh *m, struct job *j, const struct value *v)
+{
+    for (uint32_t i = 0; i < v->n_rset; i++)
+        replica_add(m, j, &v->rset[i]);
+    for (uint32_t i = 0; i < v->n_prev; i++)
+        replica_add(m, j, &v->prev[i]);
 }
 
 void accept_spread(struct mesh *m, struct job *j)
@@ -232,27 +237,34 @@ void accept_reply(struct mesh *m, struct job *j, const struct id *to, uint32_t n
 
 /* ---- receiving ---- */
 
+bool accept_conflict(struct mesh *m, const struct record *a, const struct record *b)
+{
+    char text[ID_TEXT_SIZE];
+
+    if (!a->decided || !b->decided || term_eq(&a->final, &b->final))
+        return false;
+
+    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
+    e->log.level = LOG_ERROR;
+    (void)snprintf(e->log.text, sizeof(e->log.text), "job %s has two different ends",
+                   id_format(&a->jid, text));
+    m->dead = true;
+    return true;
+}
+
 int accept_join(struct mesh *m, struct job *j, const struct record *src)
 {
     bool was_decided = j->r.decided;
+
+    if (accept_conflict(m, &j->r, src))
+        return -EPROTO;
+
     int changed = record_join(&j->r, src);
-
-    if (changed < 0) {
-        struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
-        char text[ID_TEXT_SIZE];
-
-        e->log.level = LOG_ERROR;
-        (void)snprintf(e->log.text, sizeof(e->log.text), "job %s has two different ends",
-                       id_format(&j->r.jid, text));
-        m->dead = true;
-        return changed;
-    }
     if (changed == 0)
         return 0;
     store_dirty(m, j);
-    if (j->own && ballot_cmp(&j->r.promised, &j->r.acc) > 0)
-        job_deposed(m, j);
-    else if (j->own && !id_eq(&j->r.acc.nid, &m->cfg.nid))
+    if (j->own && (ballot_cmp(&j->r.promised, &j->r.acc) > 0 ||
+                   !id_eq(&j->r.acc.nid, &m->cfg.nid)))
         job_deposed(m, j);
     if (j->take && ballot_cmp(&j->r.promised, &j->take->ballot) > 0)
         takeover_lost(m, j);
@@ -335,16 +347,7 @@ void accept_on_accept(struct mesh *m, const struct id *from, struct wire_reader 
     record_done(&src);
 }
 
-/* What a replica said of itself. */
-struct ok {
-    struct id jid;
-    struct ballot promised, acc;
-    uint32_t ver;
-    bool decided, cancel;
-    uint32_t need;
-};
-
-static void replica_note(struct replica *p, const struct ok *ok)
+static void replica_note(struct replica *p, const struct record *ok)
 {
     p->acc = ok->acc;
     p->ver = ok->ver;
@@ -368,19 +371,20 @@ static void ok_need(struct mesh *m, struct job *j, const struct id *from)
 
 void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct ok ok = {.jid = wire_get_id(r)};
+    struct record ok = {.jid = wire_get_id(r)};
+    uint32_t need;
 
     ok.promised = frame_get_ballot(r);
     ok.acc = frame_get_ballot(r);
     ok.ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
     ok.decided = wire_get_bool(r);
     ok.cancel = wire_get_bool(r);
-    ok.need = (uint32_t)wire_get_uint(r, UINT32_MAX);
+    need = (uint32_t)wire_get_uint(r, UINT32_MAX);
 
     struct job *j = r->bad ? NULL : job_find(m, &ok.jid);
     if (!j || j->damaged)
         return;
-    if (ok.need) {
+    if (need) {
         ok_need(m, j, from);
         return;
     }
@@ -395,5 +399,5 @@ void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
                 p->has_spec = true;
         }
     }
-    repair_behind(m, j, from, &ok.promised, &ok.acc, ok.ver, ok.decided);
+    repair_behind(m, j, from, &ok);
 }

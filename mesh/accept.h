@@ -19,6 +19,8 @@ bool accept_settled(const struct mesh *m, const struct job *j);
 bool accept_everywhere(const struct mesh *m, const struct job *j);
 /* Replicas of the current sets, keeping what is known of each. */
 void accept_replicas(struct mesh *m, struct job *j);
+/* Adds those of `v`. */
+void accept_replicas_of(struct mesh *m, struct job *j, const struct value *v);
 struct replica *accept_replica(struct job *j, const struct id *nid);
 /* Sends to replicas that are behind and due. */
 void accept_push(struct mesh *m, struct job *j);
@@ -34,6 +36,8 @@ void accept_reply(struct mesh *m, struct job *j, const struct id *to, uint32_t n
 
 /* Joins what somebody sent into the job; the consequences follow. -EPROTO ends the node. */
 int accept_join(struct mesh *m, struct job *j, const struct record *src);
+/* True, and the end of this node, when the two hold different decisions. */
+bool accept_conflict(struct mesh *m, const struct record *a, const struct record *b);
 /* A majority of what `v` names, without those an operator has declared gone. */
 bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has,
                    const void *ctx);

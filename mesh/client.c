@@ -22,7 +22,8 @@
 
 #include <errno.h>
 
-enum { RETRY_QUEUE_MS = 1000, RETRY_QUORUM_MS = 1000, RETRY_DISK_MS = 5000, SEQ_CHUNK = 65536 };
+enum { RETRY_QUEUE_MS = 1000, RETRY_QUORUM_MS = 1000, RETRY_DISK_MS = 5000, SEQ_CHUNK = 65536,
+       REMOTE_WATCH_MS = 10000 /* a peer repeats a watch more often than this */ };
 
 /* ---- submit ---- */
 
@@ -140,6 +141,8 @@ static void job_answer(struct mesh *m, struct job *j, const struct asker *who,
             watch_add(m, j, &wish);
     } else if (msg->type == MESSAGE_WATCH) {
         wish.kind = WAIT_EVENTS;
+        if (!id_is_zero(&who->peer))
+            wish.due_ns = m->now.mono_ns + REMOTE_WATCH_MS * STATE_MS;
         watch_add(m, j, &wish);
     } else if (j->r.decided) {
         watch_answer(m, who, &done);
@@ -154,7 +157,7 @@ static void job_answer(struct mesh *m, struct job *j, const struct asker *who,
 }
 
 static void client_job(struct mesh *m, const struct asker *who, struct span frame,
-                       const struct message *msg, uint32_t hops)
+                       const struct message *msg)
 {
     struct job *j = job_find(m, &msg->job.jid);
 
@@ -165,10 +168,10 @@ static void client_job(struct mesh *m, const struct asker *who, struct span fram
     else if (j && (j->own || j->r.decided))
         job_answer(m, j, who, msg);
     else
-        forward_request(m, who, frame, msg, hops);
+        forward_request(m, who, frame, msg);
 }
 
-void client_serve(struct mesh *m, const struct asker *who, struct span frame, uint32_t hops)
+void client_serve(struct mesh *m, const struct asker *who, struct span frame)
 {
     struct message msg;
     struct asker asker = *who;
@@ -179,7 +182,7 @@ void client_serve(struct mesh *m, const struct asker *who, struct span frame, ui
     if (msg.type == MESSAGE_SUBMIT)
         client_submit(m, &asker, frame, &msg);
     else if (msg.type == MESSAGE_QUERY || msg.type == MESSAGE_CANCEL || msg.type == MESSAGE_WATCH)
-        client_job(m, &asker, frame, &msg, hops);
+        client_job(m, &asker, frame, &msg);
     else if (msg.type == MESSAGE_LIST)
         list_serve(m, &asker, &msg);
     else if (msg.type == MESSAGE_STATS)
@@ -234,7 +237,7 @@ static void client_dispatch(struct mesh *m, const struct asker *who, struct span
     case MESSAGE_QUERY:
     case MESSAGE_CANCEL:
     case MESSAGE_WATCH:
-        client_job(m, who, frame, msg, 0);
+        client_job(m, who, frame, msg);
         break;
     case MESSAGE_UNWATCH:
         watch_unwatch(m, &msg->job.jid, who->client);

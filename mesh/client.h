@@ -6,8 +6,8 @@
 
 void client_on_frame(struct mesh *m, uint64_t client, struct span frame);
 void client_gone(struct mesh *m, uint64_t client);
-/* A request about a job (or a keyed submit) that another peer passed on; `hops` it took. */
-void client_serve(struct mesh *m, const struct asker *who, struct span frame, uint32_t hops);
+/* A request that another peer passed on. */
+void client_serve(struct mesh *m, const struct asker *who, struct span frame);
 /* Fills an origin from a spec. 0, or -EBADMSG. */
 int client_origin(const struct mesh *m, struct span spec, struct origin *ret_origin);
 /* Creates a job of this node's own, with `who` waiting for it to be durable. */

@@ -18,10 +18,10 @@
 enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 };
 
 #define FRAMES(X)                                                                                  \
-    X(HELLO, 9)      /* nid boot generation session name zone endpoint client isolation */         \
-    X(HELLO_ACK, 10) /* the same, and the session that is acknowledged */                          \
-    X(REFUSE, 2)     /* why, text: this node will not talk to you */                               \
-    X(SWIM, 1)       /* bytes of mesh/member.h */                                                  \
+    X(HELLO, 4)      /* session, boot, generation, an introduction of mesh/member.h */            \
+    X(HELLO_ACK, 5)  /* the session that is acknowledged, and the same */                         \
+    X(REFUSE, 2)     /* boot, generation: your disk held more before */                           \
+    X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                 \
     X(ACCEPT, 2)     /* record; its spec while pending, its result once ended, or nil */           \
     X(OK, 9)         /* jid promised(2) acc(2) ver decided cancel need: the sender's state */      \
     X(PREPARE, 4)    /* jid ballot(2) create */                                                    \
@@ -30,24 +30,24 @@ enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 }
     X(ASK, 1)        /* jid: send me your record, or PURGE */                                      \
     X(BLOB_GET, 2)   /* jid, result? */                                                            \
     X(BLOB, 3)       /* jid, result?, bytes */                                                     \
-    X(HINT, 2)       /* surplus, best class */                                                     \
-    X(STEAL, 2)      /* free slots, serial */                                                      \
+    X(HINT, 3)       /* surplus, best class, entry of mesh/load.h */                               \
+    X(STEAL, 3)      /* free slots, serial, load */                                                \
     X(GRANT, 6)      /* jid epoch attempt serial rset spec */                                      \
-    X(DENY, 2)       /* serial, surplus */                                                         \
+    X(DENY, 3)       /* serial, how many were granted, load: the end of the answer */              \
     X(RETURN, 3)     /* jid epoch attempt: not started here */                                     \
     X(RUNNING, 1)    /* [[jid epoch attempt]...] */                                                \
     X(PROGRESS, 4)   /* jid epoch attempt event */                                                 \
     X(RESULT, 5)     /* jid epoch attempt outcome bytes */                                         \
     X(RESULT_ACK, 4) /* jid epoch attempt owner: zero owner = taken, else ask that one */          \
     X(KILL, 3)       /* jid epoch attempt */                                                       \
-    X(FORWARD, 3)    /* request, hops, a client's message */                                       \
+    X(FORWARD, 2)    /* request, a client's message */                                             \
     X(REPLY, 2)      /* request, a message for the client */                                       \
     X(UNFORWARD, 1)  /* request: nobody waits for it any more */                                   \
     X(ELSEWHERE, 2)  /* request, who to ask instead; zero: not known here */                       \
     X(HANDOVER, 1)   /* jid: take over from me at once */                                          \
+    X(DRAIN, 1)      /* deadline in ms: leave */                                                   \
     X(DIGEST, 1)     /* [hash...] of the jobs both hold, by bucket */                              \
-    X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */                    \
-    X(FORGET, 1)     /* nid: an operator says its disk is gone */
+    X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */
 
 enum frame_type {
 #define X(name, fields) FRAME_##name,

@@ -66,6 +66,8 @@ void job_free(struct mesh *m, struct job *j)
     watch_job_gone(m, j);
     store_forget_copies(m, j);
     record_done(&j->r);
+    free(j->wish);
+    free(j->wish_spec);
     free(j);
 }
 
@@ -191,7 +193,7 @@ void job_view(const struct mesh *m, const struct job *j, struct message_job *ret
     v->jid = j->r.jid;
     v->state = job_state(m, j);
     v->version = job_version(j);
-    v->attempt = j->r.v.attempt;
+    v->attempt = j->r.v.attempt > 0 ? 1 + j->r.v.broken + j->r.v.failures : 0;
     v->stale = !j->r.decided && !j->own;
     if (j->r.origin)
         view_origin(j->r.origin, v);

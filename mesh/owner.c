@@ -85,6 +85,8 @@ static void owner_decide(struct mesh *m, struct job *j)
     j->r.final = j->r.v.term;
     accept_spread(m, j);
     stats_decided(m, j);
+    if (j->own->remote)
+        steal_ack(m, j);
     job_decided(m, j);
 }
 
@@ -132,8 +134,12 @@ void owner_progress(struct mesh *m, struct job *j)
 
 void owner_due(struct mesh *m, struct job *j)
 {
-    if (j->own->stage == OWN_RUNNING && j->own->remote && j->own->run_due_ns <= m->now.mono_ns)
-        owner_lost(m, j);
+    if (j->own->stage == OWN_RUNNING && j->own->remote && j->own->run_due_ns <= m->now.mono_ns) {
+        if (j->own->confirmed || j->own->lease_end_ns <= m->now.mono_ns)
+            owner_lost(m, j);
+        else
+            steal_grant(m, j);
+    }
     accept_push(m, j);
 }
 
@@ -245,7 +251,7 @@ static void owner_requeue(struct mesh *m, struct job *j, uint64_t delay_ms)
 static uint64_t backoff_ms(struct mesh *m, const struct job *j)
 {
     uint64_t base = j->r.origin->head.backoff_ms;
-    uint32_t n = j->r.v.attempt - j->r.v.failures - 1;
+    uint32_t n = j->r.v.broken - 1;
     uint64_t ms = n > 20 ? LIMIT_DELAY_MS : base << n;
 
     if (base == 0)
@@ -262,13 +268,26 @@ static void owner_broken(struct mesh *m, struct job *j, struct span text)
     (void)snprintf(reason, sizeof(reason), "%.*s",
                    (int)(text.len < RECORD_REASON ? text.len : RECORD_REASON),
                    text.data ? (const char *)text.data : "");
-    if (j->r.v.attempt - j->r.v.failures >= j->r.origin->head.attempts_max) {
+    if (j->r.v.broken + 1 >= j->r.origin->head.attempts_max) {
         owner_fail(m, j, reason);
         return;
     }
+    j->r.v.broken++;
     m->stats.retried++;
     watch_event(m, j, MESSAGE_EVENT_RETRIED, span_of(reason));
     owner_requeue(m, j, backoff_ms(m, j));
+}
+
+/* A run this owner did not start has the result: what it did start is not needed. */
+static void owner_donated(struct mesh *m, struct job *j, const struct owner_outcome *o)
+{
+    struct run *run = exec_find(m, &j->r.jid, j->own->run_epoch, j->r.v.attempt);
+
+    m->stats.donated++;
+    if (j->own->stage == OWN_RUNNING && j->own->remote)
+        steal_kill(m, j);
+    else if (run && (run->epoch != o->epoch || run->attempt != o->attempt))
+        exec_kill(m, run);
 }
 
 static bool outcome_is_current(const struct job *j, const struct owner_outcome *o)
@@ -284,7 +303,7 @@ bool owner_take_outcome(struct mesh *m, struct job *j, const struct owner_outcom
     struct err err;
 
     if (j->r.v.phase == RECORD_TERMINAL || j->r.cancel)
-        return true;
+        return j->r.decided || o->outcome != MESH_OUTCOME_RESULT;
     /* A run of an earlier owner that ended after all is as good as the one under way. */
     if (!current && o->outcome != MESH_OUTCOME_RESULT)
         return true;
@@ -303,13 +322,12 @@ bool owner_take_outcome(struct mesh *m, struct job *j, const struct owner_outcom
             owner_broken(m, j, span_of("the result could not be read"));
         return true;
     }
-    if (!current) {
-        m->stats.donated++;
-        exec_stop(m, &j->r.jid);
-    }
+    if (!current)
+        owner_donated(m, j, o);
     owner_complete(m, j, o, (uint8_t)result.verdict);
     result_done(&result);
-    return true;
+    /* The run keeps its result until it is decided: this owner may yet be gone before. */
+    return false;
 }
 
 bool owner_count_failure(const struct mesh *m, struct value *v)

@@ -15,7 +15,7 @@
 
 enum {
     FIELDS_TERM = 8,
-    FIELDS_VALUE = 10,
+    FIELDS_VALUE = 11,
     FIELDS_ORIGIN = 7,
     FIELDS_HEAD = 11,
     FIELDS_RECORD = 8,
@@ -129,6 +129,7 @@ static void value_put(struct buf *b, const struct value *v)
     wire_put_bool(b, v->running);
     wire_put_uint(b, v->attempt);
     wire_put_uint(b, v->failures);
+    wire_put_uint(b, v->broken);
     wire_put_uint(b, v->delay_ms);
     wire_put_int(b, v->not_before_ms);
     wire_put_uint(b, v->gen);
@@ -147,6 +148,7 @@ static void value_get(struct wire_reader *w, struct value *v)
     v->running = wire_get_bool(w);
     v->attempt = (uint32_t)wire_get_uint(w, UINT32_MAX);
     v->failures = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    v->broken = (uint32_t)wire_get_uint(w, UINT32_MAX);
     v->delay_ms = (uint32_t)wire_get_uint(w, UINT32_MAX);
     v->not_before_ms = wire_get_int(w);
     v->gen = (uint32_t)wire_get_uint(w, UINT32_MAX);
@@ -278,7 +280,7 @@ static bool record_sane(const struct record *r)
     bool accepted = r->acc.epoch > 0;
 
     return accepted == (r->v.n_rset > 0) && (!accepted || (r->ver > 0 && r->origin)) &&
-           (!r->decided || (accepted && r->final.end != RECORD_NOT_ENDED)) &&
+           (!r->decided || (r->origin && r->final.end != RECORD_NOT_ENDED)) &&
            ballot_cmp(&r->promised, &r->acc) >= 0 && !id_is_zero(&r->jid);
 }
 
@@ -327,7 +329,7 @@ int record_join(struct record *dst, const struct record *src)
         dst->cancel = true;
         changed |= RECORD_CANCEL;
     }
-    if (src->decided && !dst->decided && dst->acc.epoch > 0) {
+    if (src->decided && !dst->decided) {
         dst->decided = true;
         dst->final = src->final;
         changed |= RECORD_DECIDED;

@@ -47,6 +47,7 @@ struct value {
     bool running;           /* a start was announced and its outcome is not known */
     uint32_t attempt;       /* starts announced; names a run together with the epoch */
     uint32_t failures;      /* of them, lost with their executor or owner */
+    uint32_t broken;        /* of them, ended by a fault of the system */
     uint32_t delay_ms;      /* it may not start before not_before_ms, and no later than this */
     int64_t not_before_ms;  /* Unix time; a clock that jumped is bounded by delay_ms */
     uint32_t gen;           /* of the replica set */

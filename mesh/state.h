@@ -74,7 +74,10 @@ struct own {
     struct id peer;      /* that runs it, when remote */
     uint64_t exec;       /* that runs it, when not */
     uint64_t run_epoch;  /* of the run */
-    uint64_t run_due_ns; /* end of the lease of a remote run */
+    uint32_t serial;       /* of the STEAL it was given for */
+    bool confirmed;        /* its executor has said that it runs */
+    uint64_t lease_end_ns; /* of a remote run */
+    uint64_t run_due_ns;   /* when to look at a remote run */
     uint64_t queued_ns;
     int64_t started_ms;
     char node[LIMIT_NAME + 1];
@@ -130,6 +133,9 @@ struct job {
     uint32_t n_events;    /* ring of the last ones */
     struct job_event *events; /* owned, LIMIT_EVENTS_PER_JOB long, or NULL */
     struct wait *waits;
+    struct origin *wish; /* owned: what a keyed job is to be, while that is found out */
+    uint8_t *wish_spec;
+    size_t wish_len;
     bool has_spec;         /* on this disk */
     struct id result_hash; /* of the result on this disk; zero: none */
     uint8_t *spec;         /* owned copy while it may be needed soon, or NULL */
@@ -235,13 +241,47 @@ struct mesh {
     uint32_t slots_kept; /* for starts that are not settled yet */
     uint64_t next_exec;
 
+    struct steal {
+        struct timer timer;
+        struct load_poll poll;
+        uint32_t wanted;   /* slots that were free when asking */
+        uint32_t reserved; /* of them, those still kept for the answer */
+        uint32_t serial;
+        struct id asked;
+        uint64_t asked_due_ns; /* 0: nobody is asked */
+        uint32_t hinted;       /* jobs waiting when the last hint went out */
+        uint64_t hint_ns;      /* of the last hint */
+        uint64_t running_due_ns;
+        uint16_t run_ms; /* mean time of a run */
+    } steal;
+
+    struct members *members;
+    struct load *load;
+    struct map *peers; /* nid -> struct peer, owned */
+    struct link *links;
+    uint64_t next_link;
+    struct buf sink; /* what is written for nobody */
+    bool may_vote;
+    uint32_t n_seeds;
+    char seeds[LIMIT_SEEDS][LIMIT_ENDPOINT + 1];
+    struct timer seeds_timer;
+    struct timer reconfig_timer;
+    struct timer digest_timer;
+    struct request *requests;
+    uint64_t next_request;
+    struct gather *gathers;
+
     struct wait *waits;
     struct purged_home *purged;
     struct map *purged_keys;
 
     bool draining;
     bool drained;
+    bool drain_killed;
+    bool left;
+    struct timer drain_timer;
     uint64_t drain_end_ns;
+    uint64_t store_used, store_max;
     enum mesh_disk disk;
     uint8_t *languages; /* owned: encoded list */
     size_t languages_len;

@@ -344,6 +344,7 @@ void watch_decided(struct mesh *m, struct job *j)
     struct message done = {.type = MESSAGE_DONE};
 
     watch_durable(m, j);
+    forward_decided(m, j);
     while (j->waits) {
         struct asker who = j->waits->who;
         enum wait_kind kind = j->waits->kind;

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "mesh/blob.h"
+
+#include "mesh/accept.h"
+#include "mesh/exec.h"
+#include "mesh/frame.h"
+#include "mesh/job.h"
+#include "mesh/peer.h"
+#include "mesh/steal.h"
+#include "mesh/store.h"
+#include "mesh/takeover.h"
+#include "mesh/watch.h"
+
+/* A blob on this disk is gone or unreadable: it is asked for again where it matters. */
+static void blob_lost(struct mesh *m, struct job *j, bool result)
+{
+    if (result)
+        memset(&j->result_hash, 0, sizeof(j->result_hash));
+    else
+        j->has_spec = false;
+    blob_fetch(m, j, result);
+}
+
+static void blob_send(struct mesh *m, const struct id *to, const struct read *r, struct span bytes)
+{
+    struct buf *b = peer_open(m, to, FRAME_BLOB, bytes.len);
+
+    wire_put_id(b, &r->jid);
+    wire_put_bool(b, r->result);
+    wire_put_bin(b, bytes.data, bytes.len);
+}
+
+/* The job goes out to `peer` with a copy that lives only for this. */
+static void blob_push(struct mesh *m, struct job *j, const struct read *r, struct span bytes)
+{
+    uint8_t **slot = r->result ? &j->result : &j->spec;
+    size_t *len = r->result ? &j->result_len : &j->spec_len;
+
+    if (*slot || r->result != (j->r.v.phase == RECORD_TERMINAL)) {
+        accept_send(m, j, &r->peer, true);
+        return;
+    }
+    *slot = own_memdup(bytes.data, bytes.len);
+    *len = bytes.len;
+    accept_send(m, j, &r->peer, true);
+    free(STEAL(*slot));
+    *len = 0;
+}
+
+void blob_use(struct mesh *m, const struct read *r, int status, struct span bytes)
+{
+    struct job *j = job_find(m, &r->jid);
+
+    if (j && status != 0)
+        blob_lost(m, j, r->result);
+    switch (r->kind) {
+    case READ_EXEC:
+        exec_spec(m, r->exec, status, bytes);
+        break;
+    case READ_GRANT:
+        if (j)
+            steal_spec(m, j, &r->peer, status, bytes);
+        break;
+    case READ_PUSH:
+        if (j && status == 0)
+            blob_push(m, j, r, bytes);
+        break;
+    case READ_SERVE:
+        if (status == 0)
+            blob_send(m, &r->peer, r, bytes);
+        break;
+    case READ_ANSWER:
+    case READ_EVENT:
+        watch_read(m, r, status, bytes);
+        break;
+    }
+}
+
+void blob_fetch(struct mesh *m, struct job *j, bool result)
+{
+    for (uint32_t i = 0; i < j->n_replicas; i++) {
+        struct buf *b = peer_open(m, &j->replicas[i].nid, FRAME_BLOB_GET, 0);
+
+        wire_put_id(b, &j->r.jid);
+        wire_put_bool(b, result);
+    }
+}
+
+void blob_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct id jid = wire_get_id(r);
+    struct read what = {.kind = READ_SERVE, .result = wire_get_bool(r), .peer = *from};
+    struct job *j = r->bad ? NULL : job_find(m, &jid);
+
+    if (j && (what.result ? !id_is_zero(&j->result_hash) : j->has_spec))
+        store_read(m, j, &what);
+}
+
+/* The hash the job's blob must have, as this node knows it. */
+static bool blob_is_it(const struct job *j, bool result, const struct id *hash)
+{
+    const struct record *best = j->take ? &j->take->best : &j->r;
+    const struct origin *origin = j->r.origin ? j->r.origin : best->origin;
+
+    if (!result)
+        return origin && id_eq(hash, &origin->spec_hash);
+    if (best->decided)
+        return id_eq(hash, &best->final.hash);
+    return best->v.phase == RECORD_TERMINAL && id_eq(hash, &best->v.term.hash);
+}
+
+void blob_on_blob(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct id jid = wire_get_id(r);
+    bool result = wire_get_bool(r);
+    struct span bytes = wire_get_bin(r, LIMIT_FRAME_BULK);
+    struct job *j = r->bad ? NULL : job_find(m, &jid);
+
+    (void)from;
+    if (!j || bytes.len == 0)
+        return;
+
+    struct id hash = record_blob_hash(bytes);
+    if (!blob_is_it(j, result, &hash))
+        return;
+    if (result)
+        store_result_put(m, j, bytes);
+    else
+        store_spec_put(m, j, bytes);
+    if (j->take)
+        takeover_progress(m, j);
+    job_arm(m, j);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "mesh/keyed.h"
+
+#include "mesh/forward.h"
+#include "mesh/job.h"
+#include "mesh/peer.h"
+#include "mesh/placement.h"
+#include "mesh/purge.h"
+#include "mesh/store.h"
+#include "mesh/takeover.h"
+#include "mesh/watch.h"
+
+enum { RETRY_MS = 1000 };
+
+/* The first of the set that is up creates it. */
+static const struct id *creator(const struct mesh *m, const struct value *v)
+{
+    for (uint32_t i = 0; i < v->n_rset; i++)
+        if (peer_up(m, &v->rset[i]))
+            return &v->rset[i];
+    return NULL;
+}
+
+static void keyed_wait(struct mesh *m, struct job *j, const struct asker *who, bool duplicate)
+{
+    struct watch_wish wish = {.kind = WAIT_DURABLE,
+                              .who = *who,
+                              .duplicate = duplicate,
+                              .due_ns = m->now.mono_ns + TIMING_SUBMIT * STATE_MS};
+
+    watch_add(m, j, &wish);
+}
+
+/* The key is known: the same request gets the same job. */
+static void keyed_known(struct mesh *m, struct job *j, const struct asker *who,
+                        const struct origin *origin)
+{
+    struct message msg = {.type = MESSAGE_ACCEPTED};
+
+    if (memcmp(j->r.origin->head.body_hash, origin->head.body_hash, ID_SIZE) != 0) {
+        watch_refuse(m, who, MESSAGE_REFUSAL_KEY_REUSED, 0);
+    } else if (j->r.decided || (j->own && j->own->stage != OWN_SETTLING)) {
+        msg.accepted.jid = j->r.jid;
+        msg.accepted.duplicate = true;
+        watch_answer(m, who, &msg);
+    } else {
+        keyed_wait(m, j, who, true);
+    }
+}
+
+static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker *who,
+                        const struct origin *origin, struct span spec)
+{
+    struct job *j = job_find(m, jid);
+
+    if (j && j->r.origin && j->r.acc.epoch > 0) {
+        keyed_known(m, j, who, origin);
+        return;
+    }
+    if (!j)
+        j = job_new(m, jid);
+    keyed_wait(m, j, who, false);
+    if (j->take)
+        return;
+    /* What it is to be, if nobody has it. */
+    j->wish = own_memdup(origin, sizeof(*origin));
+    j->wish_spec = own_memdup(spec.data, spec.len);
+    j->wish_len = spec.len;
+    takeover_begin(m, j, TAKEOVER_CREATE);
+}
+
+void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *origin,
+                  struct span spec, struct span frame)
+{
+    struct id jid = id_job_keyed(origin->head.key);
+    uint32_t expected = m->cfg.nodes_expected;
+    struct value v;
+    const struct id *first;
+
+    if (expected > m->cfg.replicas)
+        expected = m->cfg.replicas;
+    placement_keyed(m, &jid, &v);
+    first = creator(m, &v);
+    if (purge_is(m, &jid))
+        watch_refuse(m, who, MESSAGE_REFUSAL_KEY_REUSED, 0);
+    else if (job_find(m, &jid) && job_find(m, &jid)->r.acc.epoch > 0)
+        keyed_begin(m, &jid, who, origin, spec);
+    else if (m->disk != MESH_DISK_OK)
+        watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
+    else if (v.n_rset < expected || !first)
+        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
+    else if (!id_eq(first, &m->cfg.nid))
+        forward_submit(m, who, frame, &jid, first);
+    else
+        keyed_begin(m, &jid, who, origin, spec);
+}
+
+void keyed_create(struct mesh *m, struct job *j)
+{
+    struct span spec = {j->wish_spec, j->wish_len};
+
+    if (!j->wish) {
+        takeover_lost(m, j);
+        return;
+    }
+    free(j->take->best.origin);
+    j->take->best.origin = STEAL(j->wish);
+    if (j->take->best.origin->head.delay_ms > 0) {
+        j->take->best.v.delay_ms = j->take->best.origin->head.delay_ms;
+        j->take->best.v.not_before_ms = m->now.wall_ms + j->take->best.v.delay_ms;
+    }
+    store_spec_put(m, j, spec);
+    free(STEAL(j->wish_spec));
+    m->stats.submitted++;
+    takeover_create(m, j);
+}

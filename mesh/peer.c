@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "mesh/peer.h"
+
+#include "base/log.h"
+#include "mesh/repair.h"
+#include "mesh/session.h"
+#include "mesh/store.h"
+#include "mesh/timer.h"
+#include "mesh/watch.h"
+
+enum {
+    BULK_FROM = 64 * LIMIT_KIB,  /* a message with more than this takes the bulk lane */
+    FRAME_FULL = 256 * LIMIT_KIB, /* a frame with more than this is closed */
+    WAIT_MAX_MS = 2000,          /* messages to one who is not there are dropped after this */
+    REMEMBER_MS = 1000,
+};
+
+/* Messages that tell of this node's disk: they wait for it. */
+static bool frame_holds(enum frame_type t)
+{
+    return t == FRAME_OK || t == FRAME_PROM || t == FRAME_PREPARE || t == FRAME_PURGE;
+}
+
+struct peer *peer_get(const struct mesh *m, const struct id *nid)
+{
+    return map_get(m->peers, nid->b, ID_SIZE);
+}
+
+struct peer *peer_add(struct mesh *m, const struct id *nid)
+{
+    struct peer *p = peer_get(m, nid);
+
+    if (p || map_len(m->peers) >= 2 * LIMIT_NODES)
+        return p;
+    p = own_calloc(1, sizeof(*p));
+    p->nid = *nid;
+    for (int lane = 0; lane < 2; lane++)
+        for (int when = 0; when < 2; when++)
+            buf_init(&p->out[lane][when],
+                     lane == MESH_LANE_BULK ? LIMIT_FRAME_BULK : LIMIT_FRAME_CONTROL);
+    map_set(m->peers, nid->b, ID_SIZE, p);
+    return p;
+}
+
+/* ---- sending ---- */
+
+static void frame_send(struct mesh *m, struct peer *p, enum mesh_lane lane, enum effect_when when)
+{
+    struct buf *body = &p->out[lane][when];
+    struct frame_head head = {.cluster = m->cluster,
+                              .session = session_out(p->link),
+                              .generation = m->gen + m->fx.synced};
+    struct buf frame;
+
+    if (when == EFFECT_HOLD)
+        head.generation = m->gen + m->fx.batch + (m->fx.n_ops > 0 ? 1 : 0);
+    buf_init(&frame, LIMIT_FRAME_BULK);
+    frame_encode(&head, buf_span(body), &frame);
+    if (!frame.full) {
+        struct mesh_effect *e = effect_add(&m->fx, MESH_FX_SEND, when);
+
+        e->send.link = session_link(p->link);
+        e->send.lane = lane;
+        e->send.frame = effect_copy(&m->fx, buf_span(&frame));
+        m->stats.frames_out++;
+        m->stats.bytes_out += frame.len;
+    }
+    buf_done(&frame);
+    buf_done(body);
+}
+
+static void peer_flush(struct mesh *m, struct peer *p)
+{
+    bool open = session_open(p->link);
+    bool late = p->waiting_ns && m->now.mono_ns - p->waiting_ns > WAIT_MAX_MS * STATE_MS;
+    bool left = false;
+
+    for (int lane = 0; lane < 2; lane++)
+        for (int when = 0; when < 2; when++) {
+            struct buf *b = &p->out[lane][when];
+
+            if (b->len > 0 && open)
+                frame_send(m, p, (enum mesh_lane)lane, (enum effect_when)when);
+            else if (b->len > 0 && late)
+                buf_done(b);
+            left = left || b->len > 0;
+        }
+    if (!left)
+        p->waiting_ns = 0;
+    else if (!p->waiting_ns)
+        p->waiting_ns = m->now.mono_ns;
+}
+
+void peers_flush(struct mesh *m)
+{
+    for (struct map_item *it = map_first(m->peers); it; it = map_next(it))
+        peer_flush(m, map_value(it));
+}
+
+struct buf *peer_open(struct mesh *m, const struct id *nid, enum frame_type t, size_t blob)
+{
+    enum mesh_lane lane = blob > BULK_FROM ? MESH_LANE_BULK : MESH_LANE_CONTROL;
+    enum effect_when when = frame_holds(t) ? EFFECT_HOLD : EFFECT_NOW;
+    struct peer *p = id_eq(nid, &m->cfg.nid) || peer_gone(m, nid) ? NULL : peer_add(m, nid);
+
+    if (frame_holds(t) && !peer_may_vote(m))
+        p = NULL;
+    if (p && !p->link)
+        session_connect(m, p);
+    if (!p || p->refused || !p->link) {
+        buf_done(&m->sink);
+        return &m->sink;
+    }
+
+    struct buf *b = &p->out[lane][when];
+    if (b->len + blob > FRAME_FULL && b->len > 0) {
+        if (session_open(p->link))
+            frame_send(m, p, lane, when);
+        else if (b->len + blob + RECORD_MAX > b->max)
+            b = &m->sink;
+    }
+    if (b == &m->sink)
+        buf_done(b);
+    b->full = false;
+    frame_put(b, t);
+    return b;
+}
+
+/* ---- who is who ---- */
+
+bool peer_up(const struct mesh *m, const struct id *nid)
+{
+    const struct member *c = members_get(m->members, nid);
+
+    return id_eq(nid, &m->cfg.nid) || (c && member_is_up(c));
+}
+
+bool peer_forgotten(const struct mesh *m, const struct id *nid)
+{
+    const struct member *c = members_get(m->members, nid);
+
+    return c && c->state == MEMBER_FORGOTTEN;
+}
+
+bool peer_gone(const struct mesh *m, const struct id *nid)
+{
+    const struct member *c = members_get(m->members, nid);
+
+    return c && c->state >= MEMBER_LEFT;
+}
+
+bool peer_takes_copies(const struct mesh *m, const struct member *c)
+{
+    const struct load_entry *e = load_get(m->load, &c->nid);
+    const struct peer *p = peer_get(m, &c->nid);
+
+    if (id_eq(&c->nid, &m->cfg.nid))
+        return !m->draining && m->disk != MESH_DISK_FULL;
+    return c->state == MEMBER_ALIVE && !c->meta.draining && !(p && p->refused) &&
+           !(e && (e->flags & (LOAD_DISK_FULL | LOAD_DRAINING)));
+}
+
+bool peer_may_vote(const struct mesh *m)
+{
+    uint32_t others = 0;
+    uint32_t acked = 0;
+
+    if (m->may_vote || m->cfg.boot <= 1)
+        return true;
+    for (uint32_t i = 0; i < members_len(m->members); i++) {
+        const struct member *c = members_at(m->members, i);
+        const struct peer *p = peer_get(m, &c->nid);
+
+        if (id_eq(&c->nid, &m->cfg.nid) || c->state >= MEMBER_LEFT)
+            continue;
+        others++;
+        acked += p && p->acked ? 1 : 0;
+    }
+    return acked * 2 >= others;
+}
+
+const char *peer_name(const struct mesh *m, const struct id *nid)
+{
+    const struct member *c = members_get(m->members, nid);
+
+    return c ? c->meta.name : "";
+}
+
+/* ---- memory of peers ---- */
+
+enum { FIELDS_NODE = 7, NODE_MAX = 1024 };
+
+static void peer_store(struct mesh *m, struct peer *p)
+{
+    const struct member *c = members_get(m->members, &p->nid);
+    struct store_name name = store_name_id(STORE_NODE, &p->nid);
+    struct buf b;
+
+    if (!c)
+        return;
+    buf_init(&b, NODE_MAX);
+    wire_put_array(&b, FIELDS_NODE);
+    wire_put_uint(&b, p->boot);
+    wire_put_uint(&b, p->generation);
+    wire_put_bool(&b, c->state == MEMBER_FORGOTTEN);
+    wire_put_str(&b, c->meta.name);
+    wire_put_str(&b, c->meta.zone);
+    wire_put_str(&b, c->meta.endpoint);
+    wire_put_str(&b, c->meta.client_endpoint);
+    store_put(m, &name, buf_span(&b));
+    buf_done(&b);
+    p->remember = false;
+    p->stored_ns = m->now.mono_ns;
+}
+
+void peer_load(struct mesh *m, struct span key, struct span bytes)
+{
+    struct member_meta meta = {0};
+    struct wire_reader r;
+    struct id nid;
+
+    if (key.len != 1 + ID_SIZE)
+        return;
+    memcpy(nid.b, key.data + 1, ID_SIZE);
+    wire_reader_init(&r, bytes.data, bytes.len);
+    if (wire_get_array(&r, FIELDS_NODE) != FIELDS_NODE)
+        return;
+    uint64_t boot = wire_get_uint(&r, UINT64_MAX);
+    uint64_t generation = wire_get_uint(&r, UINT64_MAX);
+    bool forgotten = wire_get_bool(&r);
+    wire_get_str(&r, meta.name, sizeof(meta.name));
+    wire_get_str(&r, meta.zone, sizeof(meta.zone));
+    wire_get_str(&r, meta.endpoint, sizeof(meta.endpoint));
+    wire_get_str(&r, meta.client_endpoint, sizeof(meta.client_endpoint));
+    if (wire_reader_end(&r) != 0 || id_eq(&nid, &m->cfg.nid))
+        return;
+    members_load(m->members, &nid, &meta, forgotten);
+
+    struct peer *p = peer_add(m, &nid);
+    if (!p)
+        return;
+    p->boot = boot;
+    p->generation = generation;
+}
+
+void peers_remember(struct mesh *m)
+{
+    for (struct map_item *it = map_first(m->peers); it; it = map_next(it)) {
+        struct peer *p = map_value(it);
+
+        if (p->remember && (m->fx.n_ops > 0 || m->dirty) &&
+            m->now.mono_ns - p->stored_ns >= REMEMBER_MS * STATE_MS)
+            peer_store(m, p);
+    }
+}
+
+void peers_done(struct mesh *m)
+{
+    for (struct map_item *it = map_first(m->peers); it; it = map_next(it)) {
+        struct peer *p = map_value(it);
+
+        for (int i = 0; i < 4; i++)
+            buf_done(&p->out[i / 2][i % 2]);
+        free(p);
+    }
+    map_free(m->peers);
+}
+
+/* ---- the failure detector ---- */
+
+static void meta_fill(const struct mesh *m, struct member_meta *meta)
+{
+    memset(meta, 0, sizeof(*meta));
+    memcpy(meta->name, m->cfg.name, sizeof(meta->name));
+    memcpy(meta->zone, m->cfg.zone, sizeof(meta->zone));
+    memcpy(meta->endpoint, m->cfg.endpoint, sizeof(meta->endpoint));
+    memcpy(meta->client_endpoint, m->cfg.client_endpoint, sizeof(meta->client_endpoint));
+    memcpy(meta->isolation, m->cfg.isolation, sizeof(meta->isolation));
+    meta->slots = m->slots;
+    meta->draining = m->draining;
+}
+
+void peers_new(struct mesh *m)
+{
+    struct member_config c = {.nid = m->cfg.nid,
+                              .boot = m->cfg.boot,
+                              .seed = rng_u64(&m->rng),
+                              .probe_ms = m->cfg.probe_ms,
+                              .probe_timeout_ms = m->cfg.probe_timeout_ms,
+                              .gossip_ms = m->cfg.gossip_ms};
+
+    m->peers = map_new(m->cfg.seed);
+    meta_fill(m, &c.meta);
+    m->members = members_new(&c);
+    m->load = load_new(&m->cfg.nid, m->cfg.boot, rng_u64(&m->rng));
+    buf_init(&m->sink, LIMIT_FRAME_BULK);
+}
+
+void peers_set_meta(struct mesh *m)
+{
+    struct member_meta meta;
+
+    if (!m->started)
+        return;
+    meta_fill(m, &meta);
+    members_set_meta(m->members, &meta, m->now.mono_ns);
+}
+
+static void swim_send(struct mesh *m, const struct member_output *o)
+{
+    struct buf *b = peer_open(m, &o->nid, FRAME_SWIM, 0);
+
+    wire_put_uint(b, o->kind);
+    buf_put(b, o->payload.data, o->payload.len);
+    load_put(m->load, b);
+}
+
+static void fatal(struct mesh *m, const char *text)
+{
+    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
+
+    e->log.level = LOG_ERROR;
+    (void)snprintf(e->log.text, sizeof(e->log.text), "%s", text);
+    m->dead = true;
+}
+
+static void state_changed(struct mesh *m, const struct member_output *o)
+{
+    struct peer *p = peer_add(m, &o->nid);
+
+    if (p) {
+        p->remember = true;
+        if (o->after == MEMBER_FORGOTTEN)
+            peer_store(m, p);
+    }
+    if (o->after <= MEMBER_SUSPECT) {
+        load_add(m->load, &o->nid);
+    } else {
+        load_remove(m->load, &o->nid);
+        if (p && p->link)
+            session_close(m, p);
+    }
+    effect_log(&m->fx, LOG_INFO, "peer %s is %s", peer_name(m, &o->nid),
+               member_state_name(members_get(m->members, &o->nid)));
+    repair_member_changed(m, &o->nid, o->after);
+}
+
+static void output_use(struct mesh *m, const struct member_output *o)
+{
+    switch (o->type) {
+    case MEMBER_OUT_SEND:
+        swim_send(m, o);
+        break;
+    case MEMBER_OUT_STATE:
+        state_changed(m, o);
+        break;
+    case MEMBER_OUT_META:
+        if (peer_get(m, &o->nid))
+            peer_get(m, &o->nid)->remember = true;
+        break;
+    case MEMBER_OUT_BOOT:
+        if (peer_get(m, &o->nid) && peer_get(m, &o->nid)->link)
+            session_close(m, peer_get(m, &o->nid));
+        break;
+    case MEMBER_OUT_CONFLICT:
+        effect_log(&m->fx, LOG_WARN, "two nodes are called %s", peer_name(m, &o->nid));
+        break;
+    case MEMBER_OUT_REFUTED:
+        break;
+    case MEMBER_OUT_AMNESIA:
+        fatal(m, "this disk was rolled back: peers know a later life of it; wipe it");
+        break;
+    case MEMBER_OUT_FORGOTTEN:
+        fatal(m, "this node was forgotten: its disk must be wiped");
+        break;
+    }
+}
+
+void peers_outputs(struct mesh *m)
+{
+    uint32_t n;
+
+    for (int turn = 0; turn < 8 && !m->dead; turn++) {
+        const struct member_output *out = members_outputs(m->members, &n);
+
+        for (uint32_t i = 0; i < n; i++)
+            output_use(m, &out[i]);
+        if (n == 0)
+            break;
+    }
+}
+
+void peers_start(struct mesh *m)
+{
+    members_start(m->members, m->now.mono_ns);
+    for (uint32_t i = 0; i < members_len(m->members); i++)
+        peer_add(m, &members_at(m->members, i)->nid);
+    session_start(m);
+}
+
+void peer_on_swim(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    enum member_payload kind =
+        (enum member_payload)wire_get_uint(r, MEMBER_PAYLOAD_N - 1);
+
+    if (r->bad || members_recv(m->members, kind, from, r, m->now.mono_ns) != 0)
+        return;
+    load_get_all(m->load, r);
+}
+
+/* ---- for clients ---- */
+
+char (*peer_client_endpoints(const struct mesh *m, uint32_t *ret_n))[LIMIT_ENDPOINT + 1]
+{
+    uint32_t len = members_len(m->members);
+    char(*out)[LIMIT_ENDPOINT + 1] = own_calloc(len + 1, sizeof(*out));
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < len; i++) {
+        const struct member *c = members_at(m->members, i);
+
+        if (member_is_up(c) && c->meta.client_endpoint[0] && !id_eq(&c->nid, &m->cfg.nid))
+            memcpy(out[n++], c->meta.client_endpoint, sizeof(*out));
+    }
+    *ret_n = n;
+    return out;
+}
+
+static void node_fill(const struct mesh *m, const struct member *c, struct message_node *n)
+{
+    const struct load_entry *e = load_get(m->load, &c->nid);
+
+    n->nid = c->nid;
+    memcpy(n->name, c->meta.name, sizeof(n->name));
+    memcpy(n->zone, c->meta.zone, sizeof(n->zone));
+    memcpy(n->endpoint, c->meta.client_endpoint, sizeof(n->endpoint));
+    memcpy(n->isolation, c->meta.isolation, sizeof(n->isolation));
+    (void)snprintf(n->state, sizeof(n->state), "%s", member_state_name(c));
+    n->slots = c->meta.slots;
+    if (!e)
+        return;
+    n->busy = e->free < n->slots ? n->slots - e->free : 0;
+    for (int i = 0; i < LIMIT_PRIORITIES; i++)
+        n->queued[i] = e->queued[i];
+}
+
+struct message_node *peer_nodes(const struct mesh *m, uint32_t *ret_n)
+{
+    uint32_t len = members_len(m->members);
+    struct message_node *out = own_calloc(len, sizeof(*out));
+
+    for (uint32_t i = 0; i < len; i++)
+        node_fill(m, members_at(m->members, i), &out[i]);
+    *ret_n = len;
+    return out;
+}
+
+void peer_forget_request(struct mesh *m, const struct asker *who, const struct id *nid)
+{
+    struct message done = {.type = MESSAGE_DONE};
+    const struct member *c = members_get(m->members, nid);
+
+    if (id_eq(nid, &m->cfg.nid) || (c && member_is_up(c))) {
+        watch_refuse(m, who, MESSAGE_REFUSAL_BAD_REQUEST, 0);
+        return;
+    }
+    members_forget(m->members, nid, m->now.mono_ns);
+    watch_answer(m, who, &done);
+}

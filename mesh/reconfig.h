@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef MESH_RECONFIG_H
+#define MESH_RECONFIG_H
+/*
+ * Another set of replicas for a job, one member at a time, and always through a version that
+ * a majority of the old and of the new set holds (joint quorum): then ver + 1 with the new
+ * set alone. Never without: a majority of each alone could decide two different ends.
+ */
+#include "mesh/state.h"
+
+/* Looks at a share of the jobs owned here, and changes sets that need it. */
+void reconfig_start(struct mesh *m);
+/* A decided job whose set needs a change: takes it over for that, when it is this node's turn. */
+void reconfig_decided(struct mesh *m, struct job *j);
+void reconfig_member_changed(struct mesh *m);
+/* True when the set is smaller than it could be, or one of it is gone. */
+bool reconfig_wanted(const struct mesh *m, const struct job *j);
+uint64_t reconfig_under_replicated(const struct mesh *m);
+#endif

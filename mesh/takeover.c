@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works
+ *
+ *     taker                                 replica
+ *       | promised = (max + 1, me), stored     |
+ *       | ...synced...                         |
+ *       |---- PREPARE jid ballot ------------->| promise, store
+ *       |                                      | ...synced...
+ *       |<--- PROM its record -----------------| or OK, which says what it promised instead
+ *       | best = newest accepted of all        |
+ *       | majority of every set seen: adopt    |
+ *
+ * A replica that never heard of the job promises too: it has accepted nothing, and nobody
+ * ever forgets a job that could still be accepted (purge.c). If the newest value names
+ * another set, that set is asked as well before anything is adopted.
+ */
+#include "mesh/takeover.h"
+
+#include "mesh/accept.h"
+#include "mesh/blob.h"
+#include "mesh/frame.h"
+#include "mesh/job.h"
+#include "mesh/keyed.h"
+#include "mesh/owner.h"
+#include "mesh/peer.h"
+#include "mesh/placement.h"
+#include "mesh/purge.h"
+#include "mesh/repair.h"
+#include "mesh/store.h"
+#include "mesh/timer.h"
+
+enum { PREPARE_FIRST_MS = 300, PREPARE_MAX_MS = 5000 };
+
+/* ---- the sets that must agree ---- */
+
+static void config_add(struct mesh *m, struct job *j, const struct value *v)
+{
+    struct take *t = j->take;
+
+    for (uint32_t i = 0; i < t->n_configs; i++)
+        if (t->configs[i].gen == v->gen && t->configs[i].n_prev == v->n_prev &&
+            t->configs[i].n_rset == v->n_rset &&
+            memcmp(t->configs[i].rset, v->rset, sizeof(v->rset)) == 0)
+            return;
+    /* With the table full the last is replaced: the first ones and the newest one stay. */
+    if (t->n_configs == STATE_CONFIGS)
+        t->n_configs--;
+    t->configs[t->n_configs++] = *v;
+    accept_replicas_of(m, j, v);
+}
+
+static bool promise_has(const void *ctx, const struct id *nid)
+{
+    const struct job *j = ctx;
+
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        if (id_eq(&j->replicas[i].nid, nid))
+            return j->replicas[i].promised;
+    /* Nobody else but this node is without an entry. */
+    return j->take->own_synced;
+}
+
+static bool promised_by_all(const struct mesh *m, const struct job *j)
+{
+    if (!j->take->own_synced)
+        return false;
+    for (uint32_t i = 0; i < j->take->n_configs; i++)
+        if (!accept_quorum(m, &j->take->configs[i], promise_has, j))
+            return false;
+    return true;
+}
+
+/* ---- the taker ---- */
+
+static void prepare_again(struct mesh *m, struct job *j)
+{
+    struct take *t = j->take;
+
+    t->ballot = (struct ballot){j->r.promised.epoch + 1, m->cfg.nid};
+    t->own_synced = false;
+    j->r.promised = t->ballot;
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        j->replicas[i].promised = false;
+    store_dirty(m, j);
+    t->due_ns = m->now.mono_ns + timer_backoff(m, 0, PREPARE_FIRST_MS, PREPARE_MAX_MS);
+}
+
+void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
+{
+    if (j->take || j->own || j->damaged)
+        return;
+
+    struct take *t = j->take = own_calloc(1, sizeof(*t));
+    t->clean = why != TAKEOVER_FAILED;
+    t->create = why == TAKEOVER_CREATE;
+    j->push = false;
+    j->n_replicas = 0;
+    j->take_due_ns = STATE_NEVER;
+    record_copy(&j->r, &t->best);
+    if (t->create && j->r.acc.epoch == 0)
+        placement_keyed(m, &j->r.jid, &t->best.v);
+    config_add(m, j, &t->best.v);
+    prepare_again(m, j);
+    job_arm(m, j);
+}
+
+void takeover_end(struct job *j)
+{
+    if (!j->take)
+        return;
+    record_done(&j->take->best);
+    free(STEAL(j->take));
+}
+
+void takeover_lost(struct mesh *m, struct job *j)
+{
+    j->take_tries++;
+    takeover_end(j);
+    repair_watch(m, j);
+    job_arm(m, j);
+}
+
+static void prepare_send(struct mesh *m, struct job *j)
+{
+    for (uint32_t i = 0; i < j->n_replicas; i++) {
+        const struct replica *p = &j->replicas[i];
+
+        if (p->promised || peer_forgotten(m, &p->nid))
+            continue;
+
+        struct buf *b = peer_open(m, &p->nid, FRAME_PREPARE, 0);
+        wire_put_id(b, &j->r.jid);
+        frame_put_ballot(b, &j->take->ballot);
+        wire_put_bool(b, j->take->create);
+    }
+}
+
+void takeover_due(struct mesh *m, struct job *j)
+{
+    struct take *t = j->take;
+
+    if (t->due_ns > m->now.mono_ns)
+        return;
+    t->due_ns =
+        m->now.mono_ns + timer_backoff(m, ++t->tries, PREPARE_FIRST_MS, PREPARE_MAX_MS);
+    if (t->own_synced)
+        prepare_send(m, j);
+}
+
+/* What the newest value becomes in the hands of its new owner. */
+static void value_adopt(struct mesh *m, struct job *j, bool clean)
+{
+    struct value *v = &j->r.v;
+
+    if (j->r.decided) {
+        v->phase = RECORD_TERMINAL;
+        v->running = false;
+        v->term = j->r.final;
+    }
+    if (v->phase == RECORD_TERMINAL)
+        return;
+    if (j->r.cancel)
+        owner_set_end(m, v, RECORD_CANCELLED, "cancelled");
+    else if (v->running && clean)
+        v->running = false;
+    else if (v->running && owner_count_failure(m, v))
+        owner_set_end(m, v, RECORD_FAILED, "stalled: lost what ran it too often");
+}
+
+/* The newest value cannot be handed on without this. */
+static bool blob_missing(const struct job *j, const struct record *best)
+{
+    const struct term *end = best->decided ? &best->final : &best->v.term;
+
+    if (best->decided || best->v.phase == RECORD_TERMINAL)
+        return end->len > 0 && !id_eq(&end->hash, &j->result_hash);
+    return !j->has_spec;
+}
+
+static void takeover_won(struct mesh *m, struct job *j)
+{
+    struct take *t = j->take;
+    bool clean = t->clean;
+
+    j->r.v = t->best.v;
+    j->r.acc = t->ballot;
+    j->r.ver = 0;
+    j->r.cancel = j->r.cancel || t->best.cancel;
+    if (!j->r.origin)
+        j->r.origin = STEAL(t->best.origin);
+    if (t->best.decided && !j->r.decided) {
+        j->r.decided = true;
+        j->r.final = t->best.final;
+    }
+    if (!clean)
+        m->stats.takeovers++;
+    takeover_end(j);
+    j->take_tries = 0;
+    value_adopt(m, j, clean);
+    owner_begin(m, j);
+}
+
+void takeover_progress(struct mesh *m, struct job *j)
+{
+    struct take *t = j->take;
+
+    if (!t->own_synced && ballot_cmp(&j->synced_promised, &t->ballot) == 0) {
+        t->own_synced = true;
+        prepare_send(m, j);
+    }
+    if (!promised_by_all(m, j))
+        return;
+    if (t->best.acc.epoch == 0 && !t->create)
+        takeover_lost(m, j); /* nobody ever accepted anything: there is no job */
+    else if (t->best.acc.epoch == 0)
+        keyed_create(m, j);
+    else if (blob_missing(j, &t->best))
+        blob_fetch(m, j, t->best.decided || t->best.v.phase == RECORD_TERMINAL);
+    else
+        takeover_won(m, j);
+}
+
+void takeover_create(struct mesh *m, struct job *j)
+{
+    takeover_won(m, j);
+}
+
+/* ---- the replica ---- */
+
+static void prom_send(struct mesh *m, struct job *j, const struct id *to)
+{
+    struct buf record;
+
+    buf_init(&record, RECORD_MAX);
+    if (record_encode(&j->r, &record) == 0) {
+        struct buf *b = peer_open(m, to, FRAME_PROM, record.len);
+
+        wire_put_id(b, &j->r.jid);
+        frame_put_ballot(b, &j->r.promised);
+        wire_put_bin(b, record.data, record.len);
+    }
+    buf_done(&record);
+}
+
+static void promise(struct mesh *m, struct job *j, const struct ballot *ballot)
+{
+    if (ballot_cmp(ballot, &j->r.promised) == 0)
+        return;
+    j->r.promised = *ballot;
+    store_dirty(m, j);
+    if (j->own)
+        job_deposed(m, j);
+    if (j->take)
+        takeover_lost(m, j);
+    repair_watch(m, j);
+    job_arm(m, j);
+}
+
+void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct id jid = wire_get_id(r);
+    struct ballot ballot = frame_get_ballot(r);
+
+    if (r->bad || ballot.epoch == 0 || !id_eq(&ballot.nid, from))
+        return;
+    if (purge_is(m, &jid)) {
+        purge_tell(m, &jid, from);
+        return;
+    }
+
+    struct job *j = job_find(m, &jid);
+    if (!j)
+        j = job_new(m, &jid);
+    if (j->damaged)
+        return;
+    if (ballot_cmp(&ballot, &j->r.promised) < 0) {
+        accept_reply(m, j, from, 0);
+        return;
+    }
+    promise(m, j, &ballot);
+    prom_send(m, j, from);
+}
+
+/* ---- the taker again ---- */
+
+static void best_merge(struct mesh *m, struct job *j, const struct record *src)
+{
+    struct record *best = &j->take->best;
+
+    if (!best->origin && src->origin)
+        best->origin = own_memdup(src->origin, sizeof(*src->origin));
+    if (record_acc_cmp(src, best) > 0) {
+        best->acc = src->acc;
+        best->ver = src->ver;
+        best->v = src->v;
+        config_add(m, j, &best->v);
+    }
+    best->cancel = best->cancel || src->cancel;
+    if (src->decided) {
+        best->decided = true;
+        best->final = src->final;
+    }
+}
+
+void takeover_on_prom(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct id jid = wire_get_id(r);
+    struct ballot ballot = frame_get_ballot(r);
+    struct span bytes = wire_get_bin(r, RECORD_MAX);
+    struct job *j = r->bad ? NULL : job_find(m, &jid);
+    struct replica *p = j && j->take ? accept_replica(j, from) : NULL;
+    struct wire_reader w;
+    struct record src;
+
+    if (!p || ballot_cmp(&ballot, &j->take->ballot) != 0)
+        return;
+    wire_reader_init(&w, bytes.data, bytes.len);
+    if (record_decode(&w, &src) != 0 || !id_eq(&src.jid, &jid))
+        return;
+    if (accept_conflict(m, &j->r, &src) || accept_conflict(m, &j->take->best, &src)) {
+        record_done(&src);
+        return;
+    }
+    p->promised = true;
+    best_merge(m, j, &src);
+    record_done(&src);
+    takeover_progress(m, j);
+    if (job_find(m, &jid) == j)
+        job_arm(m, j);
+}
