@@ -30,8 +30,7 @@
 
 enum { PUSH_FIRST_MS = 300, PUSH_MAX_MS = 5000, NEED_BLOB = 1 };
 
-bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has,
-                   const void *ctx)
+bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has, const void *ctx)
 {
     struct value left = *v;
 
@@ -181,8 +180,8 @@ static void accept_write(struct mesh *m, struct job *j, const struct id *to, str
 void accept_send(struct mesh *m, struct job *j, const struct id *to, bool with_blob)
 {
     bool result = j->r.v.phase == RECORD_TERMINAL;
-    struct span copy = result ? (struct span){j->result, j->result_len}
-                              : (struct span){j->spec, j->spec_len};
+    struct span copy =
+        result ? (struct span){j->result, j->result_len} : (struct span){j->spec, j->spec_len};
 
     if (!with_blob || !blob_wanted(j)) {
         accept_write(m, j, to, (struct span){0});
@@ -263,8 +262,7 @@ int accept_join(struct mesh *m, struct job *j, const struct record *src)
     if (changed == 0)
         return 0;
     store_dirty(m, j);
-    if (j->own && (ballot_cmp(&j->r.promised, &j->r.acc) > 0 ||
-                   !id_eq(&j->r.acc.nid, &m->cfg.nid)))
+    if (j->own && (ballot_cmp(&j->r.promised, &j->r.acc) > 0 || !id_eq(&j->r.acc.nid, &m->cfg.nid)))
         job_deposed(m, j);
     if (j->take && ballot_cmp(&j->r.promised, &j->take->ballot) > 0)
         takeover_lost(m, j);
@@ -277,8 +275,7 @@ int accept_join(struct mesh *m, struct job *j, const struct record *src)
 }
 
 /* What this replica still needs before it can hold src's value; takes it from `blob`. */
-static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *src,
-                          struct span blob)
+static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *src, struct span blob)
 {
     bool ended = src->v.phase == RECORD_TERMINAL;
     const struct id *hash = ended ? &src->v.term.hash : &src->origin->spec_hash;

@@ -22,8 +22,13 @@
 
 #include <errno.h>
 
-enum { RETRY_QUEUE_MS = 1000, RETRY_QUORUM_MS = 1000, RETRY_DISK_MS = 5000, SEQ_CHUNK = 65536,
-       REMOTE_WATCH_MS = 10000 /* a peer repeats a watch more often than this */ };
+enum {
+    RETRY_QUEUE_MS = 1000,
+    RETRY_QUORUM_MS = 1000,
+    RETRY_DISK_MS = 5000,
+    SEQ_CHUNK = 65536,
+    REMOTE_WATCH_MS = 10000 /* a peer repeats a watch more often than this */
+};
 
 /* ---- submit ---- */
 
@@ -70,9 +75,8 @@ void client_create(struct mesh *m, const struct asker *who, const struct origin 
 {
     struct id jid = job_number(m);
     struct job *j = job_new(m, &jid);
-    struct watch_wish wish = {.kind = WAIT_DURABLE,
-                              .who = *who,
-                              .due_ns = m->now.mono_ns + TIMING_SUBMIT * STATE_MS};
+    struct watch_wish wish = {
+        .kind = WAIT_DURABLE, .who = *who, .due_ns = m->now.mono_ns + TIMING_SUBMIT * STATE_MS};
 
     j->r.origin = own_memdup(origin, sizeof(*origin));
     j->r.acc = (struct ballot){1, m->cfg.nid};

@@ -60,15 +60,14 @@ static void digest_due(struct mesh *m, struct timer *t)
 
     if (!id_eq(&c->nid, &m->cfg.nid) && member_is_up(c))
         digest_send(m, &c->nid);
-    timer_set(m, t,
-              m->now.mono_ns + timer_backoff(m, 0, TIMING_DIGEST / (n > 1 ? 2 : 1), TIMING_DIGEST));
+    timer_set(m, t, m->now.mono_ns + timer_backoff(m, 0, TIMING_DIGEST / 2, TIMING_DIGEST));
 }
 
 void digest_start(struct mesh *m)
 {
     m->digest_timer.fire = digest_due;
-    timer_set(m, &m->digest_timer, m->now.mono_ns + timer_backoff(m, 0, TIMING_DIGEST / 4,
-                                                                 TIMING_DIGEST));
+    timer_set(m, &m->digest_timer,
+              m->now.mono_ns + timer_backoff(m, 0, TIMING_DIGEST / 4, TIMING_DIGEST));
 }
 
 static void key_put(struct buf *b, const struct job *j)

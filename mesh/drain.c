@@ -83,8 +83,8 @@ static void drain_look(struct mesh *m, struct timer *t)
 
 void drain_begin(struct mesh *m, uint32_t deadline_ms)
 {
-    uint64_t end = m->now.mono_ns +
-                   (uint64_t)(deadline_ms ? deadline_ms : DEADLINE_DEFAULT_MS) * STATE_MS;
+    uint64_t end =
+        m->now.mono_ns + (uint64_t)(deadline_ms ? deadline_ms : DEADLINE_DEFAULT_MS) * STATE_MS;
 
     if (m->draining) {
         m->drain_end_ns = timer_min(m->drain_end_ns, end);

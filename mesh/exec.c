@@ -63,8 +63,7 @@ static struct run *run_get(const struct mesh *m, uint64_t exec)
     return run;
 }
 
-struct run *exec_find(const struct mesh *m, const struct id *jid, uint64_t epoch,
-                      uint32_t attempt)
+struct run *exec_find(const struct mesh *m, const struct id *jid, uint64_t epoch, uint32_t attempt)
 {
     struct run *run = m->runs;
 
@@ -118,8 +117,8 @@ void exec_granted(struct mesh *m, const struct exec_grant *g)
 static void run_offer(struct mesh *m, struct run *run)
 {
     struct job *j = job_find(m, &run->jid);
-    struct owner_outcome o = {run->epoch, run->attempt, run->outcome,
-                              {run->bytes, run->len}, m->cfg.name};
+    struct owner_outcome o = {
+        run->epoch, run->attempt, run->outcome, {run->bytes, run->len}, m->cfg.name};
 
     run->due_ns = m->now.mono_ns + timer_backoff(m, run->offers++, OFFER_FIRST_MS, OFFER_MAX_MS);
     if (run->ends_ns <= m->now.mono_ns || (j && j->r.decided)) {

@@ -31,8 +31,7 @@ void exec_stop(struct mesh *m, const struct id *jid);
 void exec_kill(struct mesh *m, struct run *run);
 /* Kills all so that others can run it: their owners requeue. */
 void exec_stop_all(struct mesh *m);
-struct run *exec_find(const struct mesh *m, const struct id *jid, uint64_t epoch,
-                      uint32_t attempt);
+struct run *exec_find(const struct mesh *m, const struct id *jid, uint64_t epoch, uint32_t attempt);
 /* The owner has the outcome. */
 void exec_settled(struct mesh *m, struct run *run);
 /* Offers outcomes again that are due; tells owners what runs. */

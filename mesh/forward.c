@@ -18,12 +18,7 @@
 #include "mesh/timer.h"
 #include "mesh/watch.h"
 
-enum {
-    RESEND_MS = 1000,
-    RESEND_MAX_MS = 3000,
-    GRACE_MS = 10000,
-    TRIED_MAX = 64
-};
+enum { RESEND_MS = 1000, RESEND_MAX_MS = 3000, GRACE_MS = 10000, TRIED_MAX = 64 };
 
 struct request {
     struct request *next;
@@ -182,13 +177,13 @@ static void request_due(struct mesh *m, struct timer *t)
     target_find(m, q);
     if (!id_is_zero(&q->target))
         request_write(m, q);
-    timer_set(m, &q->timer, timer_min(q->end_ns, m->now.mono_ns + timer_backoff(m, q->tries++,
-                                                                               RESEND_MS,
-                                                                               RESEND_MAX_MS)));
+    timer_set(m, &q->timer,
+              timer_min(q->end_ns,
+                        m->now.mono_ns + timer_backoff(m, q->tries++, RESEND_MS, RESEND_MAX_MS)));
 }
 
-static struct request *request_new(struct mesh *m, const struct asker *who,
-                                   enum message_type type, const struct id *jid)
+static struct request *request_new(struct mesh *m, const struct asker *who, enum message_type type,
+                                   const struct id *jid)
 {
     struct request *q = own_calloc(1, sizeof(*q));
 
@@ -390,8 +385,7 @@ void forward_moved(struct mesh *m, struct job *j, const struct wait *w)
 
         q->tenant[0] = '*';
         q->seen = w->seen;
-        q->end_ns =
-            w->kind == WAIT_EVENTS ? STATE_NEVER : m->now.mono_ns + GRACE_MS * STATE_MS;
+        q->end_ns = w->kind == WAIT_EVENTS ? STATE_NEVER : m->now.mono_ns + GRACE_MS * STATE_MS;
     }
 }
 

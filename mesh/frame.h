@@ -18,10 +18,10 @@
 enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 };
 
 #define FRAMES(X)                                                                                  \
-    X(HELLO, 4)      /* session, boot, generation, an introduction of mesh/member.h */            \
-    X(HELLO_ACK, 5)  /* the session that is acknowledged, and the same */                         \
-    X(REFUSE, 2)     /* boot, generation: your disk held more before */                           \
-    X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                 \
+    X(HELLO, 4)      /* session, boot, generation, an introduction of mesh/member.h */             \
+    X(HELLO_ACK, 5)  /* the session that is acknowledged, and the same */                          \
+    X(REFUSE, 2)     /* boot, generation: your disk held more before */                            \
+    X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                  \
     X(ACCEPT, 2)     /* record; its spec while pending, its result once ended, or nil */           \
     X(OK, 9)         /* jid promised(2) acc(2) ver decided cancel need: the sender's state */      \
     X(PREPARE, 4)    /* jid ballot(2) create */                                                    \

@@ -34,11 +34,10 @@ void steal_grant(struct mesh *m, struct job *j)
     store_read(m, j, &what);
 }
 
-void steal_spec(struct mesh *m, struct job *j, const struct id *peer, int status,
-                struct span spec)
+void steal_spec(struct mesh *m, struct job *j, const struct id *peer, int status, struct span spec)
 {
-    if (!j->own || j->own->stage != OWN_RUNNING || !j->own->remote ||
-        !id_eq(peer, &j->own->peer) || status != 0)
+    if (!j->own || j->own->stage != OWN_RUNNING || !j->own->remote || !id_eq(peer, &j->own->peer) ||
+        status != 0)
         return;
 
     struct buf *b = peer_open(m, peer, FRAME_GRANT, spec.len);

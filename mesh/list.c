@@ -16,7 +16,7 @@ struct gather {
     struct asker who;
     enum message_type type;
     uint32_t limit;
-    uint32_t due;   /* answers that are still to come */
+    uint32_t due; /* answers that are still to come */
     uint32_t asked;
     bool partial;
     uint32_t n;

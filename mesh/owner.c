@@ -63,9 +63,8 @@ void owner_end(struct mesh *m, struct job *j)
 
 static void owner_wait(struct mesh *m, struct job *j)
 {
-    struct queue_wish wish = {.tenant = j->r.origin->head.tenant,
-                              .priority = j->r.origin->head.priority,
-                              .cost = 1};
+    struct queue_wish wish = {
+        .tenant = j->r.origin->head.tenant, .priority = j->r.origin->head.priority, .cost = 1};
     int64_t left_ms = j->r.v.not_before_ms - m->now.wall_ms;
 
     if (left_ms > j->r.v.delay_ms)

@@ -9,9 +9,9 @@
 #include "mesh/watch.h"
 
 enum {
-    BULK_FROM = 64 * LIMIT_KIB,  /* a message with more than this takes the bulk lane */
+    BULK_FROM = 64 * LIMIT_KIB,   /* a message with more than this takes the bulk lane */
     FRAME_FULL = 256 * LIMIT_KIB, /* a frame with more than this is closed */
-    WAIT_MAX_MS = 2000,          /* messages to one who is not there are dropped after this */
+    WAIT_MAX_MS = 2000,           /* messages to one who is not there are dropped after this */
     REMEMBER_MS = 1000,
 };
 
@@ -400,8 +400,7 @@ void peers_start(struct mesh *m)
 
 void peer_on_swim(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    enum member_payload kind =
-        (enum member_payload)wire_get_uint(r, MEMBER_PAYLOAD_N - 1);
+    enum member_payload kind = (enum member_payload)wire_get_uint(r, MEMBER_PAYLOAD_N - 1);
 
     if (r->bad || members_recv(m->members, kind, from, r, m->now.mono_ns) != 0)
         return;

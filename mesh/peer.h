@@ -13,16 +13,16 @@ struct link;
 
 struct peer {
     struct id nid;
-    struct link *link;    /* NULL: none */
-    uint64_t session_in;  /* of its link to us, the newest */
-    uint64_t boot;        /* of that session */
-    uint64_t generation;  /* the most its disk has told us it holds */
-    bool refused;         /* it came back with less than it had: nothing it says counts */
-    bool remember;        /* what is stored of it is out of date */
-    bool acked;           /* it has answered our HELLO, in this boot */
+    struct link *link;   /* NULL: none */
+    uint64_t session_in; /* of its link to us, the newest */
+    uint64_t boot;       /* of that session */
+    uint64_t generation; /* the most its disk has told us it holds */
+    bool refused;        /* it came back with less than it had: nothing it says counts */
+    bool remember;       /* what is stored of it is out of date */
+    bool acked;          /* it has answered our HELLO, in this boot */
     uint64_t stored_ns;
-    uint64_t waiting_ns;  /* since when messages wait for a session */
-    uint64_t connect_ns;  /* not before this time again */
+    uint64_t waiting_ns; /* since when messages wait for a session */
+    uint64_t connect_ns; /* not before this time again */
     uint32_t connect_tries;
     struct buf out[2][2]; /* by lane, by enum effect_when */
 };

@@ -74,8 +74,7 @@ static bool is_known(const struct mesh *m, const struct member *c)
             m->now.mono_ns - c->known_ns >= TIMING_PLACEABLE * STATE_MS);
 }
 
-static void fill(const struct mesh *m, const struct id *jid, struct value *v,
-                 eligible_fn *eligible)
+static void fill(const struct mesh *m, const struct id *jid, struct value *v, eligible_fn *eligible)
 {
     struct id next;
 

@@ -230,8 +230,8 @@ void purge_on_purge(struct mesh *m, const struct id *from, struct wire_reader *r
 
 static uint64_t keep_ns(const struct mesh *m, const struct job *j)
 {
-    uint64_t s = j->r.final.end == RECORD_COMPLETED ? m->cfg.retain_completed_s
-                                                    : m->cfg.retain_failed_s;
+    uint64_t s =
+        j->r.final.end == RECORD_COMPLETED ? m->cfg.retain_completed_s : m->cfg.retain_failed_s;
 
     if (j->r.origin && j->r.origin->head.retain_s > 0)
         s = j->r.origin->head.retain_s;

@@ -76,8 +76,7 @@ static void look(struct mesh *m, struct timer *t)
 
         streams += j->own && j->r.v.n_prev > 0 ? 1 : 0;
     }
-    for (struct map_item *it = map_first(m->jobs); it && streams < STREAMS_MAX;
-         it = map_next(it)) {
+    for (struct map_item *it = map_first(m->jobs); it && streams < STREAMS_MAX; it = map_next(it)) {
         struct job *j = map_value(it);
 
         if (!j->own || !j->own->acked || !reconfig_wanted(m, j))

@@ -33,8 +33,7 @@ static uint64_t take_rank(const struct mesh *m, const struct job *j)
     for (uint32_t i = 0; i < j->r.v.n_rset; i++) {
         const struct id *nid = &j->r.v.rset[i];
 
-        if (!id_eq(nid, &m->cfg.nid) && peer_up(m, nid) &&
-            placement_weight(&j->r.jid, nid) > own)
+        if (!id_eq(nid, &m->cfg.nid) && peer_up(m, nid) && placement_weight(&j->r.jid, nid) > own)
             rank++;
     }
     return rank;
@@ -59,7 +58,8 @@ static uint64_t take_time(struct mesh *m, const struct job *j)
     else if (peer_up(m, job_responsible(j)))
         return STATE_NEVER;
     if (j->take_tries > 0)
-        wait_ms += step_ms(m) / 4 + rng_below(&m->rng, step_ms(m) << (j->take_tries < 4 ? j->take_tries : 4));
+        wait_ms += step_ms(m) / 4 +
+                   rng_below(&m->rng, step_ms(m) << (j->take_tries < 4 ? j->take_tries : 4));
     return m->now.mono_ns + rng_between(&m->rng, wait_ms * 800, wait_ms * 1200) * 1000;
 }
 

@@ -61,9 +61,8 @@ static void hello_fields(struct mesh *m, struct buf *b, const struct link *l)
 /* These go past the peer's buffers: they are what opens them. */
 static void hello_send(struct mesh *m, const struct link *l, const struct buf *body)
 {
-    struct frame_head head = {.cluster = m->cluster,
-                              .session = l->session,
-                              .generation = m->gen + m->fx.synced};
+    struct frame_head head = {
+        .cluster = m->cluster, .session = l->session, .generation = m->gen + m->fx.synced};
     struct buf frame;
 
     buf_init(&frame, LIMIT_FRAME_CONTROL);
@@ -111,8 +110,8 @@ static struct link *link_new(struct mesh *m, const char *endpoint)
     struct mesh_effect *e = effect_add(&m->fx, MESH_FX_CONNECT, EFFECT_NOW);
     e->connect.link = l->number;
     e->connect.endpoint =
-        (const char *)effect_copy(&m->fx, (struct span){(const uint8_t *)l->endpoint,
-                                                        strlen(l->endpoint) + 1})
+        (const char *)effect_copy(
+            &m->fx, (struct span){(const uint8_t *)l->endpoint, strlen(l->endpoint) + 1})
             .data;
     return l;
 }

@@ -17,9 +17,9 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "mesh/effect.h"
-#include "mesh/mesh.h"
 #include "mesh/load.h"
 #include "mesh/member.h"
+#include "mesh/mesh.h"
 #include "mesh/queue.h"
 #include "mesh/record.h"
 #include "mesh/timing.h"
@@ -71,9 +71,9 @@ struct own {
     bool acked; /* r.ver has been at a majority: everything it says is settled */
     bool remote;
     struct queue_item item;
-    struct id peer;      /* that runs it, when remote */
-    uint64_t exec;       /* that runs it, when not */
-    uint64_t run_epoch;  /* of the run */
+    struct id peer;        /* that runs it, when remote */
+    uint64_t exec;         /* that runs it, when not */
+    uint64_t run_epoch;    /* of the run */
     uint32_t serial;       /* of the STEAL it was given for */
     bool confirmed;        /* its executor has said that it runs */
     uint64_t lease_end_ns; /* of a remote run */
@@ -127,10 +127,10 @@ struct job {
     uint64_t ask_due_ns; /* when to ask about it */
     uint64_t take_due_ns;
     uint32_t take_tries;
-    struct heap_node kept; /* among the decided ones, oldest first */
-    uint32_t change;      /* counter of what clients can see, within the epoch */
-    uint32_t next_event;  /* counter within the epoch */
-    uint32_t n_events;    /* ring of the last ones */
+    struct heap_node kept;    /* among the decided ones, oldest first */
+    uint32_t change;          /* counter of what clients can see, within the epoch */
+    uint32_t next_event;      /* counter within the epoch */
+    uint32_t n_events;        /* ring of the last ones */
     struct job_event *events; /* owned, LIMIT_EVENTS_PER_JOB long, or NULL */
     struct wait *waits;
     struct origin *wish; /* owned: what a keyed job is to be, while that is found out */
@@ -178,8 +178,8 @@ struct run {
     enum mesh_outcome outcome;
     uint8_t *bytes; /* owned: the outcome's, when DONE */
     size_t len;
-    uint32_t offers; /* of the outcome to an owner */
-    uint64_t due_ns; /* of the next offer */
+    uint32_t offers;  /* of the outcome to an owner */
+    uint64_t due_ns;  /* of the next offer */
     uint64_t ends_ns; /* when it is given up */
     uint8_t n_rset;
     struct id rset[LIMIT_REPLICAS]; /* where an owner may be found */
@@ -224,11 +224,11 @@ struct mesh {
 
     struct map *jobs; /* jid -> struct job, owned */
     struct job *dirty;
-    uint64_t seq;       /* the next job number of this node */
-    uint64_t seq_end;   /* reserved on disk up to here */
-    uint64_t seq_batch; /* the batch that reserved it */
+    uint64_t seq;                               /* the next job number of this node */
+    uint64_t seq_end;                           /* reserved on disk up to here */
+    uint64_t seq_batch;                         /* the batch that reserved it */
     struct stored *stored_first, **stored_last; /* record versions on their way to the disk */
-    uint64_t gen;       /* batches ever stored by this disk, before this boot */
+    uint64_t gen; /* batches ever stored by this disk, before this boot */
     struct read *reads;
     uint64_t next_read;
     size_t cached; /* bytes of specs and results in memory */

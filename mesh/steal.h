@@ -17,8 +17,7 @@ uint32_t steal_reserved(const struct mesh *m);
 
 /* The owner's side. */
 void steal_grant(struct mesh *m, struct job *j);
-void steal_spec(struct mesh *m, struct job *j, const struct id *peer, int status,
-                struct span spec);
+void steal_spec(struct mesh *m, struct job *j, const struct id *peer, int status, struct span spec);
 void steal_kill(struct mesh *m, const struct job *j);
 /* Its result is decided. */
 void steal_ack(struct mesh *m, const struct job *j);

@@ -142,8 +142,7 @@ void takeover_due(struct mesh *m, struct job *j)
 
     if (t->due_ns > m->now.mono_ns)
         return;
-    t->due_ns =
-        m->now.mono_ns + timer_backoff(m, ++t->tries, PREPARE_FIRST_MS, PREPARE_MAX_MS);
+    t->due_ns = m->now.mono_ns + timer_backoff(m, ++t->tries, PREPARE_FIRST_MS, PREPARE_MAX_MS);
     if (t->own_synced)
         prepare_send(m, j);
 }

@@ -195,14 +195,13 @@ static void events_free(struct job *j)
 /* What a watcher missed; a gap when not all of it is known any more. */
 static void events_replay(struct mesh *m, struct job *j, struct wait *w)
 {
-    uint64_t first = j->n_events > 0 ? j->events[0].seq : j->r.acc.epoch << 32 | (j->next_event + 1);
+    uint64_t first =
+        j->n_events > 0 ? j->events[0].seq : j->r.acc.epoch << 32 | (j->next_event + 1);
     bool complete = first == (j->r.acc.epoch << 32 | 1) && j->r.acc.epoch == 1;
 
     if (!complete && w->seen + 1 < first) {
-        struct message_event gap = {.jid = j->r.jid,
-                                    .seq = first - 1,
-                                    .kind = MESSAGE_EVENT_GAP,
-                                    .at_ms = m->now.wall_ms};
+        struct message_event gap = {
+            .jid = j->r.jid, .seq = first - 1, .kind = MESSAGE_EVENT_GAP, .at_ms = m->now.wall_ms};
         event_send(m, &w->who, &gap);
         w->seen = gap.seq;
     }
@@ -226,8 +225,7 @@ static void view_send(struct mesh *m, struct job *j, const struct asker *who, st
     watch_answer(m, who, &msg);
 }
 
-static void decided_send(struct mesh *m, struct job *j, const struct asker *who,
-                         struct span result)
+static void decided_send(struct mesh *m, struct job *j, const struct asker *who, struct span result)
 {
     struct message_event e = {.jid = j->r.jid,
                               .seq = watch_seq_decided,

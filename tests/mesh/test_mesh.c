@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/mesh/hamlet.h"
+
+/* ---- one node ---- */
+
+static void a_job_runs_and_its_result_is_told(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid = hamlet_job(h, 0);
+    uint64_t token = hamlet_query(h, 0, &jid, 0);
+
+    (void)state;
+    hamlet_run(h, 1000);
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_JOB);
+    token = hamlet_query(h, 0, &jid, 0);
+    hamlet_run(h, 10);
+    assert_int_equal(hamlet_answer(h, token)->view.state, MESSAGE_STATE_COMPLETED);
+    assert_true(hamlet_answer(h, token)->view.result.len > 0);
+    hamlet_free(h);
+}
+
+static void nothing_is_acknowledged_before_it_is_synced(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    uint64_t token = hamlet_submit(h, 0, NULL);
+
+    (void)state;
+    hamlet_run(h, HAMLET_SYNC_MS - 1);
+    assert_null(hamlet_answer(h, token));
+    hamlet_run(h, 1);
+    assert_non_null(hamlet_answer(h, token));
+    hamlet_free(h);
+}
+
+static void a_query_waits_for_a_change(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct message msg = {.type = MESSAGE_QUERY};
+    uint64_t token;
+
+    (void)state;
+    hamlet_runs(h, 500, MESH_OUTCOME_RESULT);
+    msg.job.jid = hamlet_job(h, 0);
+    hamlet_run(h, 100);
+    msg.job.tenant[0] = '*';
+    msg.job.wait_ms = 5000;
+    token = hamlet_query(h, 0, &msg.job.jid, 0);
+    hamlet_run(h, 1);
+    msg.job.seen = hamlet_answer(h, token)->view.version;
+    token = hamlet_ask(h, 0, &msg);
+    hamlet_run(h, 300);
+    assert_null(hamlet_answer(h, token));
+    hamlet_run(h, 300);
+    assert_int_equal(hamlet_answer(h, token)->view.state, MESSAGE_STATE_COMPLETED);
+    hamlet_free(h);
+}
+
+static void a_restart_runs_unfinished_jobs_again(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 1000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 100);
+    hamlet_crash(h, 0);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 3000);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
+    assert_int_equal(hamlet_started(h), 2);
+    hamlet_free(h);
+}
+
+static void a_job_that_takes_its_node_down_ends_as_failed(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 100000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    for (int i = 0; i < 6; i++) {
+        hamlet_run(h, 200);
+        hamlet_crash(h, 0);
+        hamlet_restart(h, 0);
+    }
+    hamlet_run(h, 1000);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_FAILED);
+    assert_int_equal(hamlet_started(h), 3);
+    hamlet_free(h);
+}
+
+static void a_broken_run_is_tried_again_with_growing_delays(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct spec_head head = {.priority = 2, .attempts_max = 3, .backoff_ms = 1000};
+    uint64_t token = hamlet_submit(h, 0, &head);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 10, MESH_OUTCOME_BROKEN);
+    hamlet_run(h, 100);
+    jid = hamlet_answer(h, token)->accepted.jid;
+    assert_int_equal(hamlet_started(h), 1);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_DELAYED);
+    hamlet_run(h, 1400);
+    assert_int_equal(hamlet_started(h), 2);
+    hamlet_run(h, 1500);
+    assert_int_equal(hamlet_started(h), 2);
+    hamlet_run(h, 1500);
+    assert_int_equal(hamlet_started(h), 3);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_FAILED);
+    hamlet_free(h);
+}
+
+static void a_delayed_job_starts_after_its_delay(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .delay_ms = 5000};
+
+    (void)state;
+    hamlet_submit(h, 0, &head);
+    hamlet_run(h, 4500);
+    assert_int_equal(hamlet_started(h), 0);
+    hamlet_run(h, 1000);
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+static void a_running_job_can_be_cancelled(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid;
+    uint64_t token;
+
+    (void)state;
+    hamlet_runs(h, 100000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 50);
+    token = hamlet_about(h, 0, MESSAGE_CANCEL, &jid);
+    hamlet_run(h, 50);
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_DONE);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_CANCELLED);
+    assert_int_equal(hamlet_killed(h), 1);
+    hamlet_free(h);
+}
+
+static void a_watcher_sees_it_all_in_order(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid = hamlet_job(h, 0);
+    uint64_t token = hamlet_about(h, 0, MESSAGE_WATCH, &jid);
+
+    (void)state;
+    hamlet_run(h, 1000);
+    assert_int_equal(hamlet_answer_at(h, token, 0)->event.kind, MESSAGE_EVENT_QUEUED);
+    assert_int_equal(hamlet_answer_at(h, token, 1)->event.kind, MESSAGE_EVENT_STARTED);
+    assert_int_equal(hamlet_answer_at(h, token, 2)->event.kind, MESSAGE_EVENT_DECIDED);
+    assert_null(hamlet_answer_at(h, token, 3));
+    hamlet_free(h);
+}
+
+static void the_same_key_gives_the_same_job(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9, 9}};
+    uint64_t a = hamlet_submit(h, 0, &head);
+    uint64_t b = hamlet_submit(h, 0, &head);
+
+    (void)state;
+    head.body_hash[0] = 1;
+    hamlet_run(h, 500);
+    uint64_t c = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 500);
+    assert_int_equal(hamlet_answer(h, a)->type, MESSAGE_ACCEPTED);
+    assert_int_equal(hamlet_answer(h, b)->type, MESSAGE_ACCEPTED);
+    assert_true(id_eq(&hamlet_answer(h, a)->accepted.jid, &hamlet_answer(h, b)->accepted.jid));
+    assert_int_equal(hamlet_answer(h, c)->refused.why, MESSAGE_REFUSAL_KEY_REUSED);
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+static void a_full_disk_refuses_submits(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+
+    (void)state;
+    hamlet_disk_state(h, 0, MESH_DISK_NEARLY_FULL);
+    uint64_t token = hamlet_submit(h, 0, NULL);
+    assert_int_equal(hamlet_answer(h, token)->refused.why, MESSAGE_REFUSAL_DISK_FULL);
+    hamlet_free(h);
+}
+
+static void an_old_job_is_forgotten_for_good(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid = hamlet_job(h, 0);
+
+    (void)state;
+    hamlet_run(h, 601 * 1000);
+    assert_true(inspect_purged(hamlet_mesh(h, 0), &jid));
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_N);
+    hamlet_crash(h, 0);
+    hamlet_restart(h, 0);
+    assert_true(inspect_purged(hamlet_mesh(h, 0), &jid));
+    hamlet_free(h);
+}
+
+static void a_draining_node_ends_what_runs_and_then_itself(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 1000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 10);
+    hamlet_drain(h, 0);
+    uint64_t token = hamlet_submit(h, 0, NULL);
+    assert_int_equal(hamlet_answer(h, token)->refused.why, MESSAGE_REFUSAL_DRAINING);
+    hamlet_run(h, 900);
+    assert_false(hamlet_drained(h, 0));
+    hamlet_run(h, 3000);
+    assert_true(hamlet_drained(h, 0));
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_runs_and_its_result_is_told),
+        cmocka_unit_test(nothing_is_acknowledged_before_it_is_synced),
+        cmocka_unit_test(a_query_waits_for_a_change),
+        cmocka_unit_test(a_restart_runs_unfinished_jobs_again),
+        cmocka_unit_test(a_job_that_takes_its_node_down_ends_as_failed),
+        cmocka_unit_test(a_broken_run_is_tried_again_with_growing_delays),
+        cmocka_unit_test(a_delayed_job_starts_after_its_delay),
+        cmocka_unit_test(a_running_job_can_be_cancelled),
+        cmocka_unit_test(a_watcher_sees_it_all_in_order),
+        cmocka_unit_test(the_same_key_gives_the_same_job),
+        cmocka_unit_test(a_full_disk_refuses_submits),
+        cmocka_unit_test(an_old_job_is_forgotten_for_good),
+        cmocka_unit_test(a_draining_node_ends_what_runs_and_then_itself),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
