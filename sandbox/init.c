@@ -5,6 +5,7 @@
  * program ends it kills and reaps all that is left, opens the files wanted back, hands their
  * descriptors to the keeper, and exits. If it dies first, the kernel kills the whole namespace.
  */
+#include "base/clock.h"
 #include "sandbox/box.h"
 #include "sandbox/frame.h"
 #include "sandbox/launch.h"
@@ -35,14 +36,6 @@ static uint64_t clock_us(clockid_t id)
 
     (void)clock_gettime(id, &ts);
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static uint64_t mono_ns(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 static int read_request(struct init *in, struct err *err)
@@ -117,10 +110,9 @@ static int start(struct init *in, pid_t *ret_pid, struct err *err)
 
     if (null < 0)
         return err_errno(err, "/dev/null");
-    int r = launch_program(&l, ret_pid, err);
+    int r = launch_program(&l, ret_pid, &rep.at_ns, err);
     if (r < 0)
         return r;
-    rep.at_ns = mono_ns();
     rep.init_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
     (void)report_send(in->fds[RUN_REPORT], &rep, -1);
     /* The keeper must see the end of the pipes when the program's side is closed. */
@@ -157,7 +149,7 @@ static void report_end(struct init *in, int32_t status)
 {
     struct rusage u;
     struct statvfs fs;
-    struct report rep = {.what = REPORT_EXITED, .status = status, .at_ns = mono_ns()};
+    struct report rep = {.what = REPORT_EXITED, .status = status, .at_ns = clock_mono_ns()};
 
     (void)getrusage(RUSAGE_CHILDREN, &u);
     rep.cpu_us = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +

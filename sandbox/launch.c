@@ -6,6 +6,7 @@
  */
 #include "sandbox/launch.h"
 
+#include "base/clock.h"
 #include "sandbox/caps.h"
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
@@ -49,7 +50,7 @@ static int put_landlock(const struct launch *l)
 }
 
 /* Returns only when something failed. */
-static struct failure become_program(const struct launch *l)
+static struct failure become_program(const struct launch *l, volatile uint64_t *ret_at_ns)
 {
     int r = put_descriptors(l);
 
@@ -67,17 +68,19 @@ static struct failure become_program(const struct launch *l)
         return (struct failure){"landlock", -r};
     if ((r = put_filter(l)) < 0)
         return (struct failure){"seccomp", -r};
+    *ret_at_ns = clock_mono_ns();
     (void)execve(l->step->argv[0], l->step->argv, l->step->env);
     return (struct failure){l->step->argv[0], errno};
 }
 
-int launch_program(const struct launch *l, pid_t *ret_pid, struct err *err)
+int launch_program(const struct launch *l, pid_t *ret_pid, uint64_t *ret_at_ns, struct err *err)
 {
     volatile struct failure failure = {NULL, 0};
+    volatile uint64_t at_ns = 0;
     pid_t pid = vfork();
 
     if (pid == 0) {
-        struct failure f = become_program(l);
+        struct failure f = become_program(l, &at_ns);
 
         failure.where = f.where;
         failure.code = f.code;
@@ -91,5 +94,6 @@ int launch_program(const struct launch *l, pid_t *ret_pid, struct err *err)
         return err_set(err, failure.code, "%s: %s", failure.where, strerror(failure.code));
     }
     *ret_pid = pid;
+    *ret_at_ns = at_ns;
     return 0;
 }

@@ -22,6 +22,7 @@ struct launch {
     bool alone;       /* no cgroup */
 };
 
-/* Starts the program and returns once it has been exec'ed. 0 and its pid, or a negative errno. */
-int launch_program(const struct launch *l, pid_t *ret_pid, struct err *err);
+/* Starts the program and returns once it has been exec'ed. 0 with its pid and the moment of the
+ * exec (CLOCK_MONOTONIC), or a negative errno. */
+int launch_program(const struct launch *l, pid_t *ret_pid, uint64_t *ret_at_ns, struct err *err);
 #endif
