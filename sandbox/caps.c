@@ -8,16 +8,20 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+void caps_bound(void)
+{
+    /* EPERM: this process may not change its bounding set; no_new_privs makes up for that.
+     * EINVAL: past the last capability of this kernel. */
+    for (int cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+        continue;
+}
+
 int caps_drop(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2];
 
     memset(none, 0, sizeof(none));
-    /* EPERM: this process may not change its bounding set; no_new_privs makes up for that.
-     * EINVAL: past the last capability of this kernel. */
-    for (int cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-        continue;
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (syscall(SYS_capset, &head, none) < 0)
         return -errno;

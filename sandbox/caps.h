@@ -3,7 +3,9 @@
 #define SANDBOX_CAPS_H
 /* Capabilities, all of them or none. Safe after vfork(): system calls only. */
 
-/* Drops the bounding, ambient, inheritable, permitted and effective sets, and sets no_new_privs,
- * so that no exec gives any back. 0 or a negative errno. */
+/* Empties the bounding set: what this process execs, and all its children, cannot gain any. */
+void caps_bound(void);
+/* Drops the ambient, inheritable, permitted and effective sets, and sets no_new_privs, so that no
+ * exec gives any back. 0 or a negative errno. */
 int caps_drop(void);
 #endif

@@ -19,7 +19,7 @@ struct cgroup *cgroup_new(uid_t owner, struct err *ret_why)
 {
     struct cgroup *c = own_calloc(1, sizeof(*c));
 
-    c->v2 = (struct cgroup2){.parent = -1, .slot = -1, .stage = -1, .run = -1};
+    c->v2 = (struct cgroup2){.parent = -1, .slot = -1, .stage = -1};
     cgfile_name(c->name, sizeof(c->name));
     if (is_v2()) {
         if (cgroup2_new(&c->v2, c->name, true, owner, ret_why) == 0)
@@ -61,60 +61,57 @@ int cgroup_add(struct cgroup *c, pid_t stage, struct err *err)
     return r == 0 && c->v2.stage >= 0 ? cgroup2_add(&c->v2, stage, err) : r;
 }
 
-int cgroup_begin(struct cgroup *c, const struct step_limits *limits, struct err *err)
+struct cgroup_run *cgroup_run_new(struct cgroup *c)
 {
-    int r;
-
-    switch (c->kind) {
-    case CGROUP_V1:
-        r = cgroup2_renew(&c->v2, err);
-        return r < 0 ? r : cgroup1_begin(&c->v1, limits, err);
-    case CGROUP_V2:
-        return cgroup2_begin(&c->v2, limits, err);
-    default:
-        return 0;
-    }
+    return c->v2.slot >= 0 ? cgroup2_run_new(&c->v2) : NULL;
 }
 
-int cgroup_run_fd(const struct cgroup *c)
+void cgroup_run_free(struct cgroup_run *run)
 {
-    return c->v2.run;
+    if (run)
+        cgroup2_run_free(run);
+}
+
+int cgroup_run_fd(const struct cgroup_run *run)
+{
+    return run ? run->fd : -1;
+}
+
+bool cgroup_reusable(const struct cgroup *c)
+{
+    return c->kind == CGROUP_V1 || (c->kind == CGROUP_V2 && c->v2.resettable);
+}
+
+int cgroup_begin(struct cgroup *c, struct cgroup_run *run, const struct step_limits *limits,
+                 struct err *err)
+{
+    c->now = run;
+    if (c->kind == CGROUP_V1)
+        return cgroup1_begin(&c->v1, limits, err);
+    if (c->kind == CGROUP_V2)
+        return run ? cgroup2_begin(run, limits, err) : err_set(err, EIO, "no cgroup v2 group");
+    return 0;
 }
 
 int cgroup_oom_fd(const struct cgroup *c)
 {
-    switch (c->kind) {
-    case CGROUP_V1:
+    if (c->kind == CGROUP_V1)
         return c->v1.oom_event;
-    case CGROUP_V2:
-        return c->v2.inotify;
-    default:
-        return -1;
-    }
+    return c->kind == CGROUP_V2 && c->now ? c->now->inotify : -1;
 }
 
 uint64_t cgroup_oom_read(struct cgroup *c)
 {
-    switch (c->kind) {
-    case CGROUP_V1:
+    if (c->kind == CGROUP_V1)
         return cgroup1_oom_read(&c->v1);
-    case CGROUP_V2:
-        return cgroup2_oom_read(&c->v2);
-    default:
-        return 0;
-    }
+    return c->kind == CGROUP_V2 && c->now ? cgroup2_oom_read(c->now) : 0;
 }
 
 bool cgroup_cpu(const struct cgroup *c, uint64_t *ret_us)
 {
-    switch (c->kind) {
-    case CGROUP_V1:
+    if (c->kind == CGROUP_V1)
         return cgroup1_cpu(&c->v1, ret_us);
-    case CGROUP_V2:
-        return cgroup2_cpu(&c->v2, ret_us);
-    default:
-        return false;
-    }
+    return c->kind == CGROUP_V2 && c->now && cgroup2_cpu(c->now, ret_us);
 }
 
 void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use)
@@ -122,19 +119,25 @@ void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use)
     *ret_use = (struct cgroup_use){0};
     if (c->kind == CGROUP_V1)
         cgroup1_use(&c->v1, ret_use);
-    else if (c->kind == CGROUP_V2)
-        cgroup2_use(&c->v2, ret_use);
+    else if (c->kind == CGROUP_V2 && c->now)
+        cgroup2_use(c->now, ret_use);
 }
 
 bool cgroup_kill(struct cgroup *c)
 {
-    return cgroup2_kill(&c->v2);
+    return c->now && cgroup2_kill(c->now);
+}
+
+bool cgroup_is_quiet(const struct cgroup *c)
+{
+    if (c->kind == CGROUP_V1)
+        return cgroup1_is_quiet(&c->v1);
+    return c->kind != CGROUP_V2 || !c->now || cgroup2_is_quiet(c->now);
 }
 
 void cgroup_end(struct cgroup *c)
 {
-    if (c->kind == CGROUP_V1) {
+    if (c->kind == CGROUP_V1)
         cgroup1_end(&c->v1);
-    } else if (c->kind == CGROUP_V2)
-        cgroup2_end(&c->v2);
+    c->now = NULL;
 }

@@ -5,7 +5,8 @@
  * A slot's control groups, always nested under the group this process was started in (read
  * from /proc/self/cgroup), named after the keeper. Moving a process into a group costs 7-15 ms
  * (an RCU grace period), so nothing is moved for a run: in v1 the stages sit in the slot's
- * groups and a run inherits them; in v2 a run is born in its own group (CLONE_INTO_CGROUP).
+ * groups and all runs inherit them; in v2 an init is born in a group of its own
+ * (CLONE_INTO_CGROUP).
  * On a machine with v1 controllers a v2 group without controllers is used besides, only to
  * kill with: cgroup.kill ends a fork bomb ten times faster than a pid namespace does.
  *
@@ -39,10 +40,20 @@ enum cgroup_kind cgroup_kind(const struct cgroup *c);
 
 /* Puts a stage in. */
 int cgroup_add(struct cgroup *c, pid_t stage, struct err *err);
-/* Sets the limits and zeroes the counters. The groups have no run in them. */
-int cgroup_begin(struct cgroup *c, const struct step_limits *limits, struct err *err);
-/* The v2 group the next run is to be born in, or -1. Borrowed. */
-int cgroup_run_fd(const struct cgroup *c);
+
+/* The v2 group that an init is born in and that its runs are killed by; NULL = there is none. */
+struct cgroup_run;
+struct cgroup_run *cgroup_run_new(struct cgroup *c);
+/* Its processes must be gone. */
+void cgroup_run_free(struct cgroup_run *run);
+int cgroup_run_fd(const struct cgroup_run *run);
+/* Can one init's group count several runs, one by one? */
+bool cgroup_reusable(const struct cgroup *c);
+
+/* Sets the limits and zeroes the counters for a run of the init born in `run`, which waits. The
+ * calls below are about this run. */
+int cgroup_begin(struct cgroup *c, struct cgroup_run *run, const struct step_limits *limits,
+                 struct err *err);
 /* Readable when the kernel has killed for memory; -1 = no such news. Borrowed. */
 int cgroup_oom_fd(const struct cgroup *c);
 /* After it was readable. Returns how many kills there were since cgroup_begin(). */
@@ -50,8 +61,10 @@ uint64_t cgroup_oom_read(struct cgroup *c);
 /* CPU time since cgroup_begin(), in microseconds; cheap. False = not known. */
 bool cgroup_cpu(const struct cgroup *c, uint64_t *ret_us);
 void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use);
-/* Kills all of the run at once. False = cannot; the caller kills its init. */
+/* Kills all of the run at once, its init too. False = cannot; the caller kills the init. */
 bool cgroup_kill(struct cgroup *c);
+/* Are there as many processes as before the run? True also when nobody counts. */
+bool cgroup_is_quiet(const struct cgroup *c);
 /* After a run's processes are gone. */
 void cgroup_end(struct cgroup *c);
 #endif

@@ -157,16 +157,16 @@ static int set_cpu(struct cgroup1 *c, uint64_t share)
 static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err *err)
 {
     bool fresh = !c->measured;
-    uint64_t now = 0;
     int r = 0;
 
     if (fresh)
         measure(c);
     if (fresh || c->set.memory != l->memory)
         r = set_memory(c, l->memory + c->stages_memory + CGROUP_SPARE);
-    if (r == 0 && (fresh || c->set.processes != l->processes)) {
-        (void)cgfile_u64(c->pids_current, &now);
-        r = cgfile_write_u64(c->dir[CGROUP1_PIDS], "pids.max", now + 1 + l->processes);
+    (void)cgfile_u64(c->pids_current, &c->base_pids);
+    if (r == 0 && (fresh || c->pids_max != c->base_pids + l->processes)) {
+        c->pids_max = c->base_pids + l->processes;
+        r = cgfile_write_u64(c->dir[CGROUP1_PIDS], "pids.max", c->pids_max);
     }
     if (r == 0 && (fresh || c->set.cpu_share != l->cpu_share))
         r = set_cpu(c, l->cpu_share);
@@ -225,12 +225,22 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
         (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
 }
 
-/* Page cache that a run brought in is charged to the group for as long as it stays; when that
- * is much, it is given back, or the next run's peak would start from it. */
+bool cgroup1_is_quiet(const struct cgroup1 *c)
+{
+    uint64_t now;
+
+    return cgfile_u64(c->pids_current, &now) && now == c->base_pids;
+}
+
+/* Between runs nothing is limited: an init must be able to be born. Page cache that a run brought
+ * in is charged to the group for as long as it stays; when that is much, it is given back, or the
+ * next run's peak would start from it. */
 void cgroup1_end(struct cgroup1 *c)
 {
     uint64_t now = 0;
 
+    c->pids_max = 0;
+    (void)cgfile_write(c->dir[CGROUP1_PIDS], "pids.max", "max");
     if (cgfile_u64(c->usage, &now) && now > c->stages_memory + 16 * LIMIT_MIB)
         (void)cgfile_write(c->dir[CGROUP1_MEMORY], "memory.force_empty", "0");
 }

@@ -4,10 +4,10 @@
  *
  *     our own group/arena.PID.START/      the slot
  *                       stage/            the stages live here, without limits
- *                       run.N/            one run, born in it, limits on it
+ *                       run.N/            one init, born in it, limits on it
  *
- * With controllers, every run gets a directory of its own, because memory.peak cannot be reset
- * before Linux 6.12; without (a machine whose controllers are v1's), one directory is enough.
+ * An init that serves several runs needs a memory.peak that can be reset (Linux 6.12); without,
+ * every run has an init and a group of its own.
  */
 #include "sandbox/cgroup_impl.h"
 
@@ -81,21 +81,50 @@ static int open_parent(struct err *err)
     return fd < 0 ? err_errno(err, "%s", path) : fd;
 }
 
-static int make_run(struct cgroup2 *c)
+struct cgroup_run *cgroup2_run_new(struct cgroup2 *c)
 {
-    (void)snprintf(c->run_name, sizeof(c->run_name), "run.%u", c->serial++);
-    c->run = cgfile_make(c->slot, c->run_name);
-    if (c->run < 0)
-        return c->run;
-    if (fchownat(c->run, "cgroup.procs", c->owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    return 0;
+    struct cgroup_run *r = own_calloc(1, sizeof(*r));
+
+    r->of = c;
+    r->peak = r->events = r->cpu_stat = r->pids_events = r->pids_current = r->pressure = -1;
+    r->inotify = -1;
+    (void)snprintf(r->name, sizeof(r->name), "run.%u", c->serial++);
+    r->fd = cgfile_make(c->slot, r->name);
+    if (r->fd >= 0 &&
+        fchownat(r->fd, "cgroup.procs", c->owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) == 0)
+        return r;
+    cgroup2_run_free(r);
+    return NULL;
+}
+
+void cgroup2_run_free(struct cgroup_run *r)
+{
+    int *const all[] = {&r->peak,     &r->events,  &r->cpu_stat, &r->pids_events,
+                        &r->pressure, &r->inotify, &r->fd,       &r->pids_current};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        shut(all[i]);
+    (void)unlinkat(r->of->slot, r->name, AT_REMOVEDIR);
+    free(r);
+}
+
+/* Tries what later is relied on: a group for an init, with what we need in it. */
+static int try_run(struct cgroup2 *c)
+{
+    struct cgroup_run *r = cgroup2_run_new(c);
+
+    if (!r)
+        return -EACCES;
+    int rc = faccessat(r->fd, "cgroup.kill", W_OK, 0) < 0 ? -errno : 0;
+    auto_fd int peak = c->controllers ? cgfile_open(r->fd, "memory.peak", O_RDWR) : -1;
+    c->resettable = peak >= 0 && write(peak, "0", 1) == 1;
+    cgroup2_run_free(r);
+    return c->controllers ? 0 : rc;
 }
 
 int cgroup2_new(struct cgroup2 *c, const char *name, bool controllers, uid_t owner, struct err *err)
 {
-    *c = (struct cgroup2){.parent = -1, .slot = -1, .stage = -1, .run = -1, .owner = owner};
-    c->peak = c->events = c->cpu_stat = c->pids_events = c->pressure = c->inotify = -1;
+    *c = (struct cgroup2){.parent = -1, .slot = -1, .stage = -1, .owner = owner};
     c->controllers = controllers;
     c->parent = open_parent(err);
     if (c->parent < 0)
@@ -115,27 +144,15 @@ int cgroup2_new(struct cgroup2 *c, const char *name, bool controllers, uid_t own
     c->stage = cgfile_make(c->slot, "stage");
     if (c->stage < 0)
         return err_set(err, c->stage, "cgroup v2 mkdir: %s", strerror(-c->stage));
-    r = controllers ? 0 : make_run(c);
-    if (r == 0 && !controllers)
-        r = faccessat(c->run, "cgroup.kill", W_OK, 0) < 0 ? -errno : 0;
+    r = try_run(c);
     return r < 0 ? err_set(err, r, "cgroup v2 run: %s", strerror(-r)) : 0;
 }
 
 void cgroup2_free(struct cgroup2 *c, const char *name)
 {
-    shut(&c->peak);
-    shut(&c->events);
-    shut(&c->cpu_stat);
-    shut(&c->pids_events);
-    shut(&c->pressure);
-    shut(&c->inotify);
     shut(&c->stage);
-    if (c->slot >= 0) {
-        if (c->run >= 0)
-            (void)unlinkat(c->slot, c->run_name, AT_REMOVEDIR);
+    if (c->slot >= 0)
         (void)unlinkat(c->slot, "stage", AT_REMOVEDIR);
-    }
-    shut(&c->run);
     shut(&c->slot);
     if (c->parent >= 0)
         (void)unlinkat(c->parent, name, AT_REMOVEDIR);
@@ -149,32 +166,33 @@ int cgroup2_add(struct cgroup2 *c, pid_t pid, struct err *err)
     return r < 0 ? err_set(err, r, "cgroup v2: %s", strerror(-r)) : 0;
 }
 
-static int set_limits(struct cgroup2 *c, const struct step_limits *l)
+static int set_limits(const struct cgroup_run *c, const struct step_limits *l)
 {
     const uint64_t quota = l->cpu_share * PERIOD_US / 1000;
-    int r = cgfile_write_u64(c->run, "memory.max", l->memory + CGROUP_SPARE);
+    int r = cgfile_write_u64(c->fd, "memory.max", l->memory + CGROUP_SPARE);
 
     /* Without swap there is no such file. */
-    (void)cgfile_write(c->run, "memory.swap.max", "0");
+    (void)cgfile_write(c->fd, "memory.swap.max", "0");
     if (r == 0)
-        r = cgfile_write(c->run, "memory.oom.group", "1");
+        r = cgfile_write(c->fd, "memory.oom.group", "1");
     if (r == 0)
-        r = cgfile_write_u64(c->run, "pids.max", l->processes + 1);
+        r = cgfile_write_u64(c->fd, "pids.max", l->processes + 1);
     if (r == 0 && l->cpu_share)
-        r = cgfile_write(c->run, "cpu.max", "%" PRIu64 " %d", quota > 1000 ? quota : 1000,
+        r = cgfile_write(c->fd, "cpu.max", "%" PRIu64 " %d", quota > 1000 ? quota : 1000,
                          PERIOD_US);
     return r;
 }
 
-static int watch(struct cgroup2 *c)
+static int watch(struct cgroup_run *c)
 {
     char path[64];
 
-    c->peak = cgfile_open(c->run, "memory.peak", O_RDONLY);
-    c->events = cgfile_open(c->run, "memory.events", O_RDONLY);
-    c->cpu_stat = cgfile_open(c->run, "cpu.stat", O_RDONLY);
-    c->pids_events = cgfile_open(c->run, "pids.events", O_RDONLY);
-    c->pressure = cgfile_open(c->run, "cpu.pressure", O_RDONLY);
+    c->peak = cgfile_open(c->fd, "memory.peak", c->of->resettable ? O_RDWR : O_RDONLY);
+    c->pids_current = cgfile_open(c->fd, "pids.current", O_RDONLY);
+    c->events = cgfile_open(c->fd, "memory.events", O_RDONLY);
+    c->cpu_stat = cgfile_open(c->fd, "cpu.stat", O_RDONLY);
+    c->pids_events = cgfile_open(c->fd, "pids.events", O_RDONLY);
+    c->pressure = cgfile_open(c->fd, "cpu.pressure", O_RDONLY);
     if (c->events < 0 || c->cpu_stat < 0)
         return -ENOENT;
     c->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -182,34 +200,44 @@ static int watch(struct cgroup2 *c)
     return c->inotify < 0 || inotify_add_watch(c->inotify, path, IN_MODIFY) < 0 ? -errno : 0;
 }
 
-int cgroup2_begin(struct cgroup2 *c, const struct step_limits *limits, struct err *err)
+int cgroup2_begin(struct cgroup_run *c, const struct step_limits *limits, struct err *err)
 {
-    if (!c->controllers)
-        return 0;
-    cgroup2_end(c);
-    int r = make_run(c);
-    if (r == 0)
-        r = set_limits(c, limits);
-    if (r == 0)
+    int r = set_limits(c, limits);
+
+    if (r == 0 && c->events < 0)
         r = watch(c);
-    return r < 0 ? err_set(err, r, "cgroup v2 run: %s", strerror(-r)) : 0;
+    if (r < 0)
+        return err_set(err, r, "cgroup v2 run: %s", strerror(-r));
+    if (c->of->resettable)
+        (void)!write(c->peak, "0", 1);
+    c->base = (struct cgroup_use){0};
+    cgroup2_use(c, &c->base);
+    c->base.memory_peak = 0;
+    return 0;
 }
 
-uint64_t cgroup2_oom_read(struct cgroup2 *c)
+uint64_t cgroup2_oom_read(struct cgroup_run *c)
 {
     char waste[4096];
 
     while (read(c->inotify, waste, sizeof(waste)) > 0)
         continue;
-    return cgfile_key(c->events, "oom_kill");
+    return cgfile_key(c->events, "oom_kill") - c->base.oom_kills;
 }
 
-bool cgroup2_cpu(const struct cgroup2 *c, uint64_t *ret_us)
+bool cgroup2_cpu(const struct cgroup_run *c, uint64_t *ret_us)
 {
     if (c->cpu_stat < 0)
         return false;
-    *ret_us = cgfile_key(c->cpu_stat, "usage_usec");
+    *ret_us = cgfile_key(c->cpu_stat, "usage_usec") - c->base.cpu_us;
     return true;
+}
+
+bool cgroup2_is_quiet(const struct cgroup_run *c)
+{
+    uint64_t now;
+
+    return cgfile_u64(c->pids_current, &now) && now == 1;
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123" */
@@ -225,46 +253,18 @@ static uint64_t pressure(int fd)
     return total ? strtoull(total + strlen("total="), NULL, 10) : 0;
 }
 
-void cgroup2_use(const struct cgroup2 *c, struct cgroup_use *ret_use)
+void cgroup2_use(const struct cgroup_run *c, struct cgroup_use *ret_use)
 {
     *ret_use = (struct cgroup_use){0};
     (void)cgroup2_cpu(c, &ret_use->cpu_us);
     (void)cgfile_u64(c->peak, &ret_use->memory_peak);
-    ret_use->oom_kills = cgfile_key(c->events, "oom_kill");
-    ret_use->forks_refused = cgfile_key(c->pids_events, "max");
-    ret_use->pressure_us = pressure(c->pressure);
-    ret_use->throttled_us = cgfile_key(c->cpu_stat, "throttled_usec");
+    ret_use->oom_kills = cgfile_key(c->events, "oom_kill") - c->base.oom_kills;
+    ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base.forks_refused;
+    ret_use->pressure_us = pressure(c->pressure) - c->base.pressure_us;
+    ret_use->throttled_us = cgfile_key(c->cpu_stat, "throttled_usec") - c->base.throttled_us;
 }
 
-bool cgroup2_kill(struct cgroup2 *c)
+bool cgroup2_kill(struct cgroup_run *c)
 {
-    c->killed = c->run >= 0 && cgfile_write(c->run, "cgroup.kill", "1") == 0;
-    return c->killed;
-}
-
-/* Linux 6.18 compares the kill count of a clone's old group with that of its new one, so whatever
- * is cloned into a group that was once killed is killed too: such a group is not used again. */
-int cgroup2_renew(struct cgroup2 *c, struct err *err)
-{
-    if (!c->killed || c->controllers)
-        return 0;
-    c->killed = false;
-    shut(&c->run);
-    (void)unlinkat(c->slot, c->run_name, AT_REMOVEDIR);
-    int r = make_run(c);
-    return r < 0 ? err_set(err, r, "cgroup v2 run: %s", strerror(-r)) : 0;
-}
-
-void cgroup2_end(struct cgroup2 *c)
-{
-    if (!c->controllers || c->run < 0)
-        return;
-    shut(&c->peak);
-    shut(&c->events);
-    shut(&c->cpu_stat);
-    shut(&c->pids_events);
-    shut(&c->pressure);
-    shut(&c->inotify);
-    shut(&c->run);
-    (void)unlinkat(c->slot, c->run_name, AT_REMOVEDIR);
+    return cgfile_write(c->fd, "cgroup.kill", "1") == 0;
 }

@@ -27,21 +27,27 @@ struct cgroup1 {
     int cpu_usage, peak, oom_control, pids_events, usage, pids_current, cpu_stat;
     int oom_event;
     struct step_limits set; /* as last written */
+    uint64_t base_pids, pids_max;
     uint64_t base_cpu_ns, base_usage, base_oom, base_refused, base_throttled_ns;
     uint64_t stages_memory; /* bytes of the stages, which are in the group too */
     bool measured;
 };
 
 struct cgroup2 {
-    int parent, slot, stage, run;
+    int parent, slot, stage;
     bool controllers; /* false: used to kill with, nothing else */
+    bool resettable;  /* memory.peak can be reset (Linux 6.12) */
     uid_t owner;
-    int peak, events, cpu_stat, pids_events, pressure;
-    int inotify;
     unsigned serial;
-    bool killed;
-    char run_name[32];
-    uint64_t base_pressure;
+};
+
+struct cgroup_run {
+    const struct cgroup2 *of;
+    int fd;
+    int peak, events, cpu_stat, pids_events, pids_current, pressure;
+    int inotify;
+    char name[32];
+    struct cgroup_use base;
 };
 
 struct cgroup {
@@ -49,6 +55,7 @@ struct cgroup {
     char name[64];
     struct cgroup1 v1;
     struct cgroup2 v2;
+    struct cgroup_run *now; /* of the run that goes on; borrowed */
 };
 
 int cgroup1_new(struct cgroup1 *c, const char *name, struct err *err);
@@ -58,6 +65,7 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct er
 uint64_t cgroup1_oom_read(struct cgroup1 *c);
 bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us);
 void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use);
+bool cgroup1_is_quiet(const struct cgroup1 *c);
 void cgroup1_end(struct cgroup1 *c);
 
 /* With `controllers`, limits too; else only to kill with. */
@@ -65,11 +73,12 @@ int cgroup2_new(struct cgroup2 *c, const char *name, bool controllers, uid_t own
                 struct err *err);
 void cgroup2_free(struct cgroup2 *c, const char *name);
 int cgroup2_add(struct cgroup2 *c, pid_t pid, struct err *err);
-int cgroup2_begin(struct cgroup2 *c, const struct step_limits *limits, struct err *err);
-uint64_t cgroup2_oom_read(struct cgroup2 *c);
-bool cgroup2_cpu(const struct cgroup2 *c, uint64_t *ret_us);
-void cgroup2_use(const struct cgroup2 *c, struct cgroup_use *ret_use);
-bool cgroup2_kill(struct cgroup2 *c);
-int cgroup2_renew(struct cgroup2 *c, struct err *err);
-void cgroup2_end(struct cgroup2 *c);
+struct cgroup_run *cgroup2_run_new(struct cgroup2 *c);
+void cgroup2_run_free(struct cgroup_run *r);
+int cgroup2_begin(struct cgroup_run *r, const struct step_limits *limits, struct err *err);
+uint64_t cgroup2_oom_read(struct cgroup_run *r);
+bool cgroup2_cpu(const struct cgroup_run *r, uint64_t *ret_us);
+void cgroup2_use(const struct cgroup_run *r, struct cgroup_use *ret_use);
+bool cgroup2_is_quiet(const struct cgroup_run *r);
+bool cgroup2_kill(struct cgroup_run *r);
 #endif

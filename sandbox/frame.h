@@ -18,8 +18,9 @@ enum frame_type {
     FRAME_PIECE,    /* a byte for the stream, then the bytes */
     FRAME_FILES,    /* some of the files that came out; before FRAME_OUTCOME */
     FRAME_OUTCOME,
-    FRAME_RUN,    /* to a stage: a step; descriptors as enum run_fd, then those of the step */
-    FRAME_REAPED, /* from a stage: the run's processes are gone; int32_t status of its init */
+    FRAME_BIRTH,  /* to a stage: make an init; descriptors as enum birth_fd */
+    FRAME_RUN,    /* to an init: a step; descriptors as enum run_fd, then those of the step */
+    FRAME_REAPED, /* from a stage: its init, and all that it started, is gone */
     FRAME_FAILED, /* from a stage: text; it could not be set up */
 };
 

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * How this works: the init is pid 1 of the run's namespaces. It mounts the work directory,
- * writes the files, starts the program (launch.c), and reaps whatever becomes an orphan. When the
- * program ends it kills and reaps all that is left, opens the files wanted back, hands their
- * descriptors to the keeper, and exits. If it dies first, the kernel kills the whole namespace.
+ * How this works: the init is pid 1 of namespaces of its own. Parked, it waits for a run. For one
+ * it mounts the work directory, writes the files, starts the program (launch.c), and reaps
+ * whatever becomes an orphan. When the program ends it kills and reaps all that is left, opens the
+ * files wanted back, and hands their descriptors to the keeper. Then it ends, or, where slots are
+ * reused, it takes the work directory away, makes sure that nothing is left, and parks again; any
+ * doubt and it ends. If it dies first, the kernel kills its whole pid namespace.
  */
 #include "base/clock.h"
 #include "sandbox/box.h"
+#include "sandbox/caps.h"
 #include "sandbox/frame.h"
 #include "sandbox/launch.h"
 #include "sandbox/report.h"
+#include "sandbox/rlimit.h"
 #include "sandbox/stage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -22,45 +27,54 @@
 #include <sys/wait.h>
 #include <time.h>
 
+enum { INODES_SPARE = 4 }; /* the work directory itself, and folders above inputs */
+
 struct init {
-    const struct init_spec *spec;
+    const struct stage_spec *stage;
+    struct channel link; /* runs come from here */
+    int report;
+    int null; /* an empty stdin */
+    int self; /* our /proc, or -1 */
+};
+
+struct run {
     struct run_head head;
     struct step step;
     int fds[RUN_FDS];
-    int box; /* the work directory */
+    int dir;              /* the work directory */
+    uint64_t cpu_us;      /* ours, before */
+    struct rusage before; /* of children */
 };
 
-static uint64_t clock_us(clockid_t id)
+static uint64_t own_cpu_us(void)
 {
     struct timespec ts;
 
-    (void)clock_gettime(id, &ts);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-static int read_request(struct init *in, struct err *err)
+static int read_request(struct frame *f, struct run *r, struct err *err)
 {
-    struct frame *f = in->spec->frame;
-
-    if (f->body.len < sizeof(in->head) || f->n_fds < RUN_FDS)
-        return err_set(err, EBADMSG, "short request");
-    memcpy(&in->head, f->body.data, sizeof(in->head));
-    f->body.data += sizeof(in->head);
-    f->body.len -= sizeof(in->head);
+    if (f->type != FRAME_RUN || f->body.len < sizeof(r->head) || f->n_fds < RUN_FDS)
+        return err_set(err, EBADMSG, "bad request");
+    memcpy(&r->head, f->body.data, sizeof(r->head));
+    f->body.data += sizeof(r->head);
+    f->body.len -= sizeof(r->head);
     for (uint32_t i = 0; i < RUN_FDS; i++)
-        in->fds[i] = frame_take(f, i);
-    if (frame_get_step(f, RUN_FDS, &in->step) < 0)
+        r->fds[i] = frame_take(f, i);
+    if (frame_get_step(f, RUN_FDS, &r->step) < 0)
         return err_set(err, EBADMSG, "bad request");
     return 0;
 }
 
 /* The first of a slot to be killed when memory is short, and out of reach of the program. */
-static int protect(const struct init *in, struct err *err)
+static int protect(const struct init_spec *spec, struct err *err)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return err_errno(err, "pdeathsig");
-    if (in->spec->proc >= 0) {
-        auto_fd int fd = openat(in->spec->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (spec->proc >= 0) {
+        auto_fd int fd = openat(spec->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
         if (fd >= 0)
             (void)!write(fd, "1000", 4);
@@ -68,61 +82,79 @@ static int protect(const struct init *in, struct err *err)
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? err_errno(err, "dumpable") : 0;
 }
 
-static int wait_for_maps(int go, struct err *err)
+/* All that can be done before there is a run. */
+static int settle(struct init *in, const struct init_spec *spec, struct err *err)
 {
     char byte;
 
-    if (go < 0)
-        return 0;
-    return read(go, &byte, 1) == 1 ? 0 : err_set(err, EPIPE, "the stage is gone");
-}
-
-static int make_box(struct init *in, struct err *err)
-{
-    const struct stage_spec *st = in->spec->stage;
-    int r = mount_run(&in->step.limits, &st->root, box_size(&in->step), in->step.n_files, err);
-
+    if (spec->go >= 0 && read(spec->go, &byte, 1) != 1)
+        return err_set(err, EPIPE, "the stage is gone");
+    int r = protect(spec, err);
+    if (r == 0 && spec->stage->isolation.proc)
+        r = mount_proc(err);
+    if (r == 0 && rlimit_settle() < 0)
+        r = err_errno(err, "rlimits");
     if (r < 0)
         return r;
+    caps_bound();
+    (void)umask(022);
+    in->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in->null < 0)
+        return err_errno(err, "/dev/null");
+    in->self = -1;
+    if (spec->stage->isolation.proc)
+        in->self = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return 0;
+}
+
+static int make_work(struct init *in, struct run *r, struct err *err)
+{
+    const struct step_limits *l = &r->step.limits;
+    const uint64_t files = r->step.n_files;
+    int rc = mount_work(&in->stage->ids, l->file_size + box_size(&r->step) + files * 4096,
+                        l->files + files * INODES_SPARE + INODES_SPARE, err);
+
+    if (rc < 0)
+        return rc;
     if (chdir(STEP_WORK_DIR) < 0)
         return err_errno(err, "chdir");
-    in->box = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (in->box < 0)
+    r->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->dir < 0)
         return err_errno(err, "work directory");
-    (void)umask(022);
-    return box_fill(in->box, &in->step, &st->ids, err);
+    return box_fill(r->dir, &r->step, &in->stage->ids, err);
 }
 
-static int start(struct init *in, pid_t *ret_pid, struct err *err)
+static void shut(int *fd)
 {
-    const struct stage_spec *st = in->spec->stage;
-    struct report rep = {.what = REPORT_STARTED};
-    auto_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    struct launch l = {.step = &in->step,
-                       .ids = &st->ids,
-                       .filter = &st->filter,
-                       .in = in->step.stdin_fd >= 0 ? in->step.stdin_fd : null,
-                       .out = in->step.stdout_fd > 0 ? in->step.stdout_fd : in->fds[RUN_STDOUT],
-                       .err = in->fds[RUN_STDERR],
-                       .report = in->fds[RUN_REPORT],
-                       .ruleset = -1,
-                       .alone = in->head.alone != 0};
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
 
-    if (null < 0)
-        return err_errno(err, "/dev/null");
-    int r = launch_program(&l, ret_pid, &rep.at_ns, err);
-    if (r < 0)
-        return r;
-    rep.init_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
-    (void)report_send(in->fds[RUN_REPORT], &rep, -1);
+static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
+{
+    struct report rep = {.what = REPORT_STARTED};
+    struct launch l = {.step = &r->step,
+                       .ids = &in->stage->ids,
+                       .filter = &in->stage->filter,
+                       .in = r->step.stdin_fd >= 0 ? r->step.stdin_fd : in->null,
+                       .out = r->step.stdout_fd > 0 ? r->step.stdout_fd : r->fds[RUN_STDOUT],
+                       .err = r->fds[RUN_STDERR],
+                       .report = in->report,
+                       .ruleset = -1,
+                       .alone = r->head.alone != 0};
+
+    int rc = launch_program(&l, ret_pid, &rep.at_ns, err);
+    if (rc < 0)
+        return rc;
+    rep.init_us = own_cpu_us() - r->cpu_us;
+    (void)report_send(in->report, &rep, -1);
     /* The keeper must see the end of the pipes when the program's side is closed. */
-    (void)close(in->fds[RUN_STDOUT]);
-    (void)close(in->fds[RUN_STDERR]);
-    if (in->step.stdin_fd >= 0)
-        (void)close(in->step.stdin_fd);
-    if (in->step.stdout_fd > 0)
-        (void)close(in->step.stdout_fd);
-    in->step.stdin_fd = in->step.stdout_fd = -1;
+    shut(&r->fds[RUN_STDOUT]);
+    shut(&r->fds[RUN_STDERR]);
+    shut(&r->step.stdin_fd);
+    if (r->step.stdout_fd > 0)
+        shut(&r->step.stdout_fd);
     return 0;
 }
 
@@ -145,22 +177,27 @@ static int32_t reap(pid_t program)
     return status;
 }
 
-static void report_end(struct init *in, int32_t status)
+static uint64_t time_us(const struct rusage *u)
+{
+    return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000 +
+           (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
+}
+
+static void report_end(struct init *in, const struct run *r, int32_t status)
 {
     struct rusage u;
     struct statvfs fs;
     struct report rep = {.what = REPORT_EXITED, .status = status, .at_ns = clock_mono_ns()};
 
     (void)getrusage(RUSAGE_CHILDREN, &u);
-    rep.cpu_us = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
-                 (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-    rep.init_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+    rep.cpu_us = time_us(&u) - time_us(&r->before);
+    rep.init_us = own_cpu_us() - r->cpu_us;
     rep.memory = (uint64_t)u.ru_maxrss * 1024;
-    rep.switches_voluntary = (uint64_t)u.ru_nvcsw;
-    rep.switches_forced = (uint64_t)u.ru_nivcsw;
-    if (fstatvfs(in->box, &fs) == 0)
+    rep.switches_voluntary = (uint64_t)(u.ru_nvcsw - r->before.ru_nvcsw);
+    rep.switches_forced = (uint64_t)(u.ru_nivcsw - r->before.ru_nivcsw);
+    if (fstatvfs(r->dir, &fs) == 0)
         rep.box_left = fs.f_ffree ? fs.f_bfree * fs.f_bsize : 0;
-    (void)report_send(in->fds[RUN_REPORT], &rep, -1);
+    (void)report_send(in->report, &rep, -1);
 }
 
 static int send_file(void *arg, const char *name, bool executable, int fd)
@@ -170,40 +207,95 @@ static int send_file(void *arg, const char *name, bool executable, int fd)
     auto_fd int file = fd;
 
     (void)snprintf(rep.text, sizeof(rep.text), "%s", name);
-    return report_send(in->fds[RUN_REPORT], &rep, file);
+    return report_send(in->report, &rep, file);
 }
 
-static int run(struct init *in, struct err *err)
+/* Is there no process but us, as /proc tells it? */
+static bool alone(const struct init *in)
+{
+    int fd = in->self < 0 ? -1 : openat(in->self, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    unsigned n = 0;
+
+    if (!d)
+        return false;
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] >= '0' && e->d_name[0] <= '9';
+    (void)closedir(d);
+    return n == 1;
+}
+
+/* Back to what was before the run. The work directory can only be unmounted when nothing has
+ * anything in it open. System V and POSIX ipc, keys, mounts and sockets cannot be made at all. */
+static int clean(struct init *in, struct run *r, struct err *err)
+{
+    shut(&r->dir);
+    if (chdir("/") < 0)
+        return err_errno(err, "chdir");
+    int rc = mount_work_done(err);
+    if (rc == 0 && !alone(in))
+        rc = err_set(err, EBUSY, "a process is left");
+    return rc == 0 ? report_fd(in->report, REPORT_CLEAN, -1) : rc;
+}
+
+static int perform(struct init *in, struct frame *f, struct run *r, struct err *err)
 {
     struct report done = {.what = REPORT_DONE};
     pid_t program;
-    int r = read_request(in, err);
+    int rc = read_request(f, r, err);
 
-    if (r == 0)
-        r = wait_for_maps(in->spec->go, err);
-    if (r == 0)
-        r = protect(in, err);
-    if (r == 0)
-        r = make_box(in, err);
-    if (r == 0)
-        r = start(in, &program, err);
-    if (r < 0)
-        return r;
-    report_end(in, reap(program));
-    (void)box_collect(in->box, &in->step, send_file, in);
-    return report_send(in->fds[RUN_REPORT], &done, -1);
+    r->cpu_us = own_cpu_us();
+    (void)getrusage(RUSAGE_CHILDREN, &r->before);
+    if (rc == 0)
+        rc = make_work(in, r, err);
+    if (rc == 0)
+        rc = start(in, r, &program, err);
+    if (rc < 0)
+        return rc;
+    report_end(in, r, reap(program));
+    (void)box_collect(r->dir, &r->step, send_file, in);
+    rc = report_send(in->report, &done, -1);
+    if (rc < 0 || r->head.last)
+        return rc < 0 ? rc : 1;
+    return clean(in, r, err);
+}
+
+/* Runs until one is the last, or something is wrong. */
+static int serve(struct init *in, struct err *err)
+{
+    struct frame f;
+    int rc = 0;
+
+    while (rc == 0 && channel_get(&in->link, &f) == 1) {
+        struct run r = {.fds = {-1, -1}, .dir = -1, .step.stdin_fd = -1};
+
+        rc = perform(in, &f, &r, err);
+        frame_done(&f);
+        frame_step_done(&r.step);
+        shut(&r.fds[RUN_STDOUT]);
+        shut(&r.fds[RUN_STDERR]);
+        shut(&r.dir);
+    }
+    return rc;
 }
 
 void init_main(const struct init_spec *spec)
 {
-    struct init in = {.spec = spec, .fds = {-1, -1, -1, -1}, .box = -1};
+    struct init in = {.stage = spec->stage, .report = spec->report};
     struct err err = {0};
     struct report failed = {.what = REPORT_FAILED};
+    int fd = spec->link;
 
-    if (run(&in, &err) < 0 && in.fds[RUN_REPORT] >= 0) {
+    channel_init(&in.link, &fd);
+    int r = settle(&in, spec, &err);
+    if (r == 0)
+        r = report_fd(in.report, REPORT_PARKED, -1);
+    if (r == 0)
+        r = serve(&in, &err);
+    if (r < 0) {
         failed.status = err.code;
         memcpy(failed.text, err.text, sizeof(failed.text));
-        (void)report_send(in.fds[RUN_REPORT], &failed, -1);
+        (void)report_send(in.report, &failed, -1);
     }
     _exit(0);
 }

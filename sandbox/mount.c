@@ -122,8 +122,7 @@ static int bind_list(int old, struct profile_list list, struct err *err)
 
 static bool is_ours(const char *name)
 {
-    static const char *const ours[] = {".",    "..",  "dev", "proc", "sys",
-                                       "work", "tmp", "box", ".old"};
+    static const char *const ours[] = {".", "..", "dev", "proc", "sys", "work", "tmp", ".old"};
 
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (strcmp(name, ours[i]) == 0)
@@ -179,15 +178,14 @@ static int make_skeleton(struct err *err)
         {"/proc/self/fd/0", "/dev/stdin"},
         {"/proc/self/fd/1", "/dev/stdout"},
         {"/proc/self/fd/2", "/dev/stderr"},
-        {"/tmp", "/dev/shm"},
+        {STEP_WORK_DIR, "/dev/shm"},
+        {STEP_WORK_DIR, "/tmp"},
     };
-    static const char *const dirs[] = {"/etc", "/usr", "/work", "/tmp", "/proc"};
+    static const char *const dirs[] = {"/etc", "/usr", STEP_WORK_DIR, "/proc"};
 
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
         if (mkdir(dirs[i], 0755) < 0 && errno != EEXIST)
             return err_errno(err, "mkdir %s", dirs[i]);
-    if (mkdir("/box", 0700) < 0)
-        return err_errno(err, "mkdir /box");
     for (size_t i = 0; i < ARRAY_LEN(links); i++)
         if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
             return err_errno(err, "symlink %s", links[i][1]);
@@ -268,8 +266,8 @@ int mount_root(const struct root_spec *spec, struct err *err)
     return leave(err);
 }
 
-/* Only what belongs to the run's own processes; older kernels do not have subset. */
-static int mount_proc(struct err *err)
+/* Only what belongs to processes, and of those only the program's own: nothing to mask. */
+int mount_proc(struct err *err)
 {
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
 
@@ -278,33 +276,20 @@ static int mount_proc(struct err *err)
     return err_errno(err, "mount proc");
 }
 
-static int make_dir(const char *path, mode_t mode, const struct ids *ids, struct err *err)
+int mount_work(const struct ids *ids, uint64_t size, uint64_t files, struct err *err)
 {
-    if (mkdir(path, mode) < 0 || chmod(path, mode) < 0)
-        return err_errno(err, "mkdir %s", path);
-    if (ids->many && chown(path, ids->run, ids->run) < 0)
-        return err_errno(err, "chown %s", path);
+    char options[160];
+
+    (void)snprintf(options, sizeof(options),
+                   "mode=0755,uid=%u,gid=%u,size=%" PRIu64 ",nr_inodes=%" PRIu64, ids->run,
+                   ids->run, size, files);
+    if (mount("work", STEP_WORK_DIR, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+        return err_errno(err, "mount " STEP_WORK_DIR);
     return 0;
 }
 
-int mount_run(const struct step_limits *limits, const struct root_spec *spec, uint64_t inputs,
-              uint32_t n_inputs, struct err *err)
+int mount_work_done(struct err *err)
 {
-    char options[128];
-
-    /* The box, its two directories, and those above the inputs cost inodes too. */
-    (void)snprintf(options, sizeof(options), "mode=0700,size=%" PRIu64 ",nr_inodes=%" PRIu64,
-                   limits->file_size + inputs + n_inputs * (uint64_t)4096,
-                   limits->files + n_inputs * (uint64_t)4 + 4);
-    if (mount("box", "/box", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-        return err_errno(err, "mount box");
-    int r = make_dir("/box/work", 0755, spec->ids, err);
-    if (r == 0)
-        r = make_dir("/box/tmp", 01777, spec->ids, err);
-    if (r < 0)
-        return r;
-    if (mount("/box/work", "/work", NULL, MS_BIND, NULL) < 0 ||
-        mount("/box/tmp", "/tmp", NULL, MS_BIND, NULL) < 0)
-        return err_errno(err, "bind the box");
-    return spec->proc ? mount_proc(err) : 0;
+    return umount2(STEP_WORK_DIR, UMOUNT_NOFOLLOW) < 0 ? err_errno(err, "umount " STEP_WORK_DIR)
+                                                       : 0;
 }

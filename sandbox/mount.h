@@ -6,10 +6,10 @@
  * language's files bound into it, read-only, nosuid, nodev; a run gets a copy of that mount
  * namespace (cheap) and its own work directory, /tmp and /proc on top.
  *
- *     /            tmpfs, read-only     /box     tmpfs of the run; 0700, only init enters
- *     /usr ...     binds, read-only     /work    box/work, the current directory
- *     /dev         null zero full       /tmp     box/tmp; /dev/shm points here
- *                  random urandom       /proc    of the run's pid namespace, pids only
+ *     /            tmpfs, read-only     /work           tmpfs of the run, current directory
+ *     /usr ...     binds, read-only     /tmp, /dev/shm  links to /work
+ *     /dev         null zero full       /proc           of the run's pid namespace, pids only
+ *                  random urandom
  */
 #include "base/err.h"
 #include "sandbox/profile.h"
@@ -25,7 +25,10 @@ struct root_spec {
 
 /* Builds the root and moves into it; the machine's own root is gone after. */
 int mount_root(const struct root_spec *spec, struct err *err);
-/* The run's own mounts. `inputs`: bytes of the files that will be put in, `n_inputs` of them. */
-int mount_run(const struct step_limits *limits, const struct root_spec *spec, uint64_t inputs,
-              uint32_t n_inputs, struct err *err);
+/* An init's /proc. */
+int mount_proc(struct err *err);
+/* The work directory of one run: `size` bytes and `files` inodes at most. */
+int mount_work(const struct ids *ids, uint64_t size, uint64_t files, struct err *err);
+/* Takes it away. -EBUSY: something still uses it. */
+int mount_work_done(struct err *err);
 #endif

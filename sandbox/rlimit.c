@@ -6,44 +6,52 @@
 
 enum { OPEN_FILES = 1024, SIGNALS = 4096 };
 
-/* Never over the hard limit we have: without CAP_SYS_RESOURCE it cannot be raised. */
-static int set(int what, rlim_t soft, rlim_t hard)
-{
-    struct rlimit now;
+struct limit {
+    int what;
+    rlim_t value;
+};
 
-    if (getrlimit((__rlimit_resource_t)what, &now) < 0)
+/* Never over the hard limit we have: without CAP_SYS_RESOURCE it cannot be raised. */
+static int set(int what, rlim_t value)
+{
+    const __rlimit_resource_t id = (__rlimit_resource_t)what;
+    struct rlimit want = {value, value}, now;
+
+    if (setrlimit(id, &want) == 0)
+        return 0;
+    if (errno != EPERM || getrlimit(id, &now) < 0)
         return -errno;
-    struct rlimit want = {soft < now.rlim_max ? soft : now.rlim_max,
-                          hard < now.rlim_max ? hard : now.rlim_max};
-    return setrlimit((__rlimit_resource_t)what, &want) < 0 ? -errno : 0;
+    want.rlim_cur = want.rlim_max = now.rlim_max;
+    return setrlimit(id, &want) < 0 ? -errno : 0;
+}
+
+static int set_all(const struct limit *all, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = set(all[i].what, all[i].value);
+    return r;
+}
+
+int rlimit_settle(void)
+{
+    static const struct limit all[] = {
+        {RLIMIT_CORE, 0},     {RLIMIT_MEMLOCK, 64 * LIMIT_KIB},
+        {RLIMIT_MSGQUEUE, 0}, {RLIMIT_SIGPENDING, SIGNALS},
+        {RLIMIT_NICE, 0},     {RLIMIT_RTPRIO, 0},
+    };
+
+    return set_all(all, ARRAY_LEN(all));
 }
 
 int rlimit_apply(const struct step_limits *l, bool alone)
 {
-    const rlim_t cpu = l->cpu_ms / 1000 + 2;
-    const struct {
-        int what;
-        rlim_t soft, hard;
-    } all[] = {
-        {RLIMIT_CORE, 0, 0},
-        {RLIMIT_FSIZE, l->file_size, l->file_size},
-        {RLIMIT_STACK, l->stack, l->stack},
-        {RLIMIT_CPU, cpu, cpu},
-        {RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES},
-        {RLIMIT_MEMLOCK, 64 * LIMIT_KIB, 64 * LIMIT_KIB},
-        {RLIMIT_MSGQUEUE, 0, 0},
-        {RLIMIT_SIGPENDING, SIGNALS, SIGNALS},
-        {RLIMIT_NICE, 0, 0},
-        {RLIMIT_RTPRIO, 0, 0},
-        {RLIMIT_DATA, alone ? l->memory : RLIM_INFINITY, alone ? l->memory : RLIM_INFINITY},
-        {RLIMIT_NPROC, alone ? l->processes : RLIM_INFINITY, alone ? l->processes : RLIM_INFINITY},
+    /* The kernel counts CPU time in whole seconds here, per process: a second fence. */
+    const struct limit all[] = {
+        {RLIMIT_FSIZE, l->file_size}, {RLIMIT_STACK, l->stack}, {RLIMIT_CPU, l->cpu_ms / 1000 + 2},
+        {RLIMIT_NOFILE, OPEN_FILES},  {RLIMIT_DATA, l->memory}, {RLIMIT_NPROC, l->processes},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        int r = set(all[i].what, all[i].soft, all[i].hard);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return set_all(all, alone ? ARRAY_LEN(all) : ARRAY_LEN(all) - 2);
 }

@@ -5,6 +5,8 @@
  * cgroup, the first. Safe after vfork(): system calls only. */
 #include "sandbox/step.h"
 
+/* Those that are the same for every run; children inherit them. 0 or a negative errno. */
+int rlimit_settle(void);
 /* `alone`: no cgroup counts memory and processes. 0 or a negative errno. */
 int rlimit_apply(const struct step_limits *limits, bool alone);
 #endif

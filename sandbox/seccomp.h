@@ -30,8 +30,10 @@ int filter_load(const struct filter *f);
 struct refusal {
     char name[64];
     bool deadly;
+    bool named; /* refused on purpose; else this kernel's call is merely not for programs */
 };
-/* Takes one and answers it with EPERM, unless it is deadly: then it stays unanswered, and the
- * caller kills. 1 = one was taken, 0 = none, negative = the listener is of no use any more. */
+/* Takes one and answers it with EPERM or ENOSYS, unless it is deadly: then it stays unanswered,
+ * and the caller kills. 1 = one was taken, 0 = none, negative = the listener is of no use any more.
+ */
 int filter_take(int listener, struct refusal *ret);
 #endif

@@ -2,6 +2,7 @@
 #include "sandbox/slot.h"
 
 #include "sandbox/frame.h"
+#include "sandbox/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,8 @@ static int start(struct slot *s, struct slot_stage *st, struct err *err)
     return r;
 }
 
+static const struct slot_stage nothing = {.link.fd = -1, .init = {.link.fd = -1}};
+
 void slot_drop(struct slot_stage *st)
 {
     if (st->pid > 0) {
@@ -107,8 +110,9 @@ void slot_drop(struct slot_stage *st)
             continue;
         channel_done(&st->link);
     }
+    slot_buried(st);
     filter_done(&st->spec.filter);
-    *st = (struct slot_stage){.link.fd = -1};
+    *st = nothing;
 }
 
 /* Can a filter hand out a listener here? Tried in a child, since a filter is for good. */
@@ -131,7 +135,7 @@ static bool try_listener(void)
 /* Tries a stage without a language under some isolation. */
 static int try_stage(struct slot *s, const struct isolation *i, struct err *err)
 {
-    struct slot_stage st = {.link.fd = -1};
+    struct slot_stage st = nothing;
 
     userns_choose(&st.spec.ids, i->user);
     st.spec.isolation = *i;
@@ -170,7 +174,7 @@ void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
 
     *s = (struct slot){.profiles = profiles};
     for (size_t i = 0; i < SLOT_STAGES; i++)
-        s->stages[i].link.fd = -1;
+        s->stages[i] = nothing;
     find_spaces(s);
     s->isolation.fresh = fresh;
     s->isolation.listener = try_listener();
@@ -178,7 +182,11 @@ void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
     s->isolation.ids = s->ids.many;
     s->cgroup = cgroup_new(s->ids.outside, &err);
     s->isolation.cgroups = cgroup_kind(s->cgroup) != CGROUP_NONE;
-    s->isolation.group_kill = cgroup_run_fd(s->cgroup) >= 0 || cgroup_kind(s->cgroup) == CGROUP_V2;
+    struct cgroup_run *run = cgroup_run_new(s->cgroup);
+    s->isolation.group_kill = run != NULL;
+    cgroup_run_free(run);
+    if (!cgroup_reusable(s->cgroup) || !s->ids.many)
+        s->isolation.fresh = true;
     if (!s->isolation.cgroups && !s->why[0])
         memcpy(s->why, err.text, sizeof(s->why));
 }
@@ -189,6 +197,135 @@ void slot_done(struct slot *s)
         slot_drop(&s->stages[i]);
     cgroup_free(s->cgroup);
     s->cgroup = NULL;
+}
+
+/* --- inits --- */
+
+void slot_buried(struct slot_stage *st)
+{
+    struct slot_init *in = &st->init;
+
+    if (!in->alive)
+        return;
+    channel_done(&in->link);
+    (void)close(in->report);
+    if (in->pidfd >= 0)
+        (void)close(in->pidfd);
+    cgroup_run_free(in->group);
+    *in = (struct slot_init){.link.fd = -1};
+}
+
+bool slot_alive(const struct slot_stage *st)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)st->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
+}
+
+/* The sockets of a new init: its channel and its reports, our ends non-blocking. */
+static int make_sockets(int link[2], int report[2], struct err *err)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link) < 0)
+        return err_errno(err, "socketpair");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0) {
+        int r = err_errno(err, "socketpair");
+
+        (void)close(link[0]);
+        (void)close(link[1]);
+        return r;
+    }
+    (void)fcntl(link[0], F_SETFL, O_NONBLOCK);
+    (void)fcntl(report[0], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+int slot_birth(struct slot *s, struct slot_stage *st, struct err *err)
+{
+    struct slot_init *in = &st->init;
+    int link[2], report[2];
+    int r = make_sockets(link, report, err);
+
+    if (r < 0)
+        return r;
+    *in = (struct slot_init){.alive = true, .report = report[0], .pidfd = -1};
+    channel_init(&in->link, &link[0]);
+    in->group = cgroup_run_new(s->cgroup);
+    const int fds[BIRTH_FDS] = {link[1], report[1], cgroup_run_fd(in->group)};
+    r = channel_put(&st->link, FRAME_BIRTH, (struct span){NULL, 0}, fds,
+                    in->group ? BIRTH_FDS : BIRTH_CGROUP);
+    (void)close(link[1]);
+    (void)close(report[1]);
+    if (r == 0)
+        return 0;
+    slot_buried(st);
+    return err_set(err, r, "the stage takes no request: %s", strerror(-r));
+}
+
+/* Reads what an idle init or its stage has said. False = the init is dead. */
+static bool hear(struct slot_stage *st, struct err *err)
+{
+    struct slot_init *in = &st->init;
+    struct report rep;
+    struct frame f;
+    int got, fd;
+
+    while ((got = report_read(in->report, &rep, &fd)) == 1) {
+        if (rep.what == REPORT_BORN)
+            in->pidfd = own_fd_steal(&fd);
+        in->parked = in->parked || rep.what == REPORT_PARKED;
+        if (rep.what == REPORT_FAILED)
+            (void)err_set(err, EIO, "%s", rep.text);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    if (got == 0)
+        return true;
+    /* Its end is closed: it is dying, and the stage will say so. */
+    struct pollfd p = {.fd = st->link.fd, .events = POLLIN};
+    if (poll(&p, 1, SETTLE_MS) == 1 && channel_get(&st->link, &f) == 1)
+        frame_done(&f);
+    slot_buried(st);
+    return false;
+}
+
+/* Waits until an init has parked or died. */
+static bool wait_parked(struct slot_stage *st, struct err *err)
+{
+    while (hear(st, err)) {
+        struct pollfd p = {.fd = st->init.report, .events = POLLIN};
+
+        if (st->init.parked)
+            return true;
+        if (poll(&p, 1, SETTLE_MS) != 1) {
+            (void)err_set(err, ETIMEDOUT, "the init does not get ready");
+            return false;
+        }
+    }
+    return false;
+}
+
+int slot_ready(struct slot *s, struct slot_stage *st, struct err *err)
+{
+    if (st->init.alive)
+        (void)hear(st, NULL);
+    if (!st->init.alive) {
+        int r = slot_birth(s, st, err);
+
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < SLOT_STAGES; i++) {
+        struct slot_stage *at = &s->stages[i];
+        struct err why = {.code = EIO, .text = "the init died"};
+
+        if (!at->init.alive || at->init.parked || wait_parked(at, &why) || at != st)
+            continue;
+        if (err)
+            *err = why;
+        return -why.code;
+    }
+    return 0;
 }
 
 /* A "version" step, or any other that is not compile, sees what a run sees. */

@@ -11,12 +11,24 @@
 #include "sandbox/profile.h"
 #include "sandbox/stage.h"
 
+/* The init that waits under a stage, or runs something. */
+struct slot_init {
+    bool alive;
+    bool parked; /* has said that it waits */
+    struct channel link;
+    int report;
+    int pidfd;
+    unsigned runs;
+    struct cgroup_run *group;
+};
+
 struct slot_stage {
     char profile[LIMIT_NAME + 1];
     char phase[16];
     pid_t pid; /* 0 = free place */
     struct channel link;
     struct stage_spec spec;
+    struct slot_init init;
 };
 
 enum { SLOT_STAGES = 48 };
@@ -39,4 +51,14 @@ int slot_stage(struct slot *s, const char *profile, const char *phase, struct sl
                struct err *err);
 /* Kills a stage and all it has started, and forgets it. */
 void slot_drop(struct slot_stage *st);
+
+/* Asks a stage that has no init for one; does not wait. */
+int slot_birth(struct slot *s, struct slot_stage *st, struct err *err);
+/* Makes sure that the stage has a parked init, and that no other init of the slot is still on its
+ * way, so that what is counted from now on is the run's. */
+int slot_ready(struct slot *s, struct slot_stage *st, struct err *err);
+/* Is the stage's process still there? */
+bool slot_alive(const struct slot_stage *st);
+/* The stage has said that its init is gone. */
+void slot_buried(struct slot_stage *st);
 #endif

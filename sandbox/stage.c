@@ -57,27 +57,15 @@ static uint64_t flags(const struct stage *st)
 
 static pid_t clone_init(const struct stage *st, const struct frame *f, int *ret_pidfd)
 {
-    struct run_head head = {0};
     struct clone_args args = {.flags = flags(st) | CLONE_PIDFD,
                               .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
                               .exit_signal = SIGCHLD};
 
-    if (f->body.len >= sizeof(head))
-        memcpy(&head, f->body.data, sizeof(head));
-    if (head.has_cgroup) {
+    if (f->n_fds == BIRTH_FDS) {
         args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (unsigned)f->fds[RUN_CGROUP];
+        args.cgroup = (unsigned)f->fds[BIRTH_CGROUP];
     }
     return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-}
-
-static int32_t wait_for(pid_t pid)
-{
-    int status = 0;
-
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return status;
 }
 
 /* An init that was killed early left its byte in the pipe: the next one must not take it. */
@@ -113,34 +101,37 @@ static void release(struct stage *st, pid_t pid, int report)
     (void)!write(st->go[1], "", 1);
 }
 
-/* One run, from its request to the death of its last process. */
-static int32_t run(struct stage *st, struct frame *f)
+/* One init, from its birth to the death of the last process under it. */
+static void raise_init(struct stage *st, struct frame *f)
 {
     struct err err = {0};
     int pidfd = -1;
+    int report = f->fds[BIRTH_REPORT];
     pid_t pid = clone_init(st, f, &pidfd);
 
     if (pid == 0) {
         struct init_spec spec = {.stage = st->spec,
-                                 .frame = f,
+                                 .link = frame_take(f, BIRTH_CHANNEL),
+                                 .report = frame_take(f, BIRTH_REPORT),
                                  .proc = st->proc,
                                  .go = flags(st) & CLONE_NEWUSER ? st->go[0] : -1};
 
+        frame_done(f);
         init_main(&spec);
     }
     if (pid < 0) {
         (void)err_errno(&err, "clone");
-        say_failed(f->fds[RUN_REPORT], &err);
+        say_failed(report, &err);
         frame_done(f);
-        return -1;
+        return;
     }
-    (void)report_fd(f->fds[RUN_REPORT], REPORT_BORN, pidfd);
-    release(st, pid, f->fds[RUN_REPORT]);
+    (void)report_fd(report, REPORT_BORN, pidfd);
+    release(st, pid, report);
     frame_done(f);
     (void)close(pidfd);
-    int32_t status = wait_for(pid);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
     drain(st);
-    return status;
 }
 
 static void serve(struct stage *st)
@@ -148,13 +139,12 @@ static void serve(struct stage *st)
     struct frame f;
 
     while (channel_get(&st->link, &f) == 1) {
-        if (f.type != FRAME_RUN || f.n_fds < RUN_FDS) {
+        if (f.type != FRAME_BIRTH || f.n_fds < BIRTH_CGROUP) {
             frame_done(&f);
             return;
         }
-        int32_t status = run(st, &f);
-        struct span body = {(const uint8_t *)&status, sizeof(status)};
-        if (channel_put(&st->link, FRAME_REAPED, body, NULL, 0) < 0)
+        raise_init(st, &f);
+        if (channel_put(&st->link, FRAME_REAPED, (struct span){NULL, 0}, NULL, 0) < 0)
             return;
     }
 }

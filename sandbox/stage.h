@@ -4,9 +4,9 @@
 /*
  * A stage is a resident process that has made everything ready for one phase of one language:
  * it is pid 1 of its own namespaces, owns an empty network, lives in that language's root and
- * sits in the slot's cgroups. For each run it clones an init into fresh namespaces and waits
- * until that init, and with it every process of the run, is dead. It is tiny, does one run at a
- * time, and ends with its channel. stage.c is the process, slot.c starts it.
+ * sits in the slot's cgroups. Asked to, it clones an init into fresh namespaces and waits until
+ * that init, and with it every process that it started, is dead. It is tiny, has one init at a
+ * time, and dies with the keeper. stage.c is the process, slot.c starts it, init.c is the init.
  */
 #include "sandbox/channel.h"
 #include "sandbox/level.h"
@@ -26,13 +26,13 @@ struct stage_spec {
  * there, which says that its user namespace is mapped. Says FRAME_READY or FRAME_FAILED. */
 void stage_main(const struct stage_spec *spec, int fd) __attribute__((noreturn));
 
-/* A run's init: never returns. `proc` is the stage's /proc, or -1; `go` a pipe to wait on when
- * a user namespace is to be mapped first, or -1. Takes the frame. */
+/* An init: never returns. */
 struct init_spec {
     const struct stage_spec *stage;
-    struct frame *frame;
-    int proc;
-    int go;
+    int link;   /* its channel, blocking */
+    int report; /* where its reports go */
+    int proc;   /* the stage's /proc, or -1 */
+    int go;     /* a pipe to wait on until its user namespace is mapped, or -1 */
 };
 void init_main(const struct init_spec *spec) __attribute__((noreturn));
 #endif

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_INIT };
+enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER };
 
 #define NS_PER_MS 1000000ULL
 #define LAUNCH_NS (30000 * NS_PER_MS)
@@ -23,7 +23,7 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_INIT };
 #define DYING_NS (10000 * NS_PER_MS)
 #define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
 
-enum { REFUSALS_MAX = 16, PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
+enum { RUNS_MAX = 1000, REFUSALS_MAX = 64, PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
 
 static void shut(int *fd)
 {
@@ -34,7 +34,7 @@ static void shut(int *fd)
 
 void watch_init(struct watch *w, struct slot *slot)
 {
-    *w = (struct watch){.slot = slot, .report = -1, .listener = -1, .init = -1};
+    *w = (struct watch){.slot = slot, .listener = -1};
     w->step.stdin_fd = -1;
     for (unsigned i = 0; i < 2; i++)
         w->streams[i].fd = -1;
@@ -49,29 +49,15 @@ static void reset(struct watch *w)
         shut(&w->streams[i].fd);
         buf_done(&w->streams[i].data);
     }
-    shut(&w->report);
     shut(&w->listener);
-    shut(&w->init);
     frame_step_done(&w->step);
     step_outcome_done(&w->outcome);
-    cgroup_end(slot->cgroup);
     watch_init(w, slot);
 }
 
 void watch_done(struct watch *w)
 {
     reset(w);
-}
-
-/* CPU time of the stage itself: a clock that may be read of any process. */
-static uint64_t stage_cpu_ns(const struct watch *w)
-{
-    clockid_t id;
-    struct timespec ts;
-
-    if (clock_getcpuclockid(w->stage->pid, &id) != 0 || clock_gettime(id, &ts) < 0)
-        return 0;
-    return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
 /* A regular stdin is reopened: its offset may be shared with other slots, and what was opened
@@ -109,11 +95,12 @@ static int make_stream(struct watch_stream *s, uint64_t limit, int *ret_theirs, 
     return 0;
 }
 
-/* Sends the request to the stage. `theirs` are the run's ends. */
+/* Sends the request to the init. `theirs` are the run's ends. */
 static int ask(struct watch *w, const int theirs[RUN_FDS], struct err *err)
 {
-    struct run_head head = {.has_cgroup = cgroup_run_fd(w->slot->cgroup) >= 0,
-                            .alone = !w->slot->isolation.cgroups};
+    struct slot_init *in = &w->stage->init;
+    struct run_head head = {.alone = !w->slot->isolation.cgroups,
+                            .last = w->slot->isolation.fresh || ++in->runs >= RUNS_MAX};
     auto_buf struct buf b;
     int fds[CHANNEL_FDS];
 
@@ -124,36 +111,29 @@ static int ask(struct watch *w, const int theirs[RUN_FDS], struct err *err)
     for (unsigned i = 0; i < RUN_FDS; i++)
         fds[i] = theirs[i];
     uint32_t n = RUN_FDS + frame_step_fds(&w->step, fds + RUN_FDS);
-    int r = channel_put(&w->stage->link, FRAME_RUN, buf_span(&b), fds, n);
-    return r < 0 ? err_set(err, r, "the stage takes no run: %s", strerror(-r)) : 0;
+    int r = channel_put(&in->link, FRAME_RUN, buf_span(&b), fds, n);
+    return r < 0 ? err_set(err, r, "the init takes no run: %s", strerror(-r)) : 0;
 }
 
 static int launch(struct watch *w, struct err *err)
 {
     auto_fd int out = -1;
     auto_fd int errs = -1;
-    int pair[2];
 
     int r = slot_stage(w->slot, w->step.profile, w->step.phase, &w->stage, err);
     if (r == 0)
         r = own_stdin(&w->step, err);
     if (r == 0)
-        r = cgroup_begin(w->slot->cgroup, &w->step.limits, err);
+        r = slot_ready(w->slot, w->stage, err);
+    if (r == 0)
+        r = cgroup_begin(w->slot->cgroup, w->stage->init.group, &w->step.limits, err);
     if (r == 0)
         r = make_stream(&w->streams[0], w->step.limits.output, &out, err);
     if (r == 0)
         r = make_stream(&w->streams[1], w->step.limits.output, &errs, err);
     if (r < 0)
         return r;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-        return err_errno(err, "socketpair");
-    w->report = pair[0];
-    auto_fd int theirs = pair[1];
-    if (fcntl(theirs, F_SETFL, 0) < 0)
-        return err_errno(err, "socketpair");
-    int group = cgroup_run_fd(w->slot->cgroup);
-    const int fds[RUN_FDS] = {out, errs, theirs, group >= 0 ? group : theirs};
-    w->stage_ns = stage_cpu_ns(w);
+    const int fds[RUN_FDS] = {out, errs};
     return ask(w, fds, err);
 }
 
@@ -175,8 +155,9 @@ unsigned watch_start(struct watch *w, struct step *step)
     w->kill = KILL_BROKEN;
     w->state = WATCH_REAPING;
     decide(w);
-    /* Nothing was started, so there is nothing to reap. */
+    /* The stage and its init, if there are any, were not touched. */
     w->stage = NULL;
+    w->gone = true;
     return WATCH_OUTCOME;
 }
 
@@ -191,8 +172,8 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     w->wall_at_ns = w->cpu_at_ns = w->oom_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + DYING_NS;
     w->ended_ns = w->ended_ns ? w->ended_ns : clock_mono_ns();
-    if (!cgroup_kill(w->slot->cgroup) && w->init >= 0)
-        (void)syscall(SYS_pidfd_send_signal, w->init, SIGKILL, NULL, 0);
+    if (!cgroup_kill(w->slot->cgroup) && w->stage->init.pidfd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, w->stage->init.pidfd, SIGKILL, NULL, 0);
 }
 
 static void break_run(struct watch *w, const char *why)
@@ -264,9 +245,7 @@ static void take_output(struct watch *w, unsigned i, watch_piece *piece, void *a
 
 static void on_started(struct watch *w, const struct report *r)
 {
-    uint64_t stage = stage_cpu_ns(w);
-
-    w->overhead_us = r->init_us + (stage > w->stage_ns ? (stage - w->stage_ns) / 1000 : 0);
+    w->overhead_us = r->init_us;
     w->started_ns = r->at_ns;
     if (w->state != WATCH_LAUNCHING)
         return;
@@ -306,13 +285,6 @@ static void on_file(struct watch *w, const struct report *r, int fd)
 static unsigned on_report(struct watch *w, const struct report *r, int *fd)
 {
     switch (r->what) {
-    case REPORT_BORN:
-        shut(&w->init);
-        w->init = own_fd_steal(fd);
-        /* It may have been born after the kill. */
-        if (w->state == WATCH_DYING)
-            (void)syscall(SYS_pidfd_send_signal, w->init, SIGKILL, NULL, 0);
-        return 0;
     case REPORT_LISTENER:
         shut(&w->listener);
         w->listener = own_fd_steal(fd);
@@ -334,6 +306,9 @@ static unsigned on_report(struct watch *w, const struct report *r, int *fd)
             return 0;
         w->state = WATCH_REAPING;
         return WATCH_OUTCOME;
+    case REPORT_CLEAN:
+        w->clean = true;
+        return 0;
     default:
         return 0;
     }
@@ -345,15 +320,14 @@ static unsigned take_reports(struct watch *w)
     struct report r;
     int got = 1;
 
-    while (w->report >= 0 && got == 1) {
+    while (got == 1) {
         auto_fd int fd = -1;
 
-        got = report_read(w->report, &r, &fd);
+        got = report_read(w->stage->init.report, &r, &fd);
         if (got == 1)
             news |= on_report(w, &r, &fd);
     }
-    if (got < 0)
-        shut(&w->report);
+    w->deaf = got < 0;
     return news;
 }
 
@@ -363,7 +337,7 @@ static void take_refusals(struct watch *w)
     int got;
 
     while ((got = filter_take(w->listener, &r)) == 1) {
-        if (!w->refused[0] || r.deadly)
+        if (r.deadly || (r.named && !w->refused[0]))
             memcpy(w->refused, r.name, sizeof(w->refused));
         if (r.deadly)
             watch_kill(w, KILL_SYSCALL);
@@ -386,39 +360,33 @@ static void take_oom(struct watch *w, uint64_t now)
         w->oom_at_ns = now + NS_PER_MS;
 }
 
-/* The stage says that every process of the run is gone, or has died itself. */
+/* The stage says that the init and every process under it is gone, or has died itself. */
 static unsigned take_stage(struct watch *w)
 {
     struct frame f;
     int got = channel_get(&w->stage->link, &f);
-    unsigned news = w->state != WATCH_REAPING ? WATCH_OUTCOME : 0;
+    unsigned news = 0;
 
     if (got == 0)
         return 0;
     if (got == 1) {
-        bool reaped = f.type == FRAME_REAPED;
-
         frame_done(&f);
-        if (!reaped)
-            return 0;
-        (void)take_reports(w);
-    } else {
-        slot_drop(w->stage);
-        w->stage = NULL;
+        if (!w->deaf)
+            news = take_reports(w);
     }
+    w->gone = true;
+    if (w->state == WATCH_REAPING)
+        return news;
     if (w->state == WATCH_LAUNCHING || w->state == WATCH_RUNNING) {
-        w->kill = w->kill ? w->kill : KILL_BROKEN;
+        w->kill = KILL_BROKEN;
+        w->ended_ns = clock_mono_ns();
         /* An init that the kernel chose to kill for memory takes the run with it. */
         if (cgroup_oom_read(w->slot->cgroup) > 0)
             w->kill = KILL_MEMORY;
         (void)snprintf(w->err_text, sizeof(w->err_text), "the run's init is gone");
     }
     w->state = WATCH_REAPING;
-    if (!news)
-        reset(w);
-    else
-        w->give_up_ns = 1; /* reset once the outcome is taken */
-    return news;
+    return news | WATCH_OUTCOME;
 }
 
 static void on_deadline(struct watch *w, uint64_t now)
@@ -431,12 +399,41 @@ static void on_deadline(struct watch *w, uint64_t now)
         w->oom_at_ns = 0;
         take_oom(w, now);
     }
-    if (w->give_up_ns <= 1 || now < w->give_up_ns)
+    if (!w->give_up_ns || now < w->give_up_ns)
         return;
-    if (w->state == WATCH_DYING)
+    w->give_up_ns = 0;
+    if (w->state == WATCH_DYING || w->state == WATCH_REAPING)
         (void)kill(w->stage->pid, SIGKILL);
     else
         break_run(w, "the run does not get on");
+}
+
+/* Once the outcome is told: is the slot ready for the next run, and with which init? */
+static void settle(struct watch *w)
+{
+    struct slot_stage *st = w->stage;
+
+    if (w->state != WATCH_REAPING || !w->told)
+        return;
+    if (w->gone && st) {
+        slot_buried(st);
+        cgroup_end(w->slot->cgroup);
+        /* A stage that has died with its init is made anew when it is asked for. */
+        if (slot_alive(st))
+            (void)slot_birth(w->slot, st, NULL);
+        else
+            slot_drop(st);
+    } else if (w->clean && !w->doubt && cgroup_is_quiet(w->slot->cgroup)) {
+        cgroup_end(w->slot->cgroup);
+    } else if (w->clean) {
+        w->clean = false;
+        w->doubt = true;
+        channel_done(&st->init.link);
+        return;
+    } else if (!w->gone) {
+        return;
+    }
+    reset(w);
 }
 
 void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns)
@@ -444,12 +441,11 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
     const bool live = w->state != WATCH_IDLE && w->stage;
     const int want[WATCH_FDS] = {
         [FD_STAGE] = live ? w->stage->link.fd : -1,
-        [FD_REPORT] = w->report,
+        [FD_REPORT] = live && !w->deaf ? w->stage->init.report : -1,
         [FD_OUT] = w->streams[0].fd,
         [FD_ERR] = w->streams[1].fd,
         [FD_OOM] = w->state == WATCH_RUNNING ? cgroup_oom_fd(w->slot->cgroup) : -1,
         [FD_LISTENER] = w->listener,
-        [FD_INIT] = -1,
     };
     const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns};
     uint64_t first = UINT64_MAX, now = clock_mono_ns();
@@ -487,6 +483,7 @@ unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch
         take_output(w, 1, piece, arg);
         decide(w);
     }
+    settle(w);
     return news;
 }
 
@@ -529,6 +526,7 @@ static void decide(struct watch *w)
     if (p)
         f.memory_errors = profile_memory_errors(p, w->step.phase);
     verdict_decide(&f, &w->outcome);
+    w->doubt = w->refused[0] || f.use.forks_refused || w->kill != KILL_NONE;
     fill(w, &f, &w->outcome);
 }
 
@@ -540,9 +538,7 @@ void watch_take_outcome(struct watch *w, struct step_outcome *ret)
     w->outcome = (struct step_outcome){.exit_code = -1};
     ret->out.data = buf_steal(&s[0].data, &ret->out.len);
     ret->err.data = buf_steal(&s[1].data, &ret->err.len);
-    /* Reaped already, or never started: ready for the next. */
-    if (!w->stage || w->give_up_ns == 1)
-        reset(w);
-    else
-        w->give_up_ns = clock_mono_ns() + DYING_NS;
+    w->told = true;
+    w->give_up_ns = clock_mono_ns() + DYING_NS;
+    settle(w);
 }

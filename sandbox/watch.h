@@ -22,7 +22,7 @@ enum watch_state {
     WATCH_RUNNING,   /* the program runs */
     WATCH_ENDING,    /* it has ended, files are coming */
     WATCH_DYING,     /* killed, not yet confirmed dead */
-    WATCH_REAPING,   /* the outcome is known, the init is being reaped */
+    WATCH_REAPING,   /* the outcome is known; the init cleans up, or is being reaped */
 };
 
 struct watch_stream {
@@ -37,7 +37,7 @@ struct watch {
     struct step step;
     struct slot_stage *stage;
     struct watch_stream streams[2]; /* stdout, stderr */
-    int report, listener, init;     /* descriptors, -1 = none; init is a pidfd */
+    int listener;                   /* -1 = none */
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
     uint64_t stage_ns;                                     /* CPU time of the stage before */
@@ -48,7 +48,11 @@ struct watch {
     unsigned refusals;
     char err_text[ERR_TEXT_MAX];
     struct step_outcome outcome;
-    bool told_started;
+    bool doubt; /* the init must not be used again */
+    bool clean; /* the init has said so */
+    bool deaf;  /* the init has closed its reports */
+    bool told;  /* the outcome has been taken */
+    bool gone;  /* the init is dead, or never was */
 };
 
 /* What the caller is to do next; it may be several. */
@@ -66,7 +70,7 @@ void watch_done(struct watch *w);
 unsigned watch_start(struct watch *w, struct step *step);
 void watch_kill(struct watch *w, enum verdict_kill why);
 
-enum { WATCH_FDS = 7 };
+enum { WATCH_FDS = 6 };
 /* Fills `fds` (unused ones are -1) and *ret_timeout_ns (UINT64_MAX = none). */
 void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns);
 /* After the poll. Returns a set of enum watch_news. */
