@@ -39,13 +39,30 @@ bool box_name_ok(const char *name)
     }
 }
 
+const struct step_file *box_program(const struct step *step)
+{
+    const size_t len = strlen(STEP_WORK_DIR "/");
+    const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+
+    if (strncmp(step->argv[0], STEP_WORK_DIR "/", len) != 0 || strchr(step->argv[0] + len, '/'))
+        return NULL;
+    for (uint32_t i = 0; i < step->n_files; i++) {
+        const struct step_file *f = &step->files[i];
+
+        if (f->executable && strcmp(f->name, step->argv[0] + len) == 0)
+            return (fcntl(f->fd, F_GET_SEALS) & seals) == seals ? f : NULL;
+    }
+    return NULL;
+}
+
 uint64_t box_size(const struct step *step)
 {
+    const struct step_file *program = box_program(step);
     uint64_t total = 0;
     struct stat st;
 
     for (uint32_t i = 0; i < step->n_files; i++)
-        if (fstat(step->files[i].fd, &st) == 0 && st.st_size > 0)
+        if (&step->files[i] != program && fstat(step->files[i].fd, &st) == 0 && st.st_size > 0)
             total += (uint64_t)st.st_size;
     return total;
 }
@@ -102,9 +119,13 @@ static int put(int dir, const struct step_file *file, const struct ids *ids)
 
 int box_fill(int dir, const struct step *step, const struct ids *ids, struct err *err)
 {
+    const struct step_file *program = box_program(step);
+
     for (uint32_t i = 0; i < step->n_files; i++) {
         const struct step_file *file = &step->files[i];
 
+        if (file == program && symlinkat("/proc/self/exe", dir, file->name) == 0)
+            continue;
         if (!box_name_ok(file->name))
             return err_set(err, EINVAL, "bad file name %.100s", file->name);
         int r = put(dir, file, ids);

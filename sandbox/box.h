@@ -13,9 +13,12 @@
 
 /* Is this a name we make: relative, no empty, "." or ".." part? */
 bool box_name_ok(const char *name);
+/* The step's file that is the program itself, when it can be executed without a copy: sealed, so
+ * that nobody can change it. NULL = none. */
+const struct step_file *box_program(const struct step *step);
 /* Bytes of all of the step's files. */
 uint64_t box_size(const struct step *step);
-/* Writes the step's files. */
+/* Writes the step's files; for box_program() a link to /proc/self/exe. */
 int box_fill(int dir, const struct step *step, const struct ids *ids, struct err *err);
 
 /* Told of each file found; takes `fd`. Non-zero ends the walk. */

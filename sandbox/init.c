@@ -134,7 +134,9 @@ static void shut(int *fd)
 static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
 {
     struct report rep = {.what = REPORT_STARTED};
+    const struct step_file *program = box_program(&r->step);
     struct launch l = {.step = &r->step,
+                       .program = program && in->self >= 0 ? program->fd : -1,
                        .ids = &in->stage->ids,
                        .filter = &in->stage->filter,
                        .in = r->step.stdin_fd >= 0 ? r->step.stdin_fd : in->null,

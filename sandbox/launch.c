@@ -69,7 +69,10 @@ static struct failure become_program(const struct launch *l, volatile uint64_t *
     if ((r = put_filter(l)) < 0)
         return (struct failure){"seccomp", -r};
     *ret_at_ns = clock_mono_ns();
-    (void)execve(l->step->argv[0], l->step->argv, l->step->env);
+    if (l->program >= 0)
+        (void)execveat(l->program, "", l->step->argv, l->step->env, AT_EMPTY_PATH);
+    else
+        (void)execve(l->step->argv[0], l->step->argv, l->step->env);
     return (struct failure){l->step->argv[0], errno};
 }
 

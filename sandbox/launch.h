@@ -16,6 +16,7 @@ struct launch {
     const struct step *step;
     const struct ids *ids;
     const struct filter *filter;
+    int program;      /* executed instead of argv[0], or -1 */
     int in, out, err; /* the program's standard descriptors */
     int report;       /* where the listener is sent */
     int ruleset;      /* Landlock, or -1 */
