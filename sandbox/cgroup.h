@@ -41,7 +41,11 @@ enum cgroup_kind cgroup_kind(const struct cgroup *c);
 /* Puts a stage in. */
 int cgroup_add(struct cgroup *c, pid_t stage, struct err *err);
 
-/* The v2 group that an init is born in and that its runs are killed by; NULL = there is none. */
+/*
+ * The v2 group that an init is born in and that its runs are killed by; NULL = there is none. One
+ * init, one group: Linux 6.18 compares the kill count of a cloner's own group with that of the
+ * group it clones into, so whatever is born into a group that was once killed is killed too.
+ */
 struct cgroup_run;
 struct cgroup_run *cgroup_run_new(struct cgroup *c);
 /* Its processes must be gone. */
