@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/config.h"
 
-#include "api-bridge/configfile.h"
+#include "api-bridge/peer.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -187,12 +187,17 @@ static int read_values(struct api_config *c, struct err *err)
     return read_peers(c, err);
 }
 
+static int set_entry(void *raw, const char *name, const char *value, struct err *err)
+{
+    return config_set_file(raw, name, value, err);
+}
+
 int api_config_load(struct api_config *c, const char *file, struct err *err)
 {
     int r;
 
     *c = (struct api_config){.raw = config_new(keys, ARRAY_LEN(keys))};
-    r = file && file[0] ? api_configfile_read(file, c->raw, err) : 0;
+    r = file && file[0] ? api_peer_file_each(file, set_entry, c->raw, err) : 0;
     if (r == 0)
         r = config_set_environment(c->raw, NULL, err);
     if (r == 0)

@@ -85,6 +85,41 @@ void api_fault_field(struct api_fault *f, enum api_fault_code code, const char *
                      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int api_fault_status(enum api_fault_code code);
 const char *api_fault_word(enum api_fault_code code);
+/* Every status there is, 499 (the client left) only in logs and metrics; 500 is last. */
+#define API_STATUSES(X)                                                                            \
+    X(100, "Continue")                                                                             \
+    X(101, "Switching Protocols")                                                                  \
+    X(200, "OK")                                                                                   \
+    X(201, "Created")                                                                              \
+    X(202, "Accepted")                                                                             \
+    X(204, "No Content")                                                                           \
+    X(207, "Multi-Status")                                                                         \
+    X(304, "Not Modified")                                                                         \
+    X(400, "Bad Request")                                                                          \
+    X(401, "Unauthorized")                                                                         \
+    X(403, "Forbidden")                                                                            \
+    X(404, "Not Found")                                                                            \
+    X(405, "Method Not Allowed")                                                                   \
+    X(406, "Not Acceptable")                                                                       \
+    X(408, "Request Timeout")                                                                      \
+    X(409, "Conflict")                                                                             \
+    X(411, "Length Required")                                                                      \
+    X(413, "Content Too Large")                                                                    \
+    X(414, "URI Too Long")                                                                         \
+    X(415, "Unsupported Media Type")                                                               \
+    X(417, "Expectation Failed")                                                                   \
+    X(422, "Unprocessable Content")                                                                \
+    X(426, "Upgrade Required")                                                                     \
+    X(429, "Too Many Requests")                                                                    \
+    X(431, "Request Header Fields Too Large")                                                      \
+    X(499, "Client Closed Request")                                                                \
+    X(501, "Not Implemented")                                                                      \
+    X(502, "Bad Gateway")                                                                          \
+    X(503, "Service Unavailable")                                                                  \
+    X(504, "Gateway Timeout")                                                                      \
+    X(505, "HTTP Version Not Supported")                                                           \
+    X(500, "Internal Server Error")
+
 /* "Not Found" of 404; "" for a status the bridge never sends. */
 const char *api_status_text(int status);
 

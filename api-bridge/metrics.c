@@ -19,8 +19,8 @@ static const struct {
 };
 
 static const int codes[] = {
-#define X(code) code,
-    API_METRICS_CODES(X)
+#define X(code, text) code,
+    API_STATUSES(X)
 #undef X
 };
 

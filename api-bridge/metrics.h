@@ -14,22 +14,6 @@
 #define API_METRICS_BUCKETS(X)                                                                     \
     X(5) X(10) X(25) X(50) X(100) X(250) X(500) X(1000) X(2000) X(5000) X(10000)
 
-/* Status codes that are counted apart; any other is counted with the last. */
-#define API_METRICS_CODES(X)                                                                       \
-    X(200)                                                                                         \
-    X(101)                                                                                         \
-    X(201)                                                                                         \
-    X(202)                                                                                         \
-    X(204)                                                                                         \
-    X(304)                                                                                         \
-    X(400)                                                                                         \
-    X(401)                                                                                         \
-    X(403)                                                                                         \
-    X(404)                                                                                         \
-    X(405)                                                                                         \
-    X(408) X(409) X(411) X(413) X(414) X(415) X(417) X(422) X(426) X(429) X(431) X(499) X(501)     \
-        X(503) X(504) X(505) X(500)
-
 enum {
 #define X(ms) API_METRICS_BUCKET_##ms,
     API_METRICS_BUCKETS(X)
@@ -38,8 +22,8 @@ enum {
 };
 
 enum {
-#define X(code) API_METRICS_CODE_##code,
-    API_METRICS_CODES(X)
+#define X(code, text) API_METRICS_CODE_##code,
+    API_STATUSES(X)
 #undef X
         API_METRICS_CODE_N
 };

@@ -6,7 +6,7 @@
  * handle keeps the loop from blocking, and the rest is read in the next turn. A monitor
  * socket tells when the connection is made and lost.
  */
-#include <zmq.h>
+#include <czmq.h>
 
 #include "api-bridge/peer.h"
 #include "base/own.h"
@@ -80,6 +80,26 @@ void api_peer_library_done(void)
     context = NULL;
     has_key = false;
     explicit_bzero(secret_key, sizeof(secret_key));
+}
+
+int api_peer_file_each(const char *path,
+                       int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
+                       void *ctx, struct err *err)
+{
+    zconfig_t *root;
+    int r = 0;
+
+    zsys_handler_set(NULL); /* signals are the program's own */
+    root = zconfig_load(path);
+    if (!root)
+        return err_set(err, ENOENT, "%s: cannot be read", path);
+    for (zconfig_t *e = zconfig_child(root); e && r == 0; e = zconfig_next(e)) {
+        r = fn(ctx, zconfig_name(e), zconfig_value(e), err);
+        if (r < 0)
+            r = err_wrap(err, "%s", path);
+    }
+    zconfig_destroy(&root);
+    return r;
 }
 
 static void set(void *socket, int option, int value)

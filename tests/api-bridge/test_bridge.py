@@ -105,7 +105,8 @@ class Calls(Case):
         body = {"code": "eA==", "language": "python", "input": "AP8=", "encoding": "base64"}
         result = self.bridge.post("/api/execute?wait=5", body)[1]["result"]
         self.assertEqual((result["stdout"], result["stdoutEncoding"]), ("AP8=", "base64"))
-        result = self.bridge.post("/api/execute?wait=5&encoding=base64", job(input="a"))[1]["result"]
+        answer = self.bridge.post("/api/execute?wait=5&encoding=base64", job(input="a"))[1]
+        result = answer["result"]
         self.assertEqual((result["stdout"], result["stdoutEncoding"]), ("YQ==", "base64"))
 
     def test_a_hidden_test_hides_its_data(self):
