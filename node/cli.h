@@ -39,7 +39,7 @@ int cli_beside(const char *name, char *out, size_t size);
     X(keygen, "FILE", "make a cluster key")                                                        \
     X(check, "[--config FILE]", "check arenad's settings")                                         \
     X(selftest, "[ARG...]", "let the sandbox prove itself on this machine")                        \
-    X(up, "[--nodes N] [--chaos] [options]", "a real mesh on this machine")
+    X(up, "[--nodes N] [--http PORT] [--chaos]", "a real mesh on this machine")
 
 #define X(name, usage, help) int cli_##name(const struct cli *cli, int argc, char **argv);
 CLI_COMMANDS(X)

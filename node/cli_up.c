@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 
 enum {
@@ -35,12 +36,14 @@ enum {
 
 struct up_node {
     struct up *up;
-    unsigned number;
+    const char *program;
+    char name[16];
     uint16_t control, bulk, client, metrics;
     struct loop_child *child;
     struct loop_timer *timer;
     bool expected_down;
     bool stopped;
+    unsigned n_env;
     char env_text[16][UP_TEXT_MAX];
     const char *env[UP_ENV_MAX];
 };
@@ -49,6 +52,7 @@ struct up {
     const struct cli *cli;
     struct loop *loop;
     char arenad[UP_PATH_MAX];
+    char bridge[UP_PATH_MAX];
     char dir[UP_PATH_MAX / 2];
     bool own_dir;
     unsigned n;
@@ -56,7 +60,9 @@ struct up {
     uint32_t chaos_ms;
     uint64_t seconds; /* 0 = until Ctrl-C */
     struct rng rng;
-    struct up_node nodes[UP_NODES_MAX];
+    uint16_t http;       /* of the bridge, which is the last of `nodes`; 0 = none */
+    unsigned n_children; /* nodes and the bridge */
+    struct up_node nodes[UP_NODES_MAX + 1];
     struct loop_timer *chaos_timer;
     struct loop_timer *end_timer;
     bool ending;
@@ -109,51 +115,88 @@ static int up_ports(struct up_node *node)
 
 /* --- environment --------------------------------------------------------------------------- */
 
-static void up_env(struct up_node *node)
+static void up_put(struct up_node *node, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void up_put(struct up_node *node, const char *name, const char *fmt, ...)
+{
+    char *text = node->env_text[node->n_env];
+    va_list args;
+    size_t len = (size_t)snprintf(text, UP_TEXT_MAX, "%s=", name);
+
+    va_start(args, fmt);
+    (void)vsnprintf(text + len, UP_TEXT_MAX - len, fmt, args);
+    va_end(args);
+    node->env[node->n_env++] = text;
+}
+
+/* The rest of our own environment, but for what was put. */
+static void up_env_rest(struct up_node *node)
 {
     extern char **environ;
-    const struct up *up = node->up;
-    unsigned n = 0;
-    unsigned t = 0;
-    size_t len;
+    const unsigned ours = node->n_env;
+    unsigned n = ours;
 
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_NAME=node-%u", node->number);
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_DATA_DIR=%.1900s/node-%u", up->dir,
-                   node->number);
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_BIND=127.0.0.1");
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_PORT=%u", node->control);
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_CLIENT_PORT=%u", node->client);
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_METRICS_PORT=%u", node->metrics);
-    (void)snprintf(node->env_text[t++], UP_TEXT_MAX, "ARENA_NODES_EXPECTED=%u",
-                   up->n < 3 ? up->n : 3);
-    len = (size_t)snprintf(node->env_text[t], UP_TEXT_MAX, "ARENA_SEEDS=");
-    for (unsigned i = 0; i < up->n && i < 8; i++)
-        len += (size_t)snprintf(node->env_text[t] + len, UP_TEXT_MAX - len, "%s127.0.0.1:%u",
-                                i ? "," : "", up->nodes[i].control);
-    t++;
-    for (unsigned i = 0; i < t; i++)
-        node->env[n++] = node->env_text[i];
     for (char **e = environ; *e && n < UP_ENV_MAX - 1; e++) {
-        bool ours = false;
+        bool put = false;
 
-        for (unsigned i = 0; i < t && !ours; i++)
-            ours = strncmp(*e, node->env_text[i], strcspn(node->env_text[i], "=") + 1) == 0;
-        if (!ours)
+        for (unsigned i = 0; i < ours && !put; i++)
+            put = strncmp(*e, node->env[i], strcspn(node->env[i], "=") + 1) == 0;
+        if (!put)
             node->env[n++] = *e;
     }
     node->env[n] = NULL;
+}
+
+static void up_list(const struct up *up, bool clients, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = 0;
+    for (unsigned i = 0; i < up->n; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s127.0.0.1:%u", i ? "," : "",
+                                clients ? "tcp://" : "",
+                                clients ? up->nodes[i].client : up->nodes[i].control);
+}
+
+static void up_env(struct up_node *node)
+{
+    const struct up *up = node->up;
+    char list[UP_TEXT_MAX / 2];
+
+    up_list(up, false, list, sizeof(list));
+    up_put(node, "ARENA_NAME", "%s", node->name);
+    up_put(node, "ARENA_DATA_DIR", "%s/%s", up->dir, node->name);
+    up_put(node, "ARENA_BIND", "127.0.0.1");
+    up_put(node, "ARENA_PORT", "%u", node->control);
+    up_put(node, "ARENA_CLIENT_PORT", "%u", node->client);
+    up_put(node, "ARENA_METRICS_PORT", "%u", node->metrics);
+    up_put(node, "ARENA_NODES_EXPECTED", "%u", up->n < 3 ? up->n : 3);
+    up_put(node, "ARENA_SEEDS", "%s", up->n > 1 ? list : "");
+    up_env_rest(node);
+}
+
+static void up_bridge_env(struct up_node *node)
+{
+    char list[UP_TEXT_MAX / 2];
+
+    up_list(node->up, true, list, sizeof(list));
+    up_put(node, "ARENA_PEERS", "%s", list);
+    up_put(node, "ARENA_HTTP_BIND", "127.0.0.1");
+    up_put(node, "ARENA_HTTP_PORT", "%u", node->up->http);
+    up_env_rest(node);
 }
 
 /* --- nodes --------------------------------------------------------------------------------- */
 
 static void up_say(const struct up_node *node, const char *what)
 {
-    (void)fprintf(stderr, "arena up: node-%u %s\n", node->number, what);
+    (void)fprintf(stderr, "arena up: %s %s\n", node->name, what);
 }
 
 static void up_check_end(struct up *up)
 {
-    for (unsigned i = 0; i < up->n; i++) {
+    for (unsigned i = 0; i < up->n_children; i++) {
         if (up->nodes[i].child)
             return;
     }
@@ -198,14 +241,14 @@ static int up_log(const struct up_node *node)
 {
     char path[UP_PATH_MAX];
 
-    (void)snprintf(path, sizeof(path), "%s/node-%u.log", node->up->dir, node->number);
+    (void)snprintf(path, sizeof(path), "%s/%s.log", node->up->dir, node->name);
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 static void up_start(struct up_node *node)
 {
     struct up *up = node->up;
-    const char *const argv[] = {up->arenad, NULL};
+    const char *const argv[] = {node->program, NULL};
     auto_fd int log = up_log(node);
     struct loop_command c = {.argv = argv,
                              .env = node->env,
@@ -266,7 +309,7 @@ static void up_too_late(void *ctx)
 
     if (!up->ending)
         return;
-    for (unsigned i = 0; i < up->n; i++) {
+    for (unsigned i = 0; i < up->n_children; i++) {
         if (up->nodes[i].child)
             (void)loop_child_kill(up->nodes[i].child, SIGKILL);
     }
@@ -282,7 +325,7 @@ static void up_end(void *ctx)
     }
     up->ending = true;
     loop_timer_stop(up->chaos_timer);
-    for (unsigned i = 0; i < up->n; i++) {
+    for (unsigned i = 0; i < up->n_children; i++) {
         struct up_node *node = &up->nodes[i];
 
         if (!node->child)
@@ -335,6 +378,8 @@ static int up_option(struct up *up, const char *name, const char *value)
         return -EINVAL;
     if (strcmp(name, "--nodes") == 0 && v >= 1 && v <= UP_NODES_MAX)
         return up->n = (unsigned)v, 0;
+    if (strcmp(name, "--http") == 0 && v >= 1 && v <= 65535)
+        return up->http = (uint16_t)v, 0;
     if (strcmp(name, "--every") == 0 && v >= 100)
         return up->chaos_ms = (uint32_t)v, 0;
     if (strcmp(name, "--seconds") == 0)
@@ -353,8 +398,9 @@ static int up_parse(struct up *up, int argc, char **argv)
         if (strcmp(argv[i], "--chaos") == 0)
             up->chaos = true;
         else if (i + 1 >= argc || up_option(up, argv[i], argv[i + 1]) != 0)
-            return cli_complain("usage: arena up [--nodes N] [--chaos] [--every MS] [--seed N] "
-                                "[--seconds N] [--dir DIR]");
+            return cli_complain(
+                "usage: arena up [--nodes N] [--http PORT] [--chaos] [--every MS] [--seed N] "
+                "[--seconds N] [--dir DIR]");
         else
             i++;
     }
@@ -372,16 +418,31 @@ static int up_dir(struct up *up)
 
 static void up_print(const struct up *up)
 {
-    (void)printf("ARENA_PEERS=");
+    char list[UP_TEXT_MAX];
+
+    up_list(up, true, list, sizeof(list));
+    (void)printf("ARENA_PEERS=%s\n", list);
     for (unsigned i = 0; i < up->n; i++)
-        (void)printf("%stcp://127.0.0.1:%u", i ? "," : "", up->nodes[i].client);
-    (void)printf("\n");
-    for (unsigned i = 0; i < up->n; i++)
-        (void)printf("node-%u peers %u clients %u metrics http://127.0.0.1:%u/metrics log "
-                     "%s/node-%u.log\n",
-                     i, up->nodes[i].control, up->nodes[i].client, up->nodes[i].metrics, up->dir,
-                     i);
+        (void)printf("%s peers %u clients %u metrics http://127.0.0.1:%u/metrics log %s/%s.log\n",
+                     up->nodes[i].name, up->nodes[i].control, up->nodes[i].client,
+                     up->nodes[i].metrics, up->dir, up->nodes[i].name);
+    if (up->http)
+        (void)printf("bridge http://127.0.0.1:%u\n", up->http);
     (void)fflush(stdout);
+}
+
+static int up_prepare_bridge(struct up *up)
+{
+    struct up_node *bridge = &up->nodes[up->n];
+
+    if (cli_beside("arena-bridge", up->bridge, sizeof(up->bridge)) != 0)
+        return cli_complain("arena-bridge is not beside this program");
+    bridge->up = up;
+    bridge->program = up->bridge;
+    (void)snprintf(bridge->name, sizeof(bridge->name), "bridge");
+    up->n_children++;
+    up_bridge_env(bridge);
+    return 0;
 }
 
 static int up_prepare(struct up *up)
@@ -392,13 +453,15 @@ static int up_prepare(struct up *up)
         return cli_complain("cannot make the directory");
     for (unsigned i = 0; i < up->n; i++) {
         up->nodes[i].up = up;
-        up->nodes[i].number = i;
+        up->nodes[i].program = up->arenad;
+        (void)snprintf(up->nodes[i].name, sizeof(up->nodes[i].name), "node-%u", i);
         if (up_ports(&up->nodes[i]) != 0)
             return cli_complain("no free ports");
     }
     for (unsigned i = 0; i < up->n; i++)
         up_env(&up->nodes[i]);
-    return 0;
+    up->n_children = up->n;
+    return up->http ? up_prepare_bridge(up) : 0;
 }
 
 static int up_run(struct up *up)
@@ -408,7 +471,7 @@ static int up_run(struct up *up)
     up->end_timer = loop_timer_new(up->loop, up_end, up);
     loop_signal(up->loop, SIGINT, up_end, up);
     loop_signal(up->loop, SIGTERM, up_end, up);
-    for (unsigned i = 0; i < up->n; i++) {
+    for (unsigned i = 0; i < up->n_children; i++) {
         up->nodes[i].timer = loop_timer_new(up->loop, up_timer, &up->nodes[i]);
         up_start(&up->nodes[i]);
     }
