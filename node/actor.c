@@ -18,8 +18,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/own.h"
+#include "node/contacts.h"
 #include "node/link.h"
-#include "node/peers.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -48,7 +48,7 @@ struct actor {
     struct mailbox *outbox;
     struct link_actor *thread;
     struct link *listeners[LINK_KIND_N];
-    struct peers *peers;
+    struct contacts *contacts;
     struct clients *clients;
     struct actor_parked *parked;
     struct actor_parked *parked_last;
@@ -125,13 +125,13 @@ static void actor_carry_out(struct actor *a, const struct mesh_effect *fx)
         writer_read(a->writer, fx->read.read, fx->read.key, fx->read.klen);
         break;
     case MESH_FX_CONNECT:
-        peers_connect(a->peers, fx->connect.link, fx->connect.endpoint);
+        contacts_connect(a->contacts, fx->connect.link, fx->connect.endpoint);
         break;
     case MESH_FX_DISCONNECT:
-        peers_disconnect(a->peers, fx->connect.link);
+        contacts_disconnect(a->contacts, fx->connect.link);
         break;
     case MESH_FX_SEND:
-        peers_send(a->peers, fx->send.link, fx->send.lane, fx->send.frame);
+        contacts_send(a->contacts, fx->send.link, fx->send.lane, fx->send.frame);
         break;
     case MESH_FX_CLIENT:
         actor_to_client(a, fx->client.client, fx->client.frame);
@@ -299,7 +299,7 @@ static void actor_take_gone(struct actor *a)
 
     while (a->n_events < ACTOR_EVENTS_MAX && clients_take_gone(a->clients, &client))
         actor_event(a, MESH_EV_CLIENT_GONE)->client.client = client;
-    while (a->n_events < ACTOR_EVENTS_MAX && peers_take_change(a->peers, &link, &up))
+    while (a->n_events < ACTOR_EVENTS_MAX && contacts_take_change(a->contacts, &link, &up))
         actor_event(a, up ? MESH_EV_LINK_UP : MESH_EV_LINK_DOWN)->link.link = link;
 }
 
@@ -320,7 +320,7 @@ static int actor_timeout_ms(const struct actor *a)
 {
     const uint64_t now = clock_mono_ns();
     uint64_t due = mesh_deadline(a->mesh);
-    const uint64_t broken = peers_deadline(a->peers);
+    const uint64_t broken = contacts_deadline(a->contacts);
 
     if (broken < due)
         due = broken;
@@ -334,7 +334,7 @@ static void actor_turn(struct actor *a)
 {
     static const enum link_kind kinds[] = {LINK_CONTROL, LINK_BULK, LINK_CLIENT};
     uint32_t n;
-    struct link_wait *items = peers_wait(a->peers, 2 + LINK_KIND_N, &n);
+    struct link_wait *items = contacts_wait(a->contacts, 2 + LINK_KIND_N, &n);
 
     items[0].link = link_actor_link(a->thread);
     items[1].fd = mailbox_fd(a->inbox);
@@ -347,7 +347,7 @@ static void actor_turn(struct actor *a)
         if (items[2 + i].ready)
             actor_take_frames(a, kinds[i]);
     }
-    peers_look(a->peers, clock_mono_ns());
+    contacts_look(a->contacts, clock_mono_ns());
     actor_take_gone(a);
     if (mesh_deadline(a->mesh) <= clock_mono_ns() && a->n_events < ACTOR_EVENTS_MAX)
         (void)actor_event(a, MESH_EV_TIMER);
@@ -385,7 +385,7 @@ static void actor_main(struct link_actor *thread, void *ctx)
         while (!link_actor_ended(thread))
             actor_turn(a);
     }
-    peers_free(STEAL(a->peers));
+    contacts_free(STEAL(a->contacts));
     for (uint32_t i = 0; i < LINK_KIND_N; i++)
         link_free(a->listeners[i]);
 }
@@ -409,7 +409,7 @@ struct actor *actor_new(const struct actor_config *config, struct disk *disk, st
     a->inbox = inbox;
     a->outbox = outbox;
     a->mesh = mesh_new(&config->mesh);
-    a->peers = peers_new(&a->config.mesh.nid);
+    a->contacts = contacts_new(&a->config.mesh.nid);
     a->clients = clients_new(config->mesh.seed);
     if (pthread_mutex_init(&a->lock, NULL) != 0)
         abort();
@@ -436,7 +436,7 @@ void actor_free(struct actor *a)
         return;
     link_actor_free(a->thread);
     writer_free(a->writer);
-    peers_free(a->peers);
+    contacts_free(a->contacts);
     clients_free(a->clients);
     for (struct actor_parked *p = a->parked; p; p = next) {
         next = p->next;

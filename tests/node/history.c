@@ -67,6 +67,7 @@ struct worker {
     struct rng rng;
     struct client *client;
     uint32_t peer;
+    char trouble[ERR_TEXT_MAX]; /* why a submit was last repeated */
 };
 
 static void drop(struct worker *w)
@@ -93,6 +94,7 @@ static void encode_job(const struct history *h, uint32_t n, struct buf *out)
     struct spec_file file = {0};
     struct spec spec = {.n_files = 1, .files = &file};
     char code[128];
+    uint64_t hash[2];
 
     if (strcmp(h->language, "python") == 0)
         (void)snprintf(code, sizeof(code), "print('job', %u)\n", n);
@@ -105,8 +107,9 @@ static void encode_job(const struct history *h, uint32_t n, struct buf *out)
     spec.head.attempts_max = 10;
     spec.head.backoff_ms = 100;
     spec.head.keyed = true;
-    memcpy(spec.head.key, &h->run, sizeof(h->run));
-    memcpy(spec.head.key + sizeof(h->run), &n, sizeof(n));
+    hash[0] = hash_sip(h->run, 1, &n, sizeof(n));
+    hash[1] = hash_sip(h->run, 2, &n, sizeof(n));
+    memcpy(spec.head.key, hash, sizeof(spec.head.key));
     memcpy(spec.head.body_hash, spec.head.key, sizeof(spec.head.key));
     if (spec_encode(&spec, out) != 0)
         abort();
@@ -135,6 +138,7 @@ static void submit(struct worker *w, uint32_t n)
             return;
         }
         atomic_fetch_add(&w->h->retried, 1);
+        memcpy(w->trouble, err.text, sizeof(w->trouble));
         drop(w);
         (void)poll(NULL, 0, HISTORY_PAUSE_MS);
     }
@@ -326,8 +330,12 @@ int main(int argc, char **argv)
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             abort();
     }
-    for (uint32_t i = 0; i < h.threads; i++)
+    for (uint32_t i = 0; i < h.threads; i++) {
         (void)pthread_join(workers[i].thread, NULL);
+        if (workers[i].trouble[0])
+            (void)fprintf(stderr, "history: repeated, the last time because: %s\n",
+                          workers[i].trouble);
+    }
     h.until_ns += 60ull * 1000000000u;
     read_again(&h);
     status = report(&h);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#ifndef NODE_PEERS_H
-#define NODE_PEERS_H
+#ifndef NODE_CONTACTS_H
+#define NODE_CONTACTS_H
 /*
  * The two kinds of counterpart the actor's sockets have: peers, whom we dial (a control and a
  * bulk link each, by the mesh's number), and clients, who dial us (a ZeroMQ name each, by our
@@ -9,24 +9,24 @@
 #include "mesh/mesh.h"
 #include "node/link.h"
 
-struct peers;
+struct contacts;
 
-struct peers *peers_new(const struct id *self);
-void peers_free(struct peers *p);
+struct contacts *contacts_new(const struct id *self);
+void contacts_free(struct contacts *p);
 /* A link that cannot be dialled is reported down, like one that breaks. */
-void peers_connect(struct peers *p, uint64_t link, const char *endpoint);
-void peers_disconnect(struct peers *p, uint64_t link);
+void contacts_connect(struct contacts *p, uint64_t link, const char *endpoint);
+void contacts_disconnect(struct contacts *p, uint64_t link);
 /* Lost when there is no such link or no room. */
-void peers_send(struct peers *p, uint64_t link, enum mesh_lane lane, struct span frame);
+void contacts_send(struct contacts *p, uint64_t link, enum mesh_lane lane, struct span frame);
 /* The things to wait for: `extra` cleared ones for the caller, then the links' own. Lent
  * until the next call. */
-struct link_wait *peers_wait(struct peers *p, uint32_t extra, uint32_t *ret_n);
+struct link_wait *contacts_wait(struct contacts *p, uint32_t extra, uint32_t *ret_n);
 /* When a link that does not open must be given up, in mono ns; UINT64_MAX = none. */
-uint64_t peers_deadline(const struct peers *p);
+uint64_t contacts_deadline(const struct contacts *p);
 /* Finds out which links opened or broke; those that broke are closed. */
-void peers_look(struct peers *p, uint64_t now_ns);
+void contacts_look(struct contacts *p, uint64_t now_ns);
 /* The changes found, one a call; false = no more. */
-bool peers_take_change(struct peers *p, uint64_t *ret_link, bool *ret_up);
+bool contacts_take_change(struct contacts *p, uint64_t *ret_link, bool *ret_up);
 
 struct clients;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "node/peers.h"
+#include "node/contacts.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-    PEERS_OPEN_NS_MAX = 2000000000, /* to connect and shake hands */
+    CONTACTS_OPEN_NS_MAX = 2000000000, /* to connect and shake hands */
     CLIENTS_MAX = 65536,
 };
 
@@ -73,7 +73,7 @@ struct peer {
     uint64_t give_up_ns;
 };
 
-struct peers {
+struct contacts {
     struct id self;
     struct map *by_number;
     struct changes changes;
@@ -81,9 +81,9 @@ struct peers {
     uint32_t n_items_max;
 };
 
-struct peers *peers_new(const struct id *self)
+struct contacts *contacts_new(const struct id *self)
 {
-    struct peers *p = own_calloc(1, sizeof(*p));
+    struct contacts *p = own_calloc(1, sizeof(*p));
 
     p->self = *self;
     p->by_number = map_new(1);
@@ -97,7 +97,7 @@ static void peer_free(struct peer *one)
     free(one);
 }
 
-void peers_free(struct peers *p)
+void contacts_free(struct contacts *p)
 {
     if (!p)
         return;
@@ -110,7 +110,7 @@ void peers_free(struct peers *p)
 }
 
 /* A node's bulk lane listens on the port after its control lane's. 0 or -EINVAL. */
-static int peers_bulk_endpoint(const char *control, char out[LIMIT_ENDPOINT + 8])
+static int contacts_bulk_endpoint(const char *control, char out[LIMIT_ENDPOINT + 8])
 {
     const char *colon = strrchr(control, ':');
     char *end;
@@ -129,7 +129,7 @@ static int peer_dial(struct peer *one, const char *endpoint, const struct id *se
 {
     char bulk[LIMIT_ENDPOINT + 8];
 
-    if (strncmp(endpoint, "tcp://", 6) != 0 || peers_bulk_endpoint(endpoint, bulk) != 0)
+    if (strncmp(endpoint, "tcp://", 6) != 0 || contacts_bulk_endpoint(endpoint, bulk) != 0)
         return err_set(err, EINVAL, "'%s' is no endpoint", endpoint);
     one->lanes[MESH_LANE_CONTROL] = link_dial(LINK_CONTROL, endpoint, self, err);
     if (!one->lanes[MESH_LANE_CONTROL])
@@ -138,13 +138,13 @@ static int peer_dial(struct peer *one, const char *endpoint, const struct id *se
     return one->lanes[MESH_LANE_BULK] ? 0 : -err->code;
 }
 
-void peers_connect(struct peers *p, uint64_t link, const char *endpoint)
+void contacts_connect(struct contacts *p, uint64_t link, const char *endpoint)
 {
     struct peer *one = own_calloc(1, sizeof(*one));
     struct err err = {0};
 
     one->number = link;
-    one->give_up_ns = clock_mono_ns() + PEERS_OPEN_NS_MAX;
+    one->give_up_ns = clock_mono_ns() + CONTACTS_OPEN_NS_MAX;
     if (peer_dial(one, endpoint, &p->self, &err) != 0) {
         log_write(LOG_WARN, "cannot dial a peer", LOG_FIELDS(LOG_TEXT("error", err.text)));
         peer_free(one);
@@ -156,7 +156,7 @@ void peers_connect(struct peers *p, uint64_t link, const char *endpoint)
         peer_free(one);
 }
 
-void peers_disconnect(struct peers *p, uint64_t link)
+void contacts_disconnect(struct contacts *p, uint64_t link)
 {
     struct peer *one = map_del(p->by_number, &link, sizeof(link));
 
@@ -164,7 +164,7 @@ void peers_disconnect(struct peers *p, uint64_t link)
         peer_free(one);
 }
 
-void peers_send(struct peers *p, uint64_t link, enum mesh_lane lane, struct span frame)
+void contacts_send(struct contacts *p, uint64_t link, enum mesh_lane lane, struct span frame)
 {
     struct peer *one = map_get(p->by_number, &link, sizeof(link));
 
@@ -172,7 +172,7 @@ void peers_send(struct peers *p, uint64_t link, enum mesh_lane lane, struct span
         (void)link_send(one->lanes[lane], (struct span){NULL, 0}, frame);
 }
 
-struct link_wait *peers_wait(struct peers *p, uint32_t extra, uint32_t *ret_n)
+struct link_wait *contacts_wait(struct contacts *p, uint32_t extra, uint32_t *ret_n)
 {
     uint32_t n = extra + 2 * (uint32_t)map_len(p->by_number);
 
@@ -192,7 +192,7 @@ struct link_wait *peers_wait(struct peers *p, uint32_t extra, uint32_t *ret_n)
     return p->items;
 }
 
-uint64_t peers_deadline(const struct peers *p)
+uint64_t contacts_deadline(const struct contacts *p)
 {
     uint64_t least = UINT64_MAX;
 
@@ -216,7 +216,7 @@ static enum link_state peer_state(struct peer *one)
     return control == LINK_OPEN && bulk == LINK_OPEN ? LINK_OPEN : LINK_CONNECTING;
 }
 
-void peers_look(struct peers *p, uint64_t now_ns)
+void contacts_look(struct contacts *p, uint64_t now_ns)
 {
     struct map_item *next;
 
@@ -230,12 +230,12 @@ void peers_look(struct peers *p, uint64_t now_ns)
             changes_put(&p->changes, one->number, true);
         } else if (state == LINK_BROKEN || (!one->open && now_ns >= one->give_up_ns)) {
             changes_put(&p->changes, one->number, false);
-            peers_disconnect(p, one->number);
+            contacts_disconnect(p, one->number);
         }
     }
 }
 
-bool peers_take_change(struct peers *p, uint64_t *ret_link, bool *ret_up)
+bool contacts_take_change(struct contacts *p, uint64_t *ret_link, bool *ret_up)
 {
     return changes_take(&p->changes, ret_link, ret_up);
 }
