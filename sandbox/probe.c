@@ -92,11 +92,10 @@ static void files(void)
 
 static void proc(void)
 {
-    static const char *const closed[] = {"/proc/1/environ",    "/proc/1/root/etc/shadow",
-                                         "/proc/1/mem",        "/proc/kcore",
-                                         "/proc/keys",         "/proc/kmsg",
-                                         "/proc/timer_list",   "/proc/sys/kernel/core_pattern",
-                                         "/proc/sysrq-trigger"};
+    static const char *const closed[] = {
+        "/proc/1/environ",    "/proc/1/maps", "/proc/1/mem",      "/proc/kcore",
+        "/proc/keys",         "/proc/kmsg",   "/proc/timer_list", "/proc/sys/kernel/core_pattern",
+        "/proc/sysrq-trigger"};
 
     for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
         char c;

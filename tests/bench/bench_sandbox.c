@@ -41,7 +41,6 @@ struct subject {
     struct keeper *keeper;
     pid_t pid;
     uint64_t started_ns;
-    bool running;
 };
 
 struct series {
@@ -125,7 +124,6 @@ static void subject_send(struct subject *s, int program, uint64_t wall_ms)
     if (keeper_send(s->keeper, &step, &err) < 0)
         die("keeper_send", err.text);
     s->started_ns = clock_mono_ns();
-    s->running = true;
 }
 
 /* True when `news` was the good end of a hello. */
@@ -252,13 +250,33 @@ static void ready(struct subject *s)
         ;
 }
 
+struct tally {
+    unsigned sent, done;
+};
+
+/* Takes what a keeper has to say and gives it the next run. */
+static void serve(struct subject *s, struct tally *t)
+{
+    struct keeper_news news;
+    struct err err = {0};
+
+    do {
+        if (keeper_read(s->keeper, &news, &err) < 0)
+            die("keeper", err.text);
+        if (!is_hello(&news))
+            continue;
+        t->done++;
+        if (t->sent++ < RUNS)
+            subject_send(s, hello_fd, 5000);
+    } while (news.what != KEEPER_NOTHING);
+}
+
 /* Runs a second of KEEPERS slots kept busy. */
 static double rate(bool fresh)
 {
     struct subject s[KEEPERS] = {0};
     struct pollfd p[KEEPERS];
-    struct err err = {0};
-    unsigned sent = 0, done = 0;
+    struct tally t = {0};
     uint64_t begin;
 
     for (unsigned i = 0; i < KEEPERS; i++) {
@@ -267,26 +285,14 @@ static double rate(bool fresh)
         p[i] = (struct pollfd){.fd = keeper_fd(s[i].keeper), .events = POLLIN};
     }
     begin = clock_mono_ns();
-    for (; sent < KEEPERS; sent++)
-        subject_send(&s[sent], hello_fd, 5000);
-    while (done < RUNS) {
+    for (; t.sent < KEEPERS; t.sent++)
+        subject_send(&s[t.sent], hello_fd, 5000);
+    while (t.done < RUNS) {
         if (poll(p, KEEPERS, WAIT_MS) <= 0)
             die("keepers", "say nothing");
-        for (unsigned i = 0; i < KEEPERS; i++) {
-            struct keeper_news news;
-
-            if (!p[i].revents)
-                continue;
-            do {
-                if (keeper_read(s[i].keeper, &news, &err) < 0)
-                    die("keeper", err.text);
-                if (!is_hello(&news))
-                    continue;
-                done++;
-                if (sent++ < RUNS)
-                    subject_send(&s[i], hello_fd, 5000);
-            } while (news.what != KEEPER_NOTHING);
-        }
+        for (unsigned i = 0; i < KEEPERS; i++)
+            if (p[i].revents)
+                serve(&s[i], &t);
     }
     begin = clock_mono_ns() - begin;
     for (unsigned i = 0; i < KEEPERS; i++)
