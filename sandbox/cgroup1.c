@@ -13,7 +13,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/membarrier.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 
 static const char *const names[CGROUP1_N] = {
 #define X(id, name) [CGROUP1_##id] = name,
@@ -21,7 +23,7 @@ static const char *const names[CGROUP1_N] = {
 #undef X
 };
 
-enum { PERIOD_US = 20000 };
+enum { PERIOD_US = 20000, LEFTOVERS = 16 * LIMIT_MIB, GRACE_PERIODS = 4 };
 
 /* The kernel's news of an OOM, as an eventfd. */
 static int watch_oom(struct cgroup1 *c)
@@ -232,15 +234,25 @@ bool cgroup1_is_quiet(const struct cgroup1 *c)
     return cgfile_u64(c->pids_current, &now) && now == c->base_pids;
 }
 
-/* Between runs nothing is limited: an init must be able to be born. Page cache that a run brought
- * in is charged to the group for as long as it stays; when that is much, it is given back, or the
- * next run's peak would start from it. */
-void cgroup1_end(struct cgroup1 *c)
+static bool has_leftovers(const struct cgroup1 *c)
 {
     uint64_t now = 0;
 
+    return cgfile_u64(c->usage, &now) && now > c->stages_memory + LEFTOVERS;
+}
+
+/* Between runs nothing is limited: an init must be able to be born. Page cache that a run brought
+ * in is charged to the group for as long as it stays; when that is much, it is given back, or the
+ * next run's peak would start from it. Page tables of the dead go a grace period of RCU after
+ * them: a global membarrier is how to wait for one. */
+void cgroup1_end(struct cgroup1 *c)
+{
     c->pids_max = 0;
     (void)cgfile_write(c->dir[CGROUP1_PIDS], "pids.max", "max");
-    if (cgfile_u64(c->usage, &now) && now > c->stages_memory + 16 * LIMIT_MIB)
-        (void)cgfile_write(c->dir[CGROUP1_MEMORY], "memory.force_empty", "0");
+    if (!has_leftovers(c))
+        return;
+    (void)cgfile_write(c->dir[CGROUP1_MEMORY], "memory.force_empty", "0");
+    for (int i = 0; i < GRACE_PERIODS && has_leftovers(c); i++)
+        if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+            return;
 }
