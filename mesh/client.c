@@ -74,6 +74,14 @@ void client_create(struct mesh *m, const struct asker *who, const struct origin 
                    struct span spec)
 {
     struct id jid = job_number(m);
+    struct value first;
+
+    placement_new(m, &jid, &first);
+    if (first.n_rset < placement_least(m)) {
+        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_QUORUM_MS);
+        return;
+    }
+
     struct job *j = job_new(m, &jid);
     struct watch_wish wish = {
         .kind = WAIT_DURABLE, .who = *who, .due_ns = m->now.mono_ns + TIMING_SUBMIT * STATE_MS};
@@ -81,7 +89,7 @@ void client_create(struct mesh *m, const struct asker *who, const struct origin 
     j->r.origin = own_memdup(origin, sizeof(*origin));
     j->r.acc = (struct ballot){1, m->cfg.nid};
     j->r.promised = j->r.acc;
-    placement_new(m, &jid, &j->r.v);
+    j->r.v = first;
     if (origin->head.delay_ms > 0) {
         j->r.v.delay_ms = origin->head.delay_ms;
         j->r.v.not_before_ms = m->now.wall_ms + origin->head.delay_ms;

@@ -63,6 +63,8 @@ static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker
     if (j->take)
         return;
     /* What it is to be, if nobody has it. */
+    free(j->wish);
+    free(j->wish_spec);
     j->wish = own_memdup(origin, sizeof(*origin));
     j->wish_spec = own_memdup(spec.data, spec.len);
     j->wish_len = spec.len;

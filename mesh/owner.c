@@ -21,6 +21,7 @@
 #include "mesh/accept.h"
 #include "mesh/exec.h"
 #include "mesh/job.h"
+#include "mesh/reconfig.h"
 #include "mesh/result.h"
 #include "mesh/sched.h"
 #include "mesh/stats.h"
@@ -109,7 +110,7 @@ static void owner_settled(struct mesh *m, struct job *j)
     watch_durable(m, j);
     if (j->r.v.phase == RECORD_TERMINAL && !j->r.decided)
         owner_decide(m, j);
-    else if (j->r.v.phase == RECORD_TERMINAL && j->r.v.n_prev == 0)
+    else if (j->r.v.phase == RECORD_TERMINAL && j->r.v.n_prev == 0 && !reconfig_try(m, j))
         job_decided(m, j);
     else if (j->r.cancel && j->r.v.phase == RECORD_PENDING)
         owner_cancel(m, j);

@@ -96,10 +96,15 @@ void placement_keyed(const struct mesh *m, const struct id *jid, struct value *r
     fill(m, jid, ret_value, is_known);
 }
 
-bool placement_quorum(const struct mesh *m)
+uint32_t placement_least(const struct mesh *m)
 {
     uint32_t expected = m->cfg.nodes_expected;
     uint32_t copies = expected < m->cfg.replicas ? expected : m->cfg.replicas;
 
-    return members_up(m->members) >= copies / 2 + 1;
+    return copies / 2 + 1;
+}
+
+bool placement_quorum(const struct mesh *m)
+{
+    return members_up(m->members) >= placement_least(m);
 }

@@ -15,6 +15,8 @@ bool placement_next(const struct mesh *m, const struct id *jid, const struct val
                     struct id *ret_nid);
 /* The set of a keyed job: over everybody known, up or not. */
 void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value);
+/* Copies a job needs before it may be acknowledged. */
+uint32_t placement_least(const struct mesh *m);
 /* Enough nodes are up for a new job to be kept safe. */
 bool placement_quorum(const struct mesh *m);
 uint64_t placement_weight(const struct id *jid, const struct id *nid);

@@ -247,6 +247,11 @@ void purge_begin(struct mesh *m, struct job *j)
     j->take_due_ns = STATE_NEVER;
     accept_replicas(m, j);
     repair_watch(m, j);
+    if (m->cfg.retain_count > 0 && m->kept.len > m->cfg.retain_count) {
+        struct job *oldest = HEAP_OWNER(heap_min(&m->kept), struct job, kept);
+
+        timer_set(m, &oldest->timer, m->now.mono_ns);
+    }
 }
 
 /* Its time is over, or there are too many and it is the oldest. */

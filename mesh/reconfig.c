@@ -17,9 +17,9 @@ static bool member_lost(const struct mesh *m, const struct id *nid)
 
     if (id_eq(nid, &m->cfg.nid))
         return false;
-    if (!c || c->state >= MEMBER_LEFT)
+    if (!c || c->state >= MEMBER_REPLACED)
         return c != NULL;
-    return c->state == MEMBER_DEAD &&
+    return !member_is_up(c) &&
            m->now.mono_ns - c->since_ns >= (uint64_t)m->cfg.repair_after_ms * STATE_MS;
 }
 
@@ -85,6 +85,7 @@ static void look(struct mesh *m, struct timer *t)
         job_arm(m, j);
         streams++;
     }
+    m->repair_tokens = STREAMS_MAX;
     timer_set(m, t, m->now.mono_ns + timer_backoff(m, 0, LOOK_MS, LOOK_MS));
 }
 
@@ -94,15 +95,26 @@ void reconfig_start(struct mesh *m)
     timer_set(m, &m->reconfig_timer, m->now.mono_ns + LOOK_MS * STATE_MS);
 }
 
-void reconfig_decided(struct mesh *m, struct job *j)
+bool reconfig_try(struct mesh *m, struct job *j)
 {
-    (void)m;
-    (void)j;
+    if (!reconfig_wanted(m, j))
+        return false;
+    reconfig(m, j);
+    return true;
 }
 
-void reconfig_member_changed(struct mesh *m)
+void reconfig_decided(struct mesh *m, struct job *j)
 {
-    (void)m;
+    uint32_t first = 0;
+
+    while (first < j->r.v.n_rset && !peer_up(m, &j->r.v.rset[first]))
+        first++;
+    if (m->repair_tokens == 0 || first == j->r.v.n_rset || !id_eq(&j->r.v.rset[first], &m->cfg.nid))
+        return;
+    if (j->r.v.n_prev == 0 && !reconfig_wanted(m, j))
+        return;
+    m->repair_tokens--;
+    takeover_begin(m, j, TAKEOVER_CLEAN);
 }
 
 uint64_t reconfig_under_replicated(const struct mesh *m)

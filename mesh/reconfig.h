@@ -12,7 +12,8 @@
 void reconfig_start(struct mesh *m);
 /* A decided job whose set needs a change: takes it over for that, when it is this node's turn. */
 void reconfig_decided(struct mesh *m, struct job *j);
-void reconfig_member_changed(struct mesh *m);
+/* Starts a change if one is wanted; the job is owned here, and settled. */
+bool reconfig_try(struct mesh *m, struct job *j);
 /* True when the set is smaller than it could be, or one of it is gone. */
 bool reconfig_wanted(const struct mesh *m, const struct job *j);
 uint64_t reconfig_under_replicated(const struct mesh *m);

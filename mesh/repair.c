@@ -22,7 +22,7 @@
 #include "mesh/takeover.h"
 #include "mesh/timer.h"
 
-enum { ASK_MS = 10000, ASK_DECIDED_MS = 60000, ASK_DAMAGED_MS = 1000 };
+enum { ASK_MS = 10000, ASK_DECIDED_MS = 20000, ASK_DAMAGED_MS = 1000 };
 
 /* This node's place among the set's members that are up. */
 static uint64_t take_rank(const struct mesh *m, const struct job *j)
@@ -93,7 +93,7 @@ static void ask_again(struct mesh *m, struct job *j)
                 ask(m, j, &members_at(m->members, i)->nid);
     } else if (!j->r.decided && peer_up(m, job_responsible(j))) {
         ask(m, j, job_responsible(j));
-    } else if (n > 0) {
+    } else if (n > 0 && !(j->r.decided && accept_everywhere(m, j))) {
         ask(m, j, &j->r.v.rset[rng_below(&m->rng, n)]);
     }
 }
@@ -102,7 +102,9 @@ void repair_due(struct mesh *m, struct job *j)
 {
     struct id jid = j->r.jid;
 
-    if (j->ask_due_ns <= m->now.mono_ns)
+    bool look = j->ask_due_ns <= m->now.mono_ns;
+
+    if (look)
         ask_again(m, j);
     if (j->damaged)
         return;
@@ -114,7 +116,7 @@ void repair_due(struct mesh *m, struct job *j)
     if (j->r.decided) {
         purge_due(m, j);
         j = job_find(m, &jid);
-        if (j && !j->own && !j->take)
+        if (look && j && !j->own && !j->take)
             reconfig_decided(m, j);
     }
 }
@@ -147,7 +149,6 @@ void repair_member_changed(struct mesh *m, const struct id *nid, enum member_sta
             repair_watch(m, j);
         job_arm(m, j);
     }
-    reconfig_member_changed(m);
 }
 
 void repair_behind(struct mesh *m, struct job *j, const struct id *from,

@@ -266,6 +266,7 @@ struct mesh {
     char seeds[LIMIT_SEEDS][LIMIT_ENDPOINT + 1];
     struct timer seeds_timer;
     struct timer reconfig_timer;
+    uint32_t repair_tokens; /* decided jobs that may be taken over this second */
     struct timer digest_timer;
     struct request *requests;
     uint64_t next_request;

@@ -564,93 +564,22 @@ void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state)
     step(h, node, &e);
 }
 
-uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg)
+void hamlet_client_frame(struct hamlet *h, int node, struct span frame)
 {
     struct mesh_event e = {.type = MESH_EV_CLIENT};
-    struct buf b;
 
-    msg->token = ++h->token;
-    buf_init(&b, LIMIT_FRAME_BULK);
-    int bad = message_encode(msg, &b);
-    assert(bad == 0);
     e.client.client = 1;
-    e.client.frame = buf_span(&b);
+    e.client.frame = frame;
     step(h, node, &e);
-    buf_done(&b);
-    return h->token;
 }
 
-uint64_t hamlet_submit(struct hamlet *h, int node, const struct spec_head *head)
+const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n)
 {
-    struct message msg = {.type = MESSAGE_SUBMIT};
-    struct spec_file file = {.name = "main.py", .content = span_of("print(1)")};
-    struct spec spec = {.n_files = 1, .files = &file};
-    struct buf b;
-
-    spec.head.priority = 2;
-    spec.head.attempts_max = 1;
-    if (head)
-        spec.head = *head;
-    (void)snprintf(spec.head.language, sizeof(spec.head.language), "python");
-    buf_init(&b, LIMIT_SPEC);
-    int bad = spec_encode(&spec, &b);
-    assert(bad == 0);
-    msg.submit.spec = buf_span(&b);
-    uint64_t token = hamlet_ask(h, node, &msg);
-    buf_done(&b);
-    return token;
+    *ret_n = h->n_answers;
+    return h->answers;
 }
 
-uint64_t hamlet_about(struct hamlet *h, int node, enum message_type type, const struct id *jid)
+uint64_t hamlet_token(struct hamlet *h)
 {
-    struct message msg = {.type = type};
-
-    msg.job.jid = *jid;
-    msg.job.tenant[0] = '*';
-    return hamlet_ask(h, node, &msg);
-}
-
-uint64_t hamlet_query(struct hamlet *h, int node, const struct id *jid, uint32_t wait_ms)
-{
-    struct message msg = {.type = MESSAGE_QUERY};
-
-    msg.job.jid = *jid;
-    msg.job.tenant[0] = '*';
-    msg.job.wait_ms = wait_ms;
-    return hamlet_ask(h, node, &msg);
-}
-
-const struct message *hamlet_answer_at(const struct hamlet *h, uint64_t token, uint32_t n)
-{
-    for (uint32_t i = 0; i < h->n_answers; i++)
-        if (h->answers[i].msg.token == token && n-- == 0)
-            return &h->answers[i].msg;
-    return NULL;
-}
-
-const struct message *hamlet_answer(const struct hamlet *h, uint64_t token)
-{
-    return hamlet_answer_at(h, token, 0);
-}
-
-struct id hamlet_job(struct hamlet *h, int node)
-{
-    uint64_t token = hamlet_submit(h, node, NULL);
-
-    for (int i = 0; i < 3000 && !hamlet_answer(h, token); i++)
-        hamlet_run(h, 1);
-    const struct message *msg = hamlet_answer(h, token);
-    assert(msg && msg->type == MESSAGE_ACCEPTED);
-    return msg->accepted.jid;
-}
-
-enum message_state hamlet_state(struct hamlet *h, int node, const struct id *jid)
-{
-    uint64_t token = hamlet_query(h, node, jid, 0);
-
-    for (int i = 0; i < 3000 && !hamlet_answer(h, token); i++)
-        hamlet_run(h, 1);
-    const struct message *msg = hamlet_answer(h, token);
-    assert(msg);
-    return msg->type == MESSAGE_JOB ? msg->view.state : MESSAGE_STATE_N;
+    return ++h->token;
 }

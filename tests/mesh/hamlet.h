@@ -34,7 +34,11 @@ uint32_t hamlet_killed(const struct hamlet *h);
 struct mesh *hamlet_mesh(struct hamlet *h, int node);
 void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state);
 
-/* Sends a request to a node and returns its token. */
+void hamlet_client_frame(struct hamlet *h, int node, struct span frame);
+const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n);
+uint64_t hamlet_token(struct hamlet *h);
+
+/* tests/mesh/customer.c. Sends a request to a node and returns its token. */
 uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg);
 uint64_t hamlet_submit(struct hamlet *h, int node, const struct spec_head *head);
 uint64_t hamlet_about(struct hamlet *h, int node, enum message_type type, const struct id *jid);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/mesh/hamlet.h"
+
+static void three_nodes_keep_three_copies(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid = hamlet_job(h, 0);
+    struct inspect_job j;
+
+    (void)state;
+    hamlet_run(h, 3000);
+    for (int i = 0; i < 3; i++) {
+        assert_true(inspect_job_get(hamlet_mesh(h, i), &jid, &j));
+        assert_true(j.decided);
+        assert_int_equal(j.n_rset, 3);
+        assert_int_equal(hamlet_state(h, i, &jid), MESSAGE_STATE_COMPLETED);
+    }
+    hamlet_free(h);
+}
+
+static void any_node_answers_for_any_job(void **state)
+{
+    struct hamlet *h = hamlet_new(5);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 3000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 2);
+    hamlet_run(h, 100);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(hamlet_state(h, i, &jid), MESSAGE_STATE_ACTIVE);
+    hamlet_run(h, 4000);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(hamlet_state(h, i, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_free(h);
+}
+
+static void idle_nodes_take_work_from_a_busy_one(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+
+    (void)state;
+    hamlet_runs(h, 1000, MESH_OUTCOME_RESULT);
+    for (int i = 0; i < 6; i++)
+        hamlet_submit(h, 0, NULL);
+    hamlet_run(h, 600);
+    assert_int_equal(hamlet_started(h), 6);
+    hamlet_free(h);
+}
+
+static void a_dead_owner_is_replaced(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 2000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 200);
+    hamlet_crash(h, 0);
+    hamlet_run(h, 12000);
+    assert_int_equal(hamlet_state(h, 1, &jid), MESSAGE_STATE_COMPLETED);
+    assert_int_equal(hamlet_state(h, 2, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 12000);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_free(h);
+}
+
+static void a_job_is_cancelled_from_anywhere(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    uint64_t token;
+
+    (void)state;
+    hamlet_runs(h, 60000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 200);
+    token = hamlet_about(h, 2, MESSAGE_CANCEL, &jid);
+    hamlet_run(h, 500);
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_DONE);
+    assert_int_equal(hamlet_state(h, 1, &jid), MESSAGE_STATE_CANCELLED);
+    assert_int_equal(hamlet_killed(h), 1);
+    hamlet_free(h);
+}
+
+static void one_key_makes_one_job_whoever_is_asked(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9, 9}};
+    uint64_t t[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        t[i] = hamlet_submit(h, i, &head);
+    hamlet_run(h, 3000);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hamlet_answer(h, t[i])->type, MESSAGE_ACCEPTED);
+        assert_true(
+            id_eq(&hamlet_answer(h, t[i])->accepted.jid, &hamlet_answer(h, t[0])->accepted.jid));
+    }
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+static void a_replica_that_stays_away_is_replaced(void **state)
+{
+    struct hamlet *h = hamlet_new(5);
+    struct inspect_job j;
+    struct id jid;
+    int gone = -1;
+
+    (void)state;
+    hamlet_runs(h, 200000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 500);
+    for (int i = 1; i < 5; i++)
+        if (inspect_job_get(hamlet_mesh(h, i), &jid, &j))
+            gone = i;
+    hamlet_crash(h, gone);
+    hamlet_run(h, 80000);
+    assert_true(inspect_job_get(hamlet_mesh(h, 0), &jid, &j));
+    assert_int_equal(j.n_rset, 3);
+    assert_int_equal(j.n_prev, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_not_equal(j.rset[i].b[0], gone + 1);
+    hamlet_free(h);
+}
+
+static void a_draining_node_hands_its_jobs_over(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jids[10];
+
+    (void)state;
+    hamlet_runs(h, 1500, MESH_OUTCOME_RESULT);
+    for (int i = 0; i < 10; i++)
+        jids[i] = hamlet_job(h, 0);
+    hamlet_drain(h, 0);
+    hamlet_run(h, 15000);
+    assert_true(hamlet_drained(h, 0));
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(hamlet_state(h, 1, &jids[i]), MESSAGE_STATE_COMPLETED);
+    assert_int_equal(hamlet_started(h), 10);
+    hamlet_free(h);
+}
+
+static void a_watch_follows_the_job_to_its_new_owner(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    uint64_t token;
+    bool decided = false;
+
+    (void)state;
+    hamlet_runs(h, 3000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    token = hamlet_about(h, 1, MESSAGE_WATCH, &jid);
+    hamlet_run(h, 500);
+    hamlet_crash(h, 0);
+    hamlet_run(h, 15000);
+    for (uint32_t i = 0; hamlet_answer_at(h, token, i); i++)
+        decided = decided || hamlet_answer_at(h, token, i)->event.kind == MESSAGE_EVENT_DECIDED;
+    assert_true(decided);
+    hamlet_free(h);
+}
+
+static void a_decided_job_is_forgotten_by_all(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid = hamlet_job(h, 0);
+
+    (void)state;
+    hamlet_run(h, 700 * 1000);
+    for (int i = 0; i < 3; i++)
+        assert_true(inspect_purged(hamlet_mesh(h, i), &jid));
+    hamlet_free(h);
+}
+
+static void the_figures_of_all_nodes_add_up(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct message msg = {.type = MESSAGE_STATS};
+    uint64_t token;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        hamlet_job(h, i);
+    hamlet_run(h, 2000);
+    token = hamlet_ask(h, 1, &msg);
+    hamlet_run(h, 1000);
+    assert_int_equal(hamlet_answer(h, token)->stats.n, 4);
+    assert_int_equal(hamlet_answer(h, token)->stats.nodes[0].jobs[MESSAGE_STATE_COMPLETED], 3);
+    assert_int_equal(hamlet_answer(h, token)->stats.nodes[0].completed, 3);
+    hamlet_free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_nodes_keep_three_copies),
+        cmocka_unit_test(any_node_answers_for_any_job),
+        cmocka_unit_test(idle_nodes_take_work_from_a_busy_one),
+        cmocka_unit_test(a_dead_owner_is_replaced),
+        cmocka_unit_test(a_job_is_cancelled_from_anywhere),
+        cmocka_unit_test(one_key_makes_one_job_whoever_is_asked),
+        cmocka_unit_test(a_replica_that_stays_away_is_replaced),
+        cmocka_unit_test(a_draining_node_hands_its_jobs_over),
+        cmocka_unit_test(a_watch_follows_the_job_to_its_new_owner),
+        cmocka_unit_test(a_decided_job_is_forgotten_by_all),
+        cmocka_unit_test(the_figures_of_all_nodes_add_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
