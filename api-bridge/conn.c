@@ -8,6 +8,7 @@
 #include "api-bridge/conn.h"
 
 #include "api-bridge/config.h"
+#include "api-bridge/metrics.h"
 #include "api-bridge/parser.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -76,6 +77,7 @@ void api_conn_drop_exchange(struct api_conn *c)
 
     if (!x)
         return;
+    (void)atomic_fetch_sub_explicit(&c->server->metrics->in_flight, 1, memory_order_relaxed);
     api_request_done(&x->req);
     buf_done(&x->headers);
     buf_done(&x->body);

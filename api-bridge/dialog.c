@@ -14,6 +14,7 @@
 #include "api-bridge/conn.h"
 
 #include "api-bridge/config.h"
+#include "api-bridge/metrics.h"
 #include "api-bridge/parser.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -170,6 +171,7 @@ static void exchange_begin(struct api_conn *c)
     x->req.began_ns = clock_mono_ns();
     x->req.tls = c->tls != NULL;
     c->x = x;
+    (void)atomic_fetch_add_explicit(&c->server->metrics->in_flight, 1, memory_order_relaxed);
     c->last = false;
     api_parser_begin(c->parser, &x->req);
     c->state = CONN_HEAD;
