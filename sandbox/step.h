@@ -89,7 +89,7 @@ struct step_outcome {
     enum step_end end;
     int32_t exit_code; /* -1 when a signal ended it */
     int32_t signal;
-    uint64_t cpu_us;
+    uint64_t cpu_us; /* user + system of all its processes; until the kill, if it was killed */
     uint64_t wall_us;
     uint64_t memory; /* peak bytes */
     struct span out; /* at most limits.output bytes */

@@ -161,6 +161,19 @@ unsigned watch_start(struct watch *w, struct step *step)
     return WATCH_OUTCOME;
 }
 
+/* CPU time of the program so far: up to the kill, if there was one. What the kernel then spends on
+ * taking processes apart is not the program's. */
+static uint64_t cpu_us(const struct watch *w)
+{
+    uint64_t us;
+
+    if (w->killed_us)
+        return w->killed_us;
+    if (cgroup_cpu(w->slot->cgroup, &us))
+        return us > w->overhead_us ? us - w->overhead_us : 0;
+    return w->exit.cpu_us;
+}
+
 void watch_kill(struct watch *w, enum verdict_kill why)
 {
     if (w->state != WATCH_LAUNCHING && w->state != WATCH_RUNNING && w->state != WATCH_ENDING)
@@ -174,22 +187,14 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     w->ended_ns = w->ended_ns ? w->ended_ns : clock_mono_ns();
     if (!cgroup_kill(w->slot->cgroup) && w->stage->init.pidfd >= 0)
         (void)syscall(SYS_pidfd_send_signal, w->stage->init.pidfd, SIGKILL, NULL, 0);
+    if (w->kill != KILL_NONE)
+        w->killed_us = cpu_us(w);
 }
 
 static void break_run(struct watch *w, const char *why)
 {
     (void)snprintf(w->err_text, sizeof(w->err_text), "%s", why);
     watch_kill(w, KILL_BROKEN);
-}
-
-/* CPU time of the program so far. */
-static uint64_t cpu_us(const struct watch *w)
-{
-    uint64_t us;
-
-    if (cgroup_cpu(w->slot->cgroup, &us))
-        return us > w->overhead_us ? us - w->overhead_us : 0;
-    return w->exit.cpu_us;
 }
 
 /* The next look at the CPU time: when the rest of it could be used up at the earliest. */
