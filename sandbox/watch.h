@@ -41,7 +41,8 @@ struct watch {
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
     uint64_t stage_ns;                                     /* CPU time of the stage before */
-    uint64_t overhead_us;                                  /* CPU time that was ours */
+    uint64_t overhead_us; /* CPU time that was ours */
+    uint64_t killed_us;   /* CPU time of the program when it was killed, 0 = it was not */
     enum verdict_kill kill;
     struct report exit;
     char refused[64];
