@@ -14,8 +14,18 @@ static struct inspect_ballot ballot_of(const struct ballot *b)
     return (struct inspect_ballot){b->epoch, b->nid};
 }
 
+static enum message_state end_state(const struct record *r)
+{
+    if (!r->decided)
+        return MESSAGE_STATE_QUEUED;
+    if (r->final.end == RECORD_COMPLETED)
+        return MESSAGE_STATE_COMPLETED;
+    return r->final.end == RECORD_FAILED ? MESSAGE_STATE_FAILED : MESSAGE_STATE_CANCELLED;
+}
+
 static void record_fill(const struct record *r, struct inspect_job *out)
 {
+    out->state = end_state(r);
     out->jid = r->jid;
     out->promised = ballot_of(&r->promised);
     out->acc = ballot_of(&r->acc);
