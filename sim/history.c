@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sim/history.h"
+
+#include "sim/world.h"
+
+enum { SIM_HISTORY_SEED = 3 };
+
+void sim_history_init(struct sim_world *w)
+{
+    w->history = (struct sim_history){.jobs = map_new(SIM_HISTORY_SEED),
+                                      .values = map_new(SIM_HISTORY_SEED)};
+}
+
+void sim_history_done(struct sim_world *w)
+{
+    struct sim_history *y = &w->history;
+
+    if (!y->jobs)
+        return;
+    for (struct map_item *it = map_first(y->jobs); it; it = map_next(it)) {
+        struct sim_job *job = map_value(it);
+
+        free(job->copies);
+        free(job);
+    }
+    for (struct map_item *it = map_first(y->values); it; it = map_next(it))
+        free(map_value(it));
+    map_free(y->jobs);
+    map_free(y->values);
+    *y = (struct sim_history){0};
+}
+
+struct sim_job *sim_history_find(const struct sim_world *w, const struct id *jid)
+{
+    return map_get(w->history.jobs, jid->b, sizeof(jid->b));
+}
+
+struct sim_job *sim_history_job(struct sim_world *w, const struct id *jid)
+{
+    struct sim_job *job = sim_history_find(w, jid);
+
+    if (job)
+        return job;
+    job = own_calloc(1, sizeof(*job));
+    job->jid = *jid;
+    job->index = w->history.n_jobs++;
+    job->intent = UINT32_MAX;
+    map_set(w->history.jobs, jid->b, sizeof(jid->b), job);
+    return job;
+}
+
+struct sim_copy *sim_history_copy(struct sim_job *job, const struct id *nid)
+{
+    for (uint32_t i = 0; i < job->n_copies; i++) {
+        if (id_eq(&job->copies[i].nid, nid))
+            return &job->copies[i];
+    }
+    return NULL;
+}
+
+uint32_t sim_history_count(struct sim_job *job, const struct inspect_job *like, bool prev,
+                           sim_copy_fn *ok)
+{
+    const struct id *ids = prev ? like->prev : like->rset;
+    uint32_t n = prev ? like->n_prev : like->n_rset;
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sim_copy *copy = sim_history_copy(job, &ids[i]);
+
+        found += copy && ok(copy, like);
+    }
+    return found;
+}
+
+bool sim_history_quorum(struct sim_job *job, const struct inspect_job *like, sim_copy_fn *ok)
+{
+    if (sim_history_count(job, like, false, ok) < like->n_rset / 2u + 1)
+        return false;
+    return !like->n_prev || sim_history_count(job, like, true, ok) >= like->n_prev / 2u + 1;
+}
+
+static int sim_history_acc_cmp(const struct inspect_job *a, const struct inspect_job *b)
+{
+    if (a->acc.epoch != b->acc.epoch)
+        return a->acc.epoch < b->acc.epoch ? -1 : 1;
+    if (id_cmp(&a->acc.nid, &b->acc.nid) != 0)
+        return id_cmp(&a->acc.nid, &b->acc.nid);
+    return a->ver < b->ver ? -1 : a->ver > b->ver;
+}
+
+const struct sim_copy *sim_history_latest(const struct sim_job *job)
+{
+    const struct sim_copy *latest = NULL;
+
+    for (uint32_t i = 0; i < job->n_copies; i++) {
+        const struct sim_copy *copy = &job->copies[i];
+
+        if (copy->gone || copy->job.acc.epoch == 0)
+            continue;
+        if (!latest || sim_history_acc_cmp(&copy->job, &latest->job) > 0)
+            latest = copy;
+    }
+    return latest;
+}
