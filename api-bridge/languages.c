@@ -192,16 +192,43 @@ static void put_member(struct api_json_writer *w, const struct api_json_at *prof
         api_json_put_raw(w, key, buf_span(&json));
 }
 
-static void put_limits(struct api_json_writer *w, const struct api_json_at *profile,
-                       const char *phase)
-{
-    struct api_json_at at = api_json_field(profile, phase);
+/* X(name in the API, name in the profile, phase) */
+#define LANGUAGE_LIMITS(X)                                                                         \
+    X("time", "time", "run")                                                                       \
+    X("wallTime", "wallTime", "run")                                                               \
+    X("memory", "memory", "run")                                                                   \
+    X("output", "output", "run")                                                                   \
+    X("processes", "processes", "run")                                                             \
+    X("compileTime", "time", "compile")                                                            \
+    X("compileMemory", "memory", "compile")                                                        \
+    X("stack", "stack", "run")                                                                     \
+    X("fileSize", "fileSize", "run")
 
-    if (!api_json_is_object(&at))
-        return;
-    api_json_open(w, phase, '{');
-    put_member(w, &at, "limits");
-    put_member(w, &at, "ceilings");
+/* A set of limits of the profile ("limits", "ceilings") by the names a job gives them. */
+static void put_limits(struct api_json_writer *w, const struct api_json_at *profile,
+                       const char *set)
+{
+    static const struct {
+        const char *name, *member, *phase;
+    } all[] = {
+#define X(name, member, phase) {name, member, phase},
+        LANGUAGE_LIMITS(X)
+#undef X
+    };
+
+    api_json_open(w, set, '{');
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct api_json_at phase = api_json_field(profile, all[i].phase);
+        struct api_json_at limits = api_json_field(&phase, set);
+        struct api_json_at at = api_json_field(&limits, all[i].member);
+        int64_t whole;
+        double v;
+
+        if (api_json_as_int(&at, &whole))
+            api_json_put_int(w, all[i].name, whole);
+        else if (api_json_as_real(&at, &v))
+            api_json_put_real(w, all[i].name, v);
+    }
     api_json_close(w, '}');
 }
 
@@ -215,8 +242,8 @@ static void put_language(struct api_json_writer *w, const struct language *l)
     api_json_put_str(w, "version", l->version);
     for (size_t i = 0; i < ARRAY_LEN(shown) && root.value; i++)
         put_member(w, &root, shown[i]);
-    put_limits(w, &root, "compile");
-    put_limits(w, &root, "run");
+    put_limits(w, &root, "limits");
+    put_limits(w, &root, "ceilings");
     api_json_close(w, '}');
 }
 

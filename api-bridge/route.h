@@ -33,7 +33,7 @@ enum api_body {
     X(BATCH, POST, "/api/batch", api_batch_handle, SUBMIT, BATCH)                                  \
     X(JOBS_LIST, GET, "/api/jobs", api_jobs_list, READ, NONE)                                      \
     X(STATS, GET, "/api/stats", api_stats_handle, READ, NONE)                                      \
-    X(LANGUAGES, GET, "/api/languages", api_languages_handle, NONE, NONE)                          \
+    X(LANGUAGES, GET, "/api/languages", api_languages_handle, READ, NONE)                          \
     X(OPENAPI, GET, "/api/openapi.json", api_openapi_handle, NONE, NONE)
 
 enum api_route_id {

@@ -122,7 +122,7 @@ static struct span *read_args(const struct reader *r, uint32_t *ret_n)
 static void check_code_size(const struct reader *r, const struct api_json_at *at, uint64_t len)
 {
     if (len > r->config->code_max)
-        api_json_fault(at, r->f, API_FAULT_TOO_LARGE,
+        api_json_fault(at, r->f, API_FAULT_TOO_LONG,
                        "is %llu bytes of source code, at most %llu are allowed",
                        (unsigned long long)len, (unsigned long long)r->config->code_max);
 }

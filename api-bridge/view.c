@@ -47,6 +47,19 @@ static void put_cause(struct api_json_writer *w, const struct result_cause *c, b
     api_json_close(w, '}');
 }
 
+/* "SIGSEGV" */
+static void put_signal(struct api_json_writer *w, int signal_number)
+{
+    const char *name = sigabbrev_np(signal_number);
+    char text[32];
+
+    if (name)
+        (void)snprintf(text, sizeof(text), "SIG%s", name);
+    else
+        (void)snprintf(text, sizeof(text), "SIG%d", signal_number);
+    api_json_put_str(w, "signal", text);
+}
+
 static void put_figures(struct api_json_writer *w, const struct result_run *r)
 {
     if (r->exit_code < 0)
@@ -56,7 +69,7 @@ static void put_figures(struct api_json_writer *w, const struct result_run *r)
     if (r->signal == 0)
         api_json_put_null(w, "signal");
     else
-        api_json_put_int(w, "signal", r->signal);
+        put_signal(w, r->signal);
     api_json_put_seconds(w, "cpuTime", r->cpu_us);
     api_json_put_seconds(w, "wallTime", r->wall_us);
     api_json_put_uint(w, "memory", r->memory);

@@ -433,14 +433,14 @@ class Settings(unittest.TestCase):
             f.flush()
             bridge = Bridge([peer], ARENA_CONFIG=f.name).ready()
             try:
-                self.assertEqual(bridge.post("/api/execute", job(code="x" * 20))[0], 413)
+                self.assertEqual(bridge.post("/api/execute", job(code="x" * 20))[0], 400)
                 f.seek(0)
                 f.write("MAX_CODE_SIZE = 99\n")
                 f.flush()
                 bridge.process.send_signal(signal.SIGHUP)
                 deadline = time.monotonic() + 10
-                status = 413
-                while status == 413 and time.monotonic() < deadline:
+                status = 400
+                while status == 400 and time.monotonic() < deadline:
                     status = bridge.post("/api/execute", job(code="x" * 20))[0]
                 self.assertEqual(status, 202)
             finally:

@@ -72,7 +72,7 @@ static void a_hidden_test_shows_no_data(void **state)
     (void)state;
     assert_null(strstr(text, "secret"));
     assert_non_null(strstr(text, "\"hidden\":true"));
-    assert_non_null(strstr(text, "\"exitCode\":null,\"signal\":9"));
+    assert_non_null(strstr(text, "\"exitCode\":null,\"signal\":\"SIGKILL\""));
     assert_non_null(strstr(text, "\"progress\":100"));
 }
 
