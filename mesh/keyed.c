@@ -93,6 +93,9 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else if (!id_eq(first, &m->cfg.nid))
         forward_submit(m, who, frame, &jid, first);
+    else if (!job_find(m, &jid) &&
+             queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
+        watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_MS);
     else
         keyed_begin(m, &jid, who, origin, spec);
 }
