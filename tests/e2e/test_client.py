@@ -125,7 +125,7 @@ class Client(harness.MeshCase):
     def test_a_job_that_never_was_is_not_found(self):
         jid = self.mesh.submit(**GOOD)
         other = ("0" if jid[-1] != "0" else "1").join((jid[:-1], ""))
-        for path in (f"/api/jobs/{other}", "/api/jobs/" + "0" * 8 + jid[8:]):
+        for path in (f"/api/jobs/{other}", "/api/jobs/" + jid[:24] + "0" * 12):
             with self.subTest(path):
                 status, _, answer = self.mesh.call("GET", path)
                 self.assertEqual(status, 404, answer)
@@ -174,7 +174,7 @@ class Cancel(harness.MeshCase):
 
     def test_a_job_that_never_was_cannot_be_cancelled(self):
         jid = self.mesh.submit(**GOOD)
-        self.assertEqual(self.mesh.call("DELETE", "/api/jobs/" + "0" * 8 + jid[8:])[0], 404)
+        self.assertEqual(self.mesh.call("DELETE", "/api/jobs/" + jid[:24] + "0" * 12)[0], 404)
 
 
 class Full(harness.MeshCase):
