@@ -199,6 +199,9 @@ class Mesh:
             daemon.start()
         for daemon in self.nodes + [self.bridge]:
             daemon.wait_ready()
+        # Nodes that have just met refuse jobs until they trust each other to keep them.
+        until("a job is accepted", lambda: self.call("POST", "/api/execute", {
+            "language": "python", "code": "print()"})[0] == 202, pause=0.2)
         return self
 
     def stop(self):
