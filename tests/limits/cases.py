@@ -114,7 +114,7 @@ C = [
      "memory", {}),
     ("forty of sixty-four",
      c("char *p = malloc(40 << 20); memset(p, 1, 40 << 20); KEEP(p); return p[5] - 1;"),
-     "exited:0", {"check": memory_between(40 * MIB, 48 * MIB)}),
+     "exited:0", {"check": memory_between(39 * MIB, 48 * MIB)}),
     ("a crash after much memory is a crash",
      c("char *p = malloc(40 << 20); memset(p, 1, 40 << 20); KEEP(p); abort();"),
      "signaled:6", {}),

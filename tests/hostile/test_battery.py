@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""run [--slots N] [--repeat N] [--only TEXT] [--build DIR] [--list]
+"""test_battery.py [--slots N] [--repeat N] [--only REGEXP] [--mode fresh|reused|both] [--build DIR]
 
 Runs the battery of hostile programs against arena-sandbox, the way the daemon would: resident
 keepers, compile and run in a sandbox each. What must not happen is looked for from outside,
-after every program, in the machine; battery.table says what for. SANDBOX_FRESH=1 in the
-environment reaches the keepers. Ends with "N passed, N failed, N skipped".
+after every program, in the machine; battery.table says what for. The whole is run with new
+namespaces for every program and with slots that are used again; --list names the programs.
+Ends with "N passed, N failed, N skipped".
 """
 import argparse
 import collections
@@ -142,12 +143,14 @@ class Machine:
 
 
 class Battery:
-    def __init__(self, options, rows):
+    def __init__(self, options, rows, mode):
         self.options = options
+        self.mode = mode
         self.rows = rows
         self.machine = Machine()
         self.slots = driver.Slots(options.slots, options.build,
-                                  {"ARENA_HOSTILE_SECRET": self.machine.secret})
+                                  {"ARENA_HOSTILE_SECRET": self.machine.secret,
+                                   "SANDBOX_FRESH": "1" if mode == "fresh" else "0"})
         self.lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
         self.cgroups = set()
@@ -313,7 +316,7 @@ class Battery:
         with self.lock:
             if isinstance(problems, tuple):
                 self.skipped += 1
-                print(f"skip  {row.program}: {problems[1]}", flush=True)
+                print(f"skip: {row.program}: {problems[1]}", flush=True)
             elif problems:
                 self.failed += 1
                 print(f"FAIL  {row.program}", flush=True)
@@ -359,7 +362,8 @@ class Battery:
                 print(f"FAIL  canary before any program, slot {slot}: {bad[0]}")
                 self.failed += 1
         level, lacks = self.slots.levels[0]
-        print(f"isolation {level}{': without ' + lacks if lacks else ''}", flush=True)
+        print(f"{self.mode} slots, isolation {level}{': without ' + lacks if lacks else ''}",
+              flush=True)
         self.note_cgroups()
         before, kib = self.machine.state(), self.private()
         todo = list(reversed(self.rows * self.options.repeat))
@@ -405,7 +409,8 @@ def main():
     ap.add_argument("--only", default="")
     ap.add_argument("--quiet", action="store_true")
     ap.add_argument("--list", action="store_true")
-    ap.add_argument("--build", default=os.environ.get("ARENA_BUILD") or
+    ap.add_argument("--mode", choices=("fresh", "reused", "both"), default="both")
+    ap.add_argument("--build", default=os.environ.get("BUILD") or
                     os.path.join(driver.TOP, "build"))
     options = ap.parse_args()
     options.build = os.path.abspath(options.build)
@@ -419,10 +424,13 @@ def main():
     driver.own_namespaces()
     # Orphans of anything below come to us, so that none can be missed.
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-    b = Battery(options, rows)
-    b.run()
-    print(f"{b.passed} passed, {b.failed} failed, {b.skipped} skipped")
-    return 1 if b.failed else 0
+    passed = failed = skipped = 0
+    for mode in ("fresh", "reused") if options.mode == "both" else (options.mode,):
+        b = Battery(options, rows, mode)
+        b.run()
+        passed, failed, skipped = passed + b.passed, failed + b.failed, skipped + b.skipped
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

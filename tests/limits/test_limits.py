@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""run [--slots N] [--repeat N] [--only TEXT] [--strict] [--build DIR]
+"""test_limits.py [--slots N] [--repeat N] [--only TEXT] [--strict] [--build DIR]
 
 Runs every case of cases.py, --repeat times in a shuffled order on all slots at once, so that
 each is measured while the machine is busy with the others. A case passes when every repeat ends
@@ -146,7 +146,7 @@ class Suite:
             for w, _ in wrong.most_common(3):
                 print(f"      {w}")
         for (language, name), why in sorted(self.skips.items()):
-            print(f"skip  {language}: {name}: {why}")
+            print(f"skip: {language}: {name}: {why}")
         short = self.figures(killed)
         passed = len(self.seen) - failed
         failed += short if self.options.strict else 0
@@ -179,7 +179,7 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--only", default="")
     ap.add_argument("--strict", action="store_true")
-    ap.add_argument("--build", default=os.environ.get("ARENA_BUILD") or
+    ap.add_argument("--build", default=os.environ.get("BUILD") or
                     os.path.join(driver.TOP, "build"))
     options = ap.parse_args()
     options.build = os.path.abspath(options.build)
