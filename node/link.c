@@ -197,9 +197,10 @@ struct link *link_listen(enum link_kind kind, const char *endpoint, struct err *
 
 static int link_watch(struct link *l)
 {
+    static _Atomic uint64_t count; /* a closed monitor's name is free only some time later */
     char name[64];
 
-    (void)snprintf(name, sizeof(name), "inproc://watch-%p", (void *)l);
+    (void)snprintf(name, sizeof(name), "inproc://watch-%llu", (unsigned long long)++count);
     if (zmq_socket_monitor(l->socket, name, LINK_MONITOR_EVENTS) != 0)
         return -errno;
     l->monitor = zmq_socket(link_context, ZMQ_PAIR);
