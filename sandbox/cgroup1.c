@@ -23,7 +23,13 @@ static const char *const names[CGROUP1_N] = {
 #undef X
 };
 
-enum { PERIOD_US = 20000, LEFTOVERS = 16 * LIMIT_MIB, GRACE_PERIODS = 4 };
+enum {
+    PERIOD_US = 20000,
+    LEFTOVERS = 16 * LIMIT_MIB,
+    GRACE_PERIODS = 4,
+    /* The kernel charges memory in batches of 64 pages: what is measured may be short of one. */
+    CHARGE_BATCH = 256 * LIMIT_KIB,
+};
 
 /* The kernel's news of an OOM, as an eventfd. */
 static int watch_oom(struct cgroup1 *c)
@@ -220,7 +226,7 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
     *ret_use = (struct cgroup_use){0};
     (void)cgroup1_cpu(c, &ret_use->cpu_us);
     if (cgfile_u64(c->peak, &peak) && peak > c->base_usage)
-        ret_use->memory_peak = peak - c->base_usage;
+        ret_use->memory_peak = peak - c->base_usage + CHARGE_BATCH;
     ret_use->oom_kills = cgfile_key(c->oom_control, "oom_kill") - c->base_oom;
     ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base_refused;
     ret_use->throttled_us =

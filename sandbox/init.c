@@ -291,7 +291,7 @@ void init_main(const struct init_spec *spec)
     channel_init(&in.link, &fd);
     int r = settle(&in, spec, &err);
     if (r == 0)
-        r = report_fd(in.report, REPORT_PARKED, -1);
+        r = report_fd(in.report, REPORT_PARKED, in.self);
     if (r == 0)
         r = serve(&in, &err);
     if (r < 0) {

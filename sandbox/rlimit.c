@@ -47,10 +47,13 @@ int rlimit_settle(void)
 
 int rlimit_apply(const struct step_limits *l, bool alone)
 {
+    /* Address space that is merely reserved counts as data: runtimes need more than they use. What
+     * is used is watched. */
+    const rlim_t data = l->memory < RLIM_INFINITY / 4 ? 4 * l->memory : RLIM_INFINITY;
     /* The kernel counts CPU time in whole seconds here, per process: a second fence. */
     const struct limit all[] = {
         {RLIMIT_FSIZE, l->file_size}, {RLIMIT_STACK, l->stack}, {RLIMIT_CPU, l->cpu_ms / 1000 + 2},
-        {RLIMIT_NOFILE, OPEN_FILES},  {RLIMIT_DATA, l->memory}, {RLIMIT_NPROC, l->processes},
+        {RLIMIT_NOFILE, OPEN_FILES},  {RLIMIT_DATA, data},      {RLIMIT_NPROC, l->processes},
     };
 
     return set_all(all, alone ? ARRAY_LEN(all) : ARRAY_LEN(all) - 2);

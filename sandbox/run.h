@@ -23,7 +23,7 @@ struct run_head {
 
 enum report_what {
     REPORT_BORN,     /* with a pidfd of the init */
-    REPORT_PARKED,   /* the init has made everything ready and waits for a run */
+    REPORT_PARKED,   /* all is ready for a run; with its /proc, if it has one */
     REPORT_LISTENER, /* with the filter's listener */
     REPORT_STARTED,  /* the program's first instruction; at_ns */
     REPORT_FAILED,   /* text: the run could not be set up */

@@ -211,6 +211,8 @@ void slot_buried(struct slot_stage *st)
     (void)close(in->report);
     if (in->pidfd >= 0)
         (void)close(in->pidfd);
+    if (in->proc >= 0)
+        (void)close(in->proc);
     cgroup_run_free(in->group);
     *in = (struct slot_init){.link.fd = -1};
 }
@@ -248,7 +250,7 @@ int slot_birth(struct slot *s, struct slot_stage *st, struct err *err)
 
     if (r < 0)
         return r;
-    *in = (struct slot_init){.alive = true, .report = report[0], .pidfd = -1};
+    *in = (struct slot_init){.alive = true, .report = report[0], .pidfd = -1, .proc = -1};
     channel_init(&in->link, &link[0]);
     in->group = cgroup_run_new(s->cgroup);
     const int fds[BIRTH_FDS] = {link[1], report[1], cgroup_run_fd(in->group)};
@@ -273,7 +275,10 @@ static bool hear(struct slot_stage *st, struct err *err)
     while ((got = report_read(in->report, &rep, &fd)) == 1) {
         if (rep.what == REPORT_BORN)
             in->pidfd = own_fd_steal(&fd);
-        in->parked = in->parked || rep.what == REPORT_PARKED;
+        if (rep.what == REPORT_PARKED) {
+            in->parked = true;
+            in->proc = own_fd_steal(&fd);
+        }
         if (rep.what == REPORT_FAILED)
             (void)err_set(err, EIO, "%s", rep.text);
         if (fd >= 0)

@@ -18,6 +18,7 @@ struct slot_init {
     struct channel link;
     int report;
     int pidfd;
+    int proc; /* the /proc of its namespace, -1 = none */
     unsigned runs;
     struct cgroup_run *group;
 };

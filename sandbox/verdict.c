@@ -55,7 +55,10 @@ static void time_over(const struct facts *f, struct step_outcome *o, bool cpu)
 /* Limits that the facts show to be hit, whether we killed or the program ended by itself. */
 static bool by_limit(const struct facts *f, struct step_outcome *o)
 {
-    if (f->kill == KILL_MEMORY || f->use.oom_kills) {
+    if (f->kill == KILL_MEMORY && !f->use.oom_kills) {
+        say(o, STEP_END_MEMORY, "%" PRIu64 " bytes of %" PRIu64 " allowed were resident", f->memory,
+            f->limits->memory);
+    } else if (f->use.oom_kills) {
         say(o, STEP_END_MEMORY, "the kernel killed %" PRIu64 " process(es) at %" PRIu64 " bytes",
             f->use.oom_kills, f->limits->memory);
     } else if (f->kill == KILL_CPU || f->cpu_us > f->limits->cpu_ms * 1000) {

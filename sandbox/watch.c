@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "sandbox/copyout.h"
+#include "sandbox/crowd.h"
 #include "sandbox/frame.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER };
 #define LAUNCH_NS (30000 * NS_PER_MS)
 #define ENDING_NS (5000 * NS_PER_MS)
 #define DYING_NS (10000 * NS_PER_MS)
+#define CROWD_LOOK_NS (10 * NS_PER_MS)
 #define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
 
 enum { RUNS_MAX = 1000, REFUSALS_MAX = 64, PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
@@ -171,7 +173,7 @@ static uint64_t cpu_us(const struct watch *w)
         return w->killed_us;
     if (cgroup_cpu(w->slot->cgroup, &us))
         return us > w->overhead_us ? us - w->overhead_us : 0;
-    return w->exit.cpu_us;
+    return w->exit.what == REPORT_EXITED ? w->exit.cpu_us : w->crowd_us;
 }
 
 void watch_kill(struct watch *w, enum verdict_kill why)
@@ -197,9 +199,32 @@ static void break_run(struct watch *w, const char *why)
     watch_kill(w, KILL_BROKEN);
 }
 
+/* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
+ * at now and then. */
+static void look_at_crowd(struct watch *w, uint64_t now)
+{
+    struct crowd c;
+
+    if (!crowd_measure(w->stage->init.proc, &c))
+        return;
+    w->crowd_us = c.cpu_us;
+    if (c.memory > w->peak)
+        w->peak = c.memory;
+    if (w->crowd_us > w->step.limits.cpu_ms * 1000)
+        watch_kill(w, KILL_CPU);
+    else if (w->peak > w->step.limits.memory)
+        watch_kill(w, KILL_MEMORY);
+    else
+        w->cpu_at_ns = now + CROWD_LOOK_NS;
+}
+
 /* The next look at the CPU time: when the rest of it could be used up at the earliest. */
 static void look_at_cpu(struct watch *w, uint64_t now)
 {
+    if (!w->slot->isolation.cgroups) {
+        look_at_crowd(w, now);
+        return;
+    }
     const struct step_limits *l = &w->step.limits;
     const uint64_t limit = l->cpu_ms * 1000, used = cpu_us(w);
     uint64_t wide = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -524,6 +549,8 @@ static void decide(struct watch *w)
     f.box_full = f.exited && w->exit.box_left == 0;
     f.cpu_us = cpu_us(w);
     f.memory = f.use.memory_peak ? f.use.memory_peak : w->exit.memory;
+    if (w->peak > f.memory)
+        f.memory = w->peak;
     if (f.memory > w->step.limits.memory)
         f.memory = w->step.limits.memory;
     if (w->started_ns && w->ended_ns > w->started_ns)

@@ -40,7 +40,8 @@ struct watch {
     int listener;                   /* -1 = none */
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
-    uint64_t stage_ns;                                     /* CPU time of the stage before */
+    uint64_t crowd_us;    /* CPU time seen where no cgroup counts it */
+    uint64_t peak;        /* memory seen where no cgroup counts it */
     uint64_t overhead_us; /* CPU time that was ours */
     uint64_t killed_us;   /* CPU time of the program when it was killed, 0 = it was not */
     enum verdict_kill kill;
