@@ -67,10 +67,21 @@ bool placement_next(const struct mesh *m, const struct id *jid, const struct val
     return best_of(m, jid, v, peer_takes_copies, ret_nid);
 }
 
+/* All the nodes a new mesh was said to have, and not one more: every peer that gets here has
+ * the same set, so the wait that keeps two sets from differing (TIMING_PLACEABLE) is not due. */
+static bool is_complete(const struct mesh *m)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < members_len(m->members); i++)
+        n += members_at(m->members, i)->state < MEMBER_REPLACED;
+    return n == m->cfg.nodes_expected && n <= m->cfg.replicas;
+}
+
 static bool is_known(const struct mesh *m, const struct member *c)
 {
     return c->state < MEMBER_REPLACED &&
-           (id_eq(&c->nid, &m->cfg.nid) ||
+           (id_eq(&c->nid, &m->cfg.nid) || is_complete(m) ||
             m->now.mono_ns - c->known_ns >= TIMING_PLACEABLE * STATE_MS);
 }
 
