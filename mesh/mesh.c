@@ -134,6 +134,19 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
         j->result_hash = rec.v.term.hash;
 }
 
+/* Without its counters this node would give job numbers twice: the second job of a number that
+ * was purged would be taken for purged as well. */
+static void own_lost(struct mesh *m)
+{
+    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
+
+    e->log.level = LOG_ERROR;
+    (void)snprintf(
+        e->log.text, sizeof(e->log.text),
+        "this node's own counters are unreadable; wipe the disk and start as a new node");
+    m->dead = true;
+}
+
 static void load_own(struct mesh *m, struct span key, struct span bytes)
 {
     struct wire_reader r;
@@ -141,8 +154,8 @@ static void load_own(struct mesh *m, struct span key, struct span bytes)
     wire_reader_init(&r, bytes.data, bytes.len);
     uint64_t v = wire_get_uint(&r, UINT64_MAX);
     if (wire_reader_end(&r) != 0)
-        return;
-    if (span_eq(key, span_of("mgen")))
+        own_lost(m);
+    else if (span_eq(key, span_of("mgen")))
         m->gen = v;
     else if (span_eq(key, span_of("mseq")))
         m->seq = m->seq_end = v;
@@ -163,6 +176,8 @@ static void on_load(struct mesh *m, const struct mesh_event *e)
             repair_damaged(m, &id);
         else
             load_record(m, &id, bytes);
+    } else if (bad && key.data[0] == STORE_OWN) {
+        own_lost(m);
     } else if (bad) {
         effect_log(&m->fx, LOG_ERROR, "a stored value of kind %c is unreadable", key.data[0]);
     } else if (key.data[0] == STORE_OWN) {

@@ -54,11 +54,13 @@ static bool promise_has(const void *ctx, const struct id *nid)
 {
     const struct job *j = ctx;
 
+    if (id_eq(nid, &j->take->ballot.nid))
+        return j->take->own_synced;
     for (uint32_t i = 0; i < j->n_replicas; i++)
         if (id_eq(&j->replicas[i].nid, nid))
             return j->replicas[i].promised;
-    /* Nobody else but this node is without an entry. */
-    return j->take->own_synced;
+    /* The table of replicas was full: what was never asked has promised nothing. */
+    return false;
 }
 
 static bool promised_by_all(const struct mesh *m, const struct job *j)
