@@ -26,13 +26,12 @@ static const char *const allowed[] = {
     "getdents64", "getcwd", "chdir", "fchdir", "rename", "renameat", "renameat2", "mkdir",
     "mkdirat", "rmdir", "unlink", "unlinkat", "link", "linkat", "symlink", "symlinkat", "readlink",
     "readlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "umask",
-    "truncate", "ftruncate", "fallocate", "fadvise64", "fsync", "fdatasync", "sync_file_range",
-    "statfs", "fstatfs", "utime", "utimes", "utimensat", "futimesat", "flock", "fcntl", "dup",
-    "dup2", "dup3", "pipe", "pipe2", "poll", "ppoll", "select", "pselect6", "epoll_create",
-    "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_wait", "epoll_wait_old", "epoll_pwait",
-    "epoll_pwait2", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime",
-    "signalfd", "signalfd4", "sendfile", "copy_file_range", "splice", "tee", "getxattr",
-    "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr", "sync", "readahead",
+    "truncate", "ftruncate", "fallocate", "statfs", "fstatfs", "utime", "utimes", "utimensat",
+    "futimesat", "flock", "dup", "dup2", "dup3", "pipe", "pipe2", "poll", "ppoll", "select",
+    "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_wait",
+    "epoll_wait_old", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "timerfd_create",
+    "timerfd_settime", "timerfd_gettime", "signalfd", "signalfd4", "sendfile", "copy_file_range",
+    "splice", "tee", "getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr",
     /* memory */
     "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "msync", "mlock", "mlock2", "munlock",
     "mlockall", "munlockall", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
@@ -52,6 +51,11 @@ static const char *const allowed[] = {
     "pause", "alarm", "setitimer", "getitimer", "timer_create", "timer_settime", "timer_gettime",
     "timer_getoverrun", "timer_delete", "clock_gettime", "clock_getres", "clock_nanosleep",
     "nanosleep", "gettimeofday", "time", "getrandom"};
+
+/* Done by doing nothing: on a tmpfs they mean nothing, and on the toolchain's files they would make
+ * the whole machine flush its disks or read them again. */
+static const char *const idle[] = {"sync",      "syncfs",   "fsync", "fdatasync", "sync_file_range",
+                                   "fadvise64", "readahead"};
 
 static const char *const refused[] = {"socket",
                                       "socketpair",
@@ -177,6 +181,15 @@ static const unsigned long ioctls[] = {
     0x5421 /* FIONBIO */,  0x5451 /* FIOCLEX */,    0x5450 /* FIONCLEX */,
     0x5452 /* FIOASYNC */, 0x540f /* TIOCGPGRP */,  0x802c542aUL /* TCGETS2 */};
 
+/* Commands of fcntl(), as masks and values: all but leases and dnotify, which tell a program what
+ * others do with the files they share. */
+static const uint32_t fcntls[][2] = {
+    {0xfffffff0U, 0} /* F_DUPFD to F_SETOWN_EX */,
+    {0xfffffffcU, 36} /* F_OFD_GETLK to F_OFD_SETLKW */,
+    {0xfffffffeU, 1030} /* F_DUPFD_CLOEXEC, F_SETPIPE_SZ */,
+    {0xfffffff8U, 1032} /* F_GETPIPE_SZ to F_SET_FILE_RW_HINT */,
+};
+
 static const int prctls[] = {PR_SET_NAME,        PR_GET_NAME,         PR_SET_PDEATHSIG,
                              PR_GET_PDEATHSIG,   PR_GET_DUMPABLE,     PR_CAPBSET_READ,
                              PR_SET_TIMERSLACK,  PR_GET_TIMERSLACK,   PR_GET_NO_NEW_PRIVS,
@@ -235,6 +248,9 @@ static int add_conditional(scmp_filter_ctx ctx)
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(prctls); i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, (scmp_datum_t)prctls[i]));
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(fcntls); i++)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, fcntls[i][0], fcntls[i][1]));
     if (r == 0)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0));
@@ -292,6 +308,8 @@ int filter_build(struct profile_list extra, bool listens, struct filter *ret, st
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     int r = add_all(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_LEN(allowed));
+    if (r == 0)
+        r = add_all(ctx, SCMP_ACT_ERRNO(0), idle, ARRAY_LEN(idle));
     if (r == 0)
         r = add_conditional(ctx);
     if (r == 0)
