@@ -101,6 +101,13 @@ static void owner_run(struct mesh *m, struct job *j)
         exec_own(m, j);
 }
 
+/* A job that had ended before: it is owned only to move it, and no longer than that takes. */
+static void owner_spread_end(struct mesh *m, struct job *j)
+{
+    if (j->r.v.n_prev == 0 && !reconfig_try(m, j))
+        job_decided(m, j);
+}
+
 static void owner_settled(struct mesh *m, struct job *j)
 {
     enum own_stage stage = j->own->stage;
@@ -110,9 +117,9 @@ static void owner_settled(struct mesh *m, struct job *j)
     watch_durable(m, j);
     if (j->r.v.phase == RECORD_TERMINAL && !j->r.decided)
         owner_decide(m, j);
-    else if (j->r.v.phase == RECORD_TERMINAL && j->r.v.n_prev == 0 && !reconfig_try(m, j))
-        job_decided(m, j);
-    else if (j->r.cancel && j->r.v.phase == RECORD_PENDING)
+    else if (j->r.v.phase == RECORD_TERMINAL)
+        owner_spread_end(m, j);
+    else if (j->r.cancel)
         owner_cancel(m, j);
     else if (stage == OWN_SETTLING)
         owner_wait(m, j);
