@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "mesh/inspect.h"
 
+#include "mesh/accept.h"
 #include "mesh/forward.h"
 #include "mesh/frame.h"
 #include "mesh/job.h"
@@ -178,8 +179,7 @@ void inspect_backlog_get(const struct mesh *m, struct inspect_backlog *ret_backl
 
         b.proposals += j->own && !j->own->acked ? 1 : 0;
         b.takeovers += j->take ? 1 : 0;
-        for (uint32_t i = 0; (j->own || j->r.decided) && i < j->n_replicas; i++)
-            b.behind += j->replicas[i].ver < j->r.ver ? 1 : 0;
+        b.behind += (j->own || j->r.decided) && !accept_everywhere(m, j) ? 1 : 0;
     }
     *ret_backlog = b;
 }

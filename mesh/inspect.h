@@ -66,8 +66,8 @@ typedef void inspect_message_fn(void *ctx, const struct inspect_message *message
 /* 0, or -EBADMSG when it is no frame of a peer. */
 int inspect_frame(struct span frame, inspect_message_fn *fn, void *ctx);
 
-/* Work that is not finished: requests waiting, reads, proposals not yet at a majority,
- * replicas behind. Zero at rest. */
+/* Work that is not finished: requests waiting, reads, proposals not yet at a majority, jobs
+ * with a replica behind. Zero at rest. */
 struct inspect_backlog {
     uint64_t proposals;
     uint64_t takeovers;

@@ -103,6 +103,13 @@ bool reconfig_try(struct mesh *m, struct job *j)
     return true;
 }
 
+/* Somebody promised a ballot that came to nothing, and now nobody may accept what the others
+ * have: only a new ballot brings the replicas together. */
+static bool promised_apart(const struct mesh *m, const struct job *j)
+{
+    return ballot_cmp(&j->r.promised, &j->r.acc) > 0 && !accept_everywhere(m, j);
+}
+
 void reconfig_decided(struct mesh *m, struct job *j)
 {
     uint32_t first = 0;
@@ -111,7 +118,7 @@ void reconfig_decided(struct mesh *m, struct job *j)
         first++;
     if (m->repair_tokens == 0 || first == j->r.v.n_rset || !id_eq(&j->r.v.rset[first], &m->cfg.nid))
         return;
-    if (j->r.v.n_prev == 0 && !reconfig_wanted(m, j))
+    if (j->r.v.n_prev == 0 && !reconfig_wanted(m, j) && !promised_apart(m, j))
         return;
     m->repair_tokens--;
     takeover_begin(m, j, TAKEOVER_CLEAN);

@@ -109,6 +109,33 @@ static void sim_rest_job_look(struct sim_rest *r, struct sim_job *job)
     }
 }
 
+/* Copies that differ, in words; for a trace. */
+static void sim_rest_copies(struct sim_world *w, const struct sim_job *job)
+{
+    for (uint32_t i = 0; i < job->n_copies; i++) {
+        const struct sim_copy *c = &job->copies[i];
+
+        sim_trace_note(w, &w->hosts[c->host], SIM_NOTE_JOB,
+                       "job %u: promised %llu.%02x accepted %llu.%02x v%u%s%s%s%s%s", job->index,
+                       (unsigned long long)c->job.promised.epoch, c->job.promised.nid.b[0],
+                       (unsigned long long)c->job.acc.epoch, c->job.acc.nid.b[0], c->job.ver,
+                       c->job.terminal ? " terminal" : "", c->job.decided ? " decided" : "",
+                       c->job.n_prev ? " joint" : "", c->deleted ? " deleted" : "",
+                       c->gone ? " gone" : "");
+    }
+}
+
+/* When rest does not come: what the copies of every job say that is not purged. */
+void sim_rest_tell(struct sim_world *w)
+{
+    for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it)) {
+        const struct sim_job *job = map_value(it);
+
+        if (!job->deleted_ns)
+            sim_rest_copies(w, job);
+    }
+}
+
 bool sim_rest_reached(struct sim_world *w, char *why, size_t size)
 {
     struct sim_rest r = {.w = w, .why = why, .size = size, .good = true};

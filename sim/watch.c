@@ -254,7 +254,7 @@ static void sim_watch_vote(void *ctx, const struct inspect_message *m)
     bool held;
     char text[ID_TEXT_SIZE];
 
-    if (!m->vote || !m->about_job)
+    if (!m->vote || !m->about_job || m->ballot.epoch == 0) /* "I hold nothing" is no vote */
         return;
     job = sim_history_job(w, &m->jid);
     copy = sim_history_copy(job, &h->nid);

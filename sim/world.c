@@ -123,8 +123,10 @@ static void sim_world_rest(struct sim_world *w)
         sim_world_until(w, w->queue.now_ns + SIM_REST_LOOK_MS * SIM_MS);
         if (w->queue.now_ns >= least && sim_rest_reached(w, why, sizeof(why)))
             return;
-        if (w->queue.now_ns >= most)
-            sim_violate(w, SIM_I15, "%u s after the last fault: %s", SIM_REST_MAX_S, why);
+        if (w->queue.now_ns < most)
+            continue;
+        sim_rest_tell(w);
+        sim_violate(w, SIM_I15, "%u s after the last fault: %s", SIM_REST_MAX_S, why);
     }
 }
 
