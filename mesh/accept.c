@@ -140,6 +140,14 @@ static bool replica_behind(const struct job *j, const struct replica *p)
            (j->r.decided && !p->decided) || (j->r.cancel && !p->cancel);
 }
 
+bool accept_behind(const struct job *j, const struct id *nid)
+{
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        if (id_eq(&j->replicas[i].nid, nid))
+            return replica_behind(j, &j->replicas[i]);
+    return false;
+}
+
 bool accept_everywhere(const struct mesh *m, const struct job *j)
 {
     for (uint32_t i = 0; i < j->n_replicas; i++)
@@ -316,7 +324,8 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
     if (need == 0 && accept_join(m, j, src) != 0)
         return;
     accept_reply(m, j, from, need);
-    if (!j->own && !j->take)
+    /* What is decided looks after itself, at its own pace. */
+    if (!j->own && !j->take && !j->r.decided)
         repair_watch(m, j);
     job_arm(m, j);
 }

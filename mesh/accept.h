@@ -15,6 +15,8 @@ void accept_propose(struct mesh *m, struct job *j);
 void accept_spread(struct mesh *m, struct job *j);
 /* True when a majority holds the current version. */
 bool accept_settled(const struct mesh *m, const struct job *j);
+/* True when that replica is known not to hold this record. */
+bool accept_behind(const struct job *j, const struct id *nid);
 /* True when every replica, this node too, holds exactly this record. */
 bool accept_everywhere(const struct mesh *m, const struct job *j);
 /* Replicas of the current sets, keeping what is known of each. */

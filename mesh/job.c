@@ -33,6 +33,7 @@ struct job *job_find(const struct mesh *m, const struct id *jid)
 static void job_due(struct mesh *m, struct timer *t)
 {
     struct job *j = HEAP_OWNER(&t->node, struct job, timer.node);
+    struct id jid = j->r.jid;
 
     if (j->damaged || (!j->own && !j->take))
         repair_due(m, j);
@@ -41,7 +42,7 @@ static void job_due(struct mesh *m, struct timer *t)
     else
         owner_due(m, j);
     /* PURGE may have ended it. */
-    if (job_find(m, &j->r.jid) == j)
+    if (job_find(m, &jid) == j)
         job_arm(m, j);
 }
 

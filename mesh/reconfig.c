@@ -114,7 +114,8 @@ void reconfig_decided(struct mesh *m, struct job *j)
 {
     uint32_t first = 0;
 
-    while (first < j->r.v.n_rset && !peer_up(m, &j->r.v.rset[first]))
+    while (first < j->r.v.n_rset &&
+           (!peer_up(m, &j->r.v.rset[first]) || accept_behind(j, &j->r.v.rset[first])))
         first++;
     if (m->repair_tokens == 0 || first == j->r.v.n_rset || !id_eq(&j->r.v.rset[first], &m->cfg.nid))
         return;
