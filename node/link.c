@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 enum {
@@ -30,6 +31,7 @@ enum {
                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL,
     LINK_SELFTEST_MS = 5000,
     LINK_SOCKETS_MAX = 8192,
+    LINK_NONCE = 8, /* bytes */
 };
 _Static_assert(sizeof(zmq_msg_t) == sizeof(((struct link_frame *)0)->message), "message room");
 
@@ -181,7 +183,6 @@ struct link *link_listen(enum link_kind kind, const char *endpoint, struct err *
         return link_fail(l, err, "socket for", endpoint);
     link_options(l->socket, kind);
     link_set(l->socket, ZMQ_ROUTER_MANDATORY, 1);
-    link_set(l->socket, ZMQ_ROUTER_HANDOVER, kind != LINK_CLIENT);
     link_set(l->socket, ZMQ_BACKLOG, 512);
     link_set(l->socket, ZMQ_SNDHWM, 10000);
     if (link_has_key) {
@@ -330,16 +331,22 @@ void link_frame_done(struct link_frame *f)
     (void)zmq_msg_close((zmq_msg_t *)(void *)f->message);
 }
 
+/* No two connections have one name: a listener would close the older for the newer, whose
+ * dialler would come back and close the newer, and so on for ever. */
 size_t link_name(const struct id *self, uint8_t ret_name[LINK_NAME_MAX])
 {
+    const size_t len = 1 + ID_SIZE + LINK_NONCE;
+
     ret_name[0] = 1; /* a name may not begin with 0: those are ZeroMQ's own */
     memcpy(ret_name + 1, self->b, ID_SIZE);
-    return 1 + ID_SIZE;
+    if (getrandom(ret_name + 1 + ID_SIZE, LINK_NONCE, 0) != LINK_NONCE)
+        abort();
+    return len;
 }
 
 int link_name_parse(const uint8_t *name, size_t len, struct id *ret_self)
 {
-    if (len != 1 + ID_SIZE || name[0] != 1)
+    if (len != 1 + ID_SIZE + LINK_NONCE || name[0] != 1)
         return -EINVAL;
     memcpy(ret_self->b, name + 1, ID_SIZE);
     return 0;

@@ -61,7 +61,7 @@ int link_recv(struct link *l, struct link_frame *ret_frame);
 void link_frame_done(struct link_frame *f);
 /* How a dialled link fares. BROKEN is final: free it and dial again. */
 enum link_state link_state(struct link *l);
-/* The name a peer's listener gives frames from `self`. */
+/* A name for one connection of `self`, different each time. */
 size_t link_name(const struct id *self, uint8_t ret_name[LINK_NAME_MAX]);
 /* 0 and whose name it is, or -EINVAL. */
 int link_name_parse(const uint8_t *name, size_t len, struct id *ret_self);

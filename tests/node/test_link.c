@@ -104,6 +104,35 @@ static void a_link_that_breaks_says_so(void **state)
     link_free(client);
 }
 
+static void two_connections_of_one_node_live_side_by_side(void **state)
+{
+    const struct id self = {{9}};
+    char endpoint[64];
+    struct link *server = listener(endpoint);
+    struct link *one = link_dial(LINK_CLIENT, endpoint, &self, NULL);
+    struct link *two;
+
+    (void)state;
+    wait_open(one);
+    two = link_dial(LINK_CLIENT, endpoint, &self, NULL);
+    wait_open(two);
+    for (int i = 0; i < 2; i++) {
+        struct link_frame f;
+        struct id from;
+
+        assert_int_equal(link_send(i ? two : one, (struct span){NULL, 0}, span_of("x")), 0);
+        f = receive(server);
+        assert_int_equal(link_name_parse(f.from, f.from_len, &from), 0);
+        assert_true(id_eq(&from, &self));
+        link_frame_done(&f);
+    }
+    assert_int_equal(link_state(one), LINK_OPEN);
+    assert_int_equal(link_state(two), LINK_OPEN);
+    link_free(one);
+    link_free(two);
+    link_free(server);
+}
+
 static void a_client_that_is_gone_cannot_be_reached(void **state)
 {
     char endpoint[64];
@@ -165,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup(a_strangers_key_is_refused, with_key),
         cmocka_unit_test(a_frame_goes_there_and_back_under_a_name),
         cmocka_unit_test(a_link_that_breaks_says_so),
+        cmocka_unit_test(two_connections_of_one_node_live_side_by_side),
         cmocka_unit_test(a_client_that_is_gone_cannot_be_reached),
     };
 
