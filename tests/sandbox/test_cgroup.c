@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sandbox/cgfile.h"
+#include "sandbox/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+/* Whatever kind this machine has; without any there is only that to be seen. */
+static struct cgroup *make(void)
+{
+    struct err err = {0};
+    struct cgroup *c = cgroup_new(geteuid(), &err);
+
+    if (cgroup_kind(c) != CGROUP_NONE)
+        return c;
+    assert_true(err.text[0] != '\0');
+    cgroup_free(c);
+    skip();
+    return NULL;
+}
+
+static const struct step_limits limits = {.cpu_ms = 1000,
+                                          .wall_ms = 1000,
+                                          .memory = 32 * LIMIT_MIB,
+                                          .output = 1,
+                                          .processes = 8,
+                                          .stack = LIMIT_MIB,
+                                          .file_size = 1,
+                                          .files = 1};
+
+/* A child in the slot's group that waits for a byte, then does `body`. */
+static pid_t start(struct cgroup *c, int go[2], int (*body)(void))
+{
+    char byte;
+
+    assert_int_equal(pipe(go), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(read(go[0], &byte, 1) == 1 ? body() : 1);
+    assert_true(pid > 0);
+    assert_int_equal(cgroup_add(c, pid, NULL), 0);
+    return pid;
+}
+
+static int end(pid_t pid, const int go[2])
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)close(go[0]);
+    (void)close(go[1]);
+    return status;
+}
+
+static int spin(void)
+{
+    volatile uint64_t n = 0;
+
+    for (uint64_t i = 0; i < 50000000; i++)
+        n += i;
+    return 0;
+}
+
+static int grow(void)
+{
+    char *p =
+        mmap(NULL, 256 * LIMIT_MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (size_t i = 0; p != MAP_FAILED && i < 256 * LIMIT_MIB; i += 4096)
+        p[i] = 1;
+    return 0;
+}
+
+static int many(void)
+{
+    int refused = 0;
+
+    for (int i = 0; i < 16 && !refused; i++) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+            _exit(pause());
+        refused = pid < 0 && errno == EAGAIN;
+    }
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)kill(0, SIGTERM);
+    /* Whom nobody reaps stays in the group. */
+    while (wait(NULL) > 0)
+        continue;
+    return refused ? 0 : 1;
+}
+
+static void cpu_time_of_the_group_is_counted_from_the_start_of_a_run(void **state)
+{
+    struct cgroup *c = make();
+    struct cgroup_use use;
+    uint64_t us;
+    int go[2];
+
+    (void)state;
+    if (cgroup_kind(c) == CGROUP_V2) {
+        cgroup_free(c);
+        skip();
+    }
+    pid_t pid = start(c, go, spin);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_true(cgroup_cpu(c, &us));
+    assert_int_equal(write(go[1], "", 1), 1);
+    assert_int_equal(end(pid, go), 0);
+    cgroup_use(c, &use);
+    assert_true(use.cpu_us > us);
+    assert_int_equal(use.oom_kills, 0);
+    cgroup_end(c);
+    cgroup_free(c);
+}
+
+static void the_kernels_kill_for_memory_is_told(void **state)
+{
+    struct cgroup *c = make();
+    int go[2];
+
+    (void)state;
+    if (cgroup_kind(c) == CGROUP_V2) {
+        cgroup_free(c);
+        skip();
+    }
+    pid_t pid = start(c, go, grow);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(write(go[1], "", 1), 1);
+    struct pollfd p = {.fd = cgroup_oom_fd(c), .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 30000), 1);
+    assert_int_equal(WTERMSIG(end(pid, go)), SIGKILL);
+    assert_true(cgroup_oom_read(c) > 0);
+    cgroup_end(c);
+    cgroup_free(c);
+}
+
+static void forks_over_the_limit_are_refused_and_counted(void **state)
+{
+    struct cgroup *c = make();
+    struct cgroup_use use;
+    int go[2];
+
+    (void)state;
+    if (cgroup_kind(c) == CGROUP_V2) {
+        cgroup_free(c);
+        skip();
+    }
+    pid_t pid = start(c, go, many);
+    assert_int_equal(setpgid(pid, pid), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(write(go[1], "", 1), 1);
+    assert_int_equal(end(pid, go), 0);
+    cgroup_use(c, &use);
+    assert_true(use.forks_refused > 0);
+    cgroup_end(c);
+    cgroup_free(c);
+}
+
+static void a_group_of_ours_is_gone_with_us_and_one_of_the_dead_is_swept(void **state)
+{
+    char path[4096], name[64];
+    struct cgroup *c = make();
+    const char *controller = cgroup_kind(c) == CGROUP_V1 ? "pids" : "";
+
+    (void)state;
+    cgfile_name(name, sizeof(name));
+    assert_int_equal(cgfile_own(controller, path, sizeof(path)), 0);
+    auto_fd int parent = open(path, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(faccessat(parent, name, F_OK, 0), 0);
+    cgroup_free(c);
+    assert_int_equal(faccessat(parent, name, F_OK, 0), -1);
+    auto_fd int dead = cgfile_make(parent, "arena.1.1");
+    assert_true(dead >= 0);
+    cgfile_sweep(parent);
+    assert_int_equal(faccessat(parent, "arena.1.1", F_OK, 0), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cpu_time_of_the_group_is_counted_from_the_start_of_a_run),
+        cmocka_unit_test(the_kernels_kill_for_memory_is_told),
+        cmocka_unit_test(forks_over_the_limit_are_refused_and_counted),
+        cmocka_unit_test(a_group_of_ours_is_gone_with_us_and_one_of_the_dead_is_swept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

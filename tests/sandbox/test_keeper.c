@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A real keeper from the build, real programs: each test once with fresh namespaces for every
+ * run and once with a reused slot. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sandbox/client.h"
+#include "sandbox/profile.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+struct world {
+    struct profile_set *profiles;
+    struct client *client;
+};
+
+static int setup(void **state, const char *fresh)
+{
+    struct world *w = own_calloc(1, sizeof(*w));
+    struct err err = {0};
+    char dir[4096];
+    const char *src = getenv("srcdir");
+
+    (void)snprintf(dir, sizeof(dir), "%s/images/profiles", src ? src : ".");
+    (void)setenv("ARENA_PROFILE_DIR", dir, 1);
+    (void)setenv("SANDBOX_FRESH", fresh, 1);
+    w->profiles = profile_set_load(dir, &err);
+    w->client = w->profiles ? client_start("./arena-sandbox", NULL, NULL, &err) : NULL;
+    if (!w->client)
+        print_error("%s\n", err.text);
+    *state = w;
+    return w->client ? 0 : -1;
+}
+
+static int setup_fresh(void **state)
+{
+    return setup(state, "1");
+}
+
+static int setup_reused(void **state)
+{
+    return setup(state, "0");
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    client_free(w->client);
+    profile_set_free(w->profiles);
+    free(w);
+    return 0;
+}
+
+/* Fills a step that runs this Python program. */
+static void make_step(struct world *w, const char *code, const char *input,
+                      const struct step_limits *limits, struct step *ret)
+{
+    const char *const names[] = {"main.py"};
+    const struct profile *p = profile_find(w->profiles, "python");
+    struct profile_ask ask = {.sources = names, .n_sources = 1, .limits = limits};
+    struct err err = {0};
+
+    if (!p || *profile_missing(p))
+        skip();
+    if (profile_step(p, "run", &ask, ret, &err) < 0)
+        fail_msg("%s", err.text);
+    ret->files = own_calloc(1, sizeof(*ret->files));
+    ret->n_files = 1;
+    (void)snprintf(ret->files[0].name, sizeof(ret->files[0].name), "main.py");
+    ret->files[0].fd = client_memfd(span_of(code), NULL);
+    ret->stdin_fd = input ? client_memfd(span_of(input), NULL) : -1;
+}
+
+static void step_done(struct step *s)
+{
+    if (s->stdin_fd >= 0)
+        (void)close(s->stdin_fd);
+    s->stdin_fd = -1;
+    profile_step_done(s);
+}
+
+static void run(struct world *w, const char *code, const char *input,
+                const struct step_limits *limits, struct step_outcome *ret)
+{
+    struct step s;
+    struct err err = {0};
+
+    make_step(w, code, input, limits, &s);
+    if (client_run(w->client, &s, ret, &err) < 0)
+        fail_msg("%s", err.text);
+    step_done(&s);
+}
+
+static void a_program_reads_writes_and_ends(void **state)
+{
+    struct step_outcome o;
+
+    for (int i = 0; i < 3; i++) {
+        run(*state, "import sys\nprint(input()[::-1])\nsys.exit(3)", "abc\n", NULL, &o);
+        assert_int_equal(o.end, STEP_END_EXITED);
+        assert_int_equal(o.exit_code, 3);
+        assert_true(span_eq(o.out, span_of("cba\n")));
+        assert_true(o.cpu_us > 0 && o.wall_us > 0 && o.memory > 0);
+        step_outcome_done(&o);
+    }
+}
+
+static void nothing_of_one_run_is_there_for_the_next(void **state)
+{
+    static const char leave[] = "import os, time\n"
+                                "open('left', 'w').write('x')\n"
+                                "open('/tmp/left2', 'w').write('x')\n"
+                                "if os.fork() == 0:\n"
+                                "    os.setsid()\n"
+                                "    if os.fork() == 0: time.sleep(1000)\n";
+    static const char look[] = "import os\n"
+                               "print(sorted(os.listdir('.')), sorted(os.listdir('/tmp')),\n"
+                               "      [p for p in os.listdir('/proc') if p.isdigit()])\n";
+    struct step_outcome o;
+
+    for (int i = 0; i < 3; i++) {
+        run(*state, leave, NULL, NULL, &o);
+        assert_int_equal(o.end, STEP_END_EXITED);
+        step_outcome_done(&o);
+        run(*state, look, NULL, NULL, &o);
+        char *text = own_memdup(o.out.data, o.out.len);
+        assert_non_null(strstr(text, "['main.py'] ['main.py'] ['"));
+        assert_null(strstr(text, "', '"));
+        free(text);
+        step_outcome_done(&o);
+    }
+}
+
+static void a_killed_run_does_not_harm_the_next(void **state)
+{
+    const struct step_limits short_time = {.cpu_ms = 200};
+    struct step_outcome o;
+
+    for (int i = 0; i < 3; i++) {
+        run(*state, "while True: pass", NULL, &short_time, &o);
+        assert_int_equal(o.end, STEP_END_CPU_TIME);
+        assert_int_equal(o.exit_code, -1);
+        step_outcome_done(&o);
+        run(*state, "print('fine')", NULL, NULL, &o);
+        assert_int_equal(o.end, STEP_END_EXITED);
+        assert_true(span_eq(o.out, span_of("fine\n")));
+        step_outcome_done(&o);
+    }
+}
+
+static void output_is_cut_to_the_byte(void **state)
+{
+    const struct step_limits small = {.output = 1000};
+    struct step_outcome o;
+
+    run(*state, "print('x' * 999)", NULL, &small, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_int_equal(o.out.len, 1000);
+    assert_false(o.out_truncated);
+    step_outcome_done(&o);
+    run(*state, "print('x' * 1000)", NULL, &small, &o);
+    assert_int_equal(o.end, STEP_END_OUTPUT);
+    assert_int_equal(o.out.len, 1000);
+    assert_true(o.out_truncated);
+    step_outcome_done(&o);
+}
+
+static void a_refused_call_is_named(void **state)
+{
+    struct step_outcome o;
+
+    run(*state, "import socket\nsocket.socket()", NULL, NULL, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_int_equal(o.exit_code, 1);
+    assert_string_equal(o.refused, "socket");
+    step_outcome_done(&o);
+}
+
+static void a_step_that_cannot_start_is_broken_and_the_slot_lives(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+
+    make_step(w, "", NULL, NULL, &s);
+    free(s.argv[0]);
+    s.argv[0] = own_strdup("/usr/bin/no-such-program");
+    assert_int_equal(client_run(w->client, &s, &o, NULL), 0);
+    assert_int_equal(o.end, STEP_END_BROKEN);
+    assert_true(o.err_text[0] != '\0');
+    step_outcome_done(&o);
+    step_done(&s);
+    run(w, "print(1)", NULL, NULL, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    step_outcome_done(&o);
+}
+
+#define BOTH(test)                                                                                 \
+    {"fresh: " #test, test, setup_fresh, teardown, NULL},                                          \
+    {                                                                                              \
+        "reused: " #test, test, setup_reused, teardown, NULL                                       \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(a_program_reads_writes_and_ends),
+        BOTH(nothing_of_one_run_is_there_for_the_next),
+        BOTH(a_killed_run_does_not_harm_the_next),
+        BOTH(output_is_cut_to_the_byte),
+        BOTH(a_refused_call_is_named),
+        BOTH(a_step_that_cannot_start_is_broken_and_the_slot_lives),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
