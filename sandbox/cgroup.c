@@ -125,7 +125,11 @@ void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use)
 
 bool cgroup_kill(struct cgroup *c)
 {
-    return c->now && cgroup2_kill(c->now);
+    bool all = c->now && cgroup2_kill(c->now);
+
+    if (c->kind == CGROUP_V1)
+        cgroup1_hurry(&c->v1);
+    return all;
 }
 
 bool cgroup_is_quiet(const struct cgroup *c)

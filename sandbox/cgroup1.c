@@ -233,6 +233,15 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
         (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
 }
 
+/* Processes need CPU time to die, and a group that has used up its share would wait for more. */
+void cgroup1_hurry(struct cgroup1 *c)
+{
+    if (c->set.cpu_share == 0)
+        return;
+    c->set.cpu_share = 0;
+    (void)set_cpu(c, 0);
+}
+
 bool cgroup1_is_quiet(const struct cgroup1 *c)
 {
     uint64_t now;

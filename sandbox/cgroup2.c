@@ -266,5 +266,10 @@ void cgroup2_use(const struct cgroup_run *c, struct cgroup_use *ret_use)
 
 bool cgroup2_kill(struct cgroup_run *c)
 {
-    return cgfile_write(c->fd, "cgroup.kill", "1") == 0;
+    bool killed = cgfile_write(c->fd, "cgroup.kill", "1") == 0;
+
+    /* Processes need CPU time to die, and a group that has used up its share would wait for it.
+     * Where the controller is not on, there is no such file. */
+    (void)cgfile_write(c->fd, "cpu.max", "max");
+    return killed;
 }

@@ -65,6 +65,8 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct er
 uint64_t cgroup1_oom_read(struct cgroup1 *c);
 bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us);
 void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use);
+/* Lets what was killed have all the CPU it needs to die. */
+void cgroup1_hurry(struct cgroup1 *c);
 bool cgroup1_is_quiet(const struct cgroup1 *c);
 void cgroup1_end(struct cgroup1 *c);
 
