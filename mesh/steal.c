@@ -118,7 +118,8 @@ static uint64_t steal_next(const struct mesh *m)
 
     if (s->asked_due_ns)
         due = timer_min(due, s->asked_due_ns);
-    if (queue_len(m->queue) > s->hinted)
+    /* Alone there is nobody to hint to, and the time of the next hint would always be past. */
+    if (members_up(m->members) > 1 && queue_len(m->queue) > s->hinted)
         due = timer_min(due, s->hint_ns + TIMING_HINT_BURST * STATE_MS);
     return due;
 }

@@ -74,8 +74,8 @@ class ThreeNodes(harness.MeshCase):
 
         def drain():
             subprocess.run(
-                [os.path.join(harness.BUILD, "arena"), "drain", "--peer",
-                 f"tcp://127.0.0.1:{self.mesh.ports[2][1]}"], check=True, timeout=60)
+                [os.path.join(harness.BUILD, "arena"), "--peers",
+                 f"tcp://127.0.0.1:{self.mesh.ports[2][1]}", "drain"], check=True, timeout=60)
 
         self.load(30, drain)
         leaver.kill()
