@@ -6,6 +6,8 @@ import harness
 # Takes a moment, so that some jobs run and some wait when the node dies.
 WORK = "import sys, time\ntime.sleep(0.4)\nprint(int(sys.stdin.read()) ** 2)\n"
 
+DEATHS_OUTLIVED = 2  # of the node that runs it; then the job may be what kills nodes
+
 
 class Crash(harness.MeshCase):
     settings = {"WORKER_CONCURRENCY": "2"}
@@ -50,12 +52,25 @@ class Crash(harness.MeshCase):
     def test_killed_again_and_again_it_still_finishes(self):
         node = self.mesh.nodes[0]
         jobs = self.submit_all()
-        for _ in range(4):
+        for _ in range(DEATHS_OUTLIVED):
             harness.until("a job runs", lambda: self.some_are(jobs, "active"))
             node.kill()
             node.start()
             node.wait_ready()
         self.check_all(jobs)
+
+    def test_a_job_that_runs_at_each_death_of_its_node_is_given_up(self):
+        node = self.mesh.nodes[0]
+        poison = self.mesh.submit(language="python", code="import time\ntime.sleep(60)\n",
+                                  limits={"wallTime": 90})
+        for _ in range(DEATHS_OUTLIVED + 1):
+            self.mesh.until_state(poison, "active")
+            node.kill()
+            node.start()
+            node.wait_ready()
+        job = self.mesh.finished(poison)
+        self.assertEqual(job["state"], "failed", job)
+        self.assertTrue(job["failedReason"])
 
     def test_a_node_told_to_stop_keeps_what_it_took(self):
         node = self.mesh.nodes[0]
