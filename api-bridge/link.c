@@ -257,6 +257,7 @@ static int watch_encode(struct link_call *c)
 /* The peer it was sent to will not answer it. */
 static void call_move(struct api_link *l, struct link_call *c)
 {
+    c->tried = 0; /* the one that was silent is shunned, but better than none */
     if (c->watch)
         (void)watch_encode(c);
     call_place(l, c);
@@ -287,7 +288,7 @@ static void on_refused(struct api_link *l, struct link_call *c, const struct mes
 
     c->refusal = f;
     if (elsewhere && peer_choose(l, c) >= 0)
-        call_move(l, c);
+        call_place(l, c);
     else
         call_fail(l, c, &f);
 }
