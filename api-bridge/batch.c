@@ -6,6 +6,7 @@
  *   body --> read (a large one in a worker thread) --> up to BATCH_WINDOW SUBMITs under way
  *                                                  --> all answered --> 200
  */
+#include "api-bridge/callback.h"
 #include "api-bridge/languages.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -129,6 +130,9 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
         item_fail(it, &odd);
     } else {
         it->jid = m->accepted.jid;
+        if (it->submission.spec.callback[0] && !m->accepted.duplicate)
+            api_callbacks_follow(it->batch->x->server->callbacks, &it->jid,
+                                 it->batch->x->who.tenant, it->submission.spec.callback);
         it->duplicate = it->duplicate && m->accepted.duplicate;
     }
     send_more(it->batch);

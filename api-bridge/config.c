@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/random.h>
 
 static const struct config_key keys[] = {
     {"ARENA_HTTP_BIND", CONFIG_TEXT, "0.0.0.0", 0, LIMIT_NAME, "address to listen on", false,
@@ -76,6 +77,14 @@ static const struct config_key keys[] = {
      false},
     {"ARENA_JWT_ISSUER", CONFIG_TEXT, "", 0, 0, "iss a token must have", false, false},
     {"ARENA_JWT_AUDIENCE", CONFIG_TEXT, "", 0, 0, "aud a token must have", false, false},
+    {"ARENA_WEBHOOK_SECRET", CONFIG_TEXT, "", 0, 0, "signs callbacks; none = no callbacks", false,
+     true},
+    {"ARENA_WEBHOOK_ALLOW", CONFIG_TEXT, "", 0, 0,
+     "networks that callbacks may go to though they are not public", false, false},
+    {"ARENA_WEBHOOK_HTTP", CONFIG_BOOL, "false", 0, 0, "callbacks may go to http URLs too", false,
+     false},
+    {"ARENA_WEBHOOK_ATTEMPTS", CONFIG_UINT, "10", 1, 100, "times a callback is tried", false,
+     false},
 };
 
 void api_config_help(FILE *out)
@@ -160,6 +169,23 @@ static void read_ceilings(struct api_config *c)
     };
 }
 
+static int read_webhook(struct api_config *c, struct err *err)
+{
+    c->webhook = (struct api_webhook_options){
+        .secret = config_text(c->raw, "ARENA_WEBHOOK_SECRET"),
+        .allow_http = config_bool(c->raw, "ARENA_WEBHOOK_HTTP"),
+        .timeout_ms = 10000,
+        .first_ms = 1000,
+        .attempts_max = (uint32_t)config_uint(c->raw, "ARENA_WEBHOOK_ATTEMPTS"),
+        .concurrency = 32,
+    };
+    if (getrandom(&c->webhook.seed, sizeof(c->webhook.seed), 0) != sizeof(c->webhook.seed))
+        return err_errno(err, "getrandom");
+    if (api_nets_parse(config_text(c->raw, "ARENA_WEBHOOK_ALLOW"), &c->webhook.allow, err) < 0)
+        return err_wrap(err, "ARENA_WEBHOOK_ALLOW");
+    return 0;
+}
+
 static int read_values(struct api_config *c, struct err *err)
 {
     unsigned loops = (unsigned)config_uint(c->raw, "ARENA_HTTP_LOOPS");
@@ -184,6 +210,8 @@ static int read_values(struct api_config *c, struct err *err)
     read_ceilings(c);
     if (log_level_parse(config_text(c->raw, "LOG_LEVEL"), &c->log_level) < 0)
         return err_set(err, EINVAL, "LOG_LEVEL: must be debug, info, warn or error");
+    if (read_webhook(c, err) < 0)
+        return -err->code;
     return read_peers(c, err);
 }
 

@@ -8,6 +8,7 @@
  * reload gives each loop the new values in its own thread.
  */
 #include "api-bridge/route.h"
+#include "api-bridge/webhook.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "mesh/spec.h"
@@ -38,6 +39,7 @@ struct api_config {
     struct spec_limits ceiling; /* what a job may ask for */
     uint32_t tests_max, batch_max;
     bool metrics;
+    struct api_webhook_options webhook; /* texts borrowed from raw */
 };
 
 /* Defaults, then `file` (a zconfig file, "" = none), then the environment. */

@@ -7,6 +7,7 @@
  *
  * The state outlives a client that leaves while a worker reads its body: `x` is NULL then.
  */
+#include "api-bridge/callback.h"
 #include "api-bridge/languages.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -125,6 +126,9 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
         return;
     }
     e->jid = m->accepted.jid;
+    if (e->submission.spec.callback[0] && !m->accepted.duplicate)
+        api_callbacks_follow(e->x->server->callbacks, &e->jid, e->x->who.tenant,
+                             e->submission.spec.callback);
     if (e->wait_ms > 0 && !e->stopping)
         e->wait =
             api_wait_new(api_exchange_link(e->x),

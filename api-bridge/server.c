@@ -7,6 +7,7 @@
 #include "api-bridge/server.h"
 
 #include "api-bridge/accesslog.h"
+#include "api-bridge/callback.h"
 #include "api-bridge/config.h"
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
@@ -58,6 +59,7 @@ static void stop_when_empty(struct api_server *s)
         return;
     api_conn_close_all(s);
     api_streams_free(STEAL(s->streams));
+    api_callbacks_free(STEAL(s->callbacks));
     api_languages_free(STEAL(s->languages));
     api_link_free(STEAL(s->link));
     uv_close((uv_handle_t *)&s->tick, NULL);
@@ -71,6 +73,7 @@ static void on_tick(uv_timer_t *t)
     api_conn_sweep(s);
     api_languages_tick(s->languages);
     api_streams_tick(s->streams);
+    api_callbacks_tick(s->callbacks);
     if (s->log)
         api_accesslog_flush(s->log);
     atomic_store_explicit(&s->metrics->connections, s->n_connections, memory_order_relaxed);
@@ -166,6 +169,7 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     s->link = api_link_new(&s->loop, o->config, s->metrics, err);
     s->languages = s->link ? api_languages_new(s->link) : NULL;
     s->streams = s->link ? api_streams_new(s) : NULL;
+    s->callbacks = s->link ? api_callbacks_new(&s->loop, s->link, &o->config->webhook) : NULL;
     r = s->link ? listen_on(s, o->config, ret_port, err) : -err->code;
     if (r < 0) {
         uv_close((uv_handle_t *)&s->listener, NULL);

@@ -18,6 +18,7 @@
 struct api_metrics;
 struct api_metrics_set;
 struct api_accesslog;
+struct api_callbacks;
 struct api_languages;
 struct api_streams;
 struct api_tls;
@@ -36,6 +37,7 @@ struct api_server {
     struct api_metrics *metrics;         /* this loop's share of it */
     struct api_accesslog *log;           /* owned; NULL = none */
     struct api_languages *languages;     /* owned */
+    struct api_callbacks *callbacks;     /* owned */
     struct api_streams *streams;         /* owned */
     struct api_tls *tls;                 /* shared by all loops; NULL = plain */
     struct api_conn_list lists[API_CONN_CLASS_N];

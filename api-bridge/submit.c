@@ -410,6 +410,23 @@ static void read_head(const struct reader *r)
     read_tags(r);
 }
 
+static void read_callback(const struct reader *r)
+{
+    char *url = r->s->spec.callback;
+    char path[API_FIELD_MAX];
+    struct api_json_at at = api_json_field(r->at, "callback");
+
+    api_json_word(r->at, "callback", url, sizeof(r->s->spec.callback), r->f);
+    if (r->f->code || !url[0])
+        return;
+    if (!r->config->webhook.secret || !r->config->webhook.secret[0]) {
+        api_json_fault(&at, r->f, API_FAULT_BAD_VALUE, "cannot be given: this server has none");
+        return;
+    }
+    api_json_path(&at, path, sizeof(path));
+    api_webhook_url_check(&r->config->webhook, url, path, r->f);
+}
+
 void api_submit_read(struct api_submission *s, const struct api_json_at *body,
                      const struct api_config *config, struct api_fault *f)
 {
@@ -436,7 +453,7 @@ void api_submit_read(struct api_submission *s, const struct api_json_at *body,
     read_limits(&r);
     s->spec.stop_on_failure = api_json_bool(body, "stopOnFailure", false, f);
     s->spec.stream_output = api_json_bool(body, "stream", false, f);
-    api_json_word(body, "callback", s->spec.callback, sizeof(s->spec.callback), f);
+    read_callback(&r);
 }
 
 static void digest(struct span a, struct span b, uint8_t out[ID_SIZE])

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """The bridge's calls against a peer that runs nothing: shapes, streams, fail over, limits."""
+import hmac
+import http.server
 import json
 import os
 import resource
@@ -186,6 +188,78 @@ class Calls(Case):
         self.assertIn("mesh_bridge_links_up 1", text)
 
 
+class Receiver:
+    """A server that takes callbacks, after it has refused the first of each."""
+
+    def __init__(self):
+        outer = self
+        self.got = []
+        self.refused = set()
+        self.changed = threading.Condition()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                event = self.headers["X-Arena-Event"]
+                with outer.changed:
+                    first = event not in outer.refused
+                    outer.refused.add(event)
+                    if not first:
+                        outer.got.append((dict(self.headers), body))
+                    outer.changed.notify_all()
+                self.send_response(500 if first else 204)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/hook" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, n):
+        with self.changed:
+            return self.changed.wait_for(lambda: len(self.got) >= n, 20)
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Callbacks(Case):
+    settings = {"ARENA_WEBHOOK_SECRET": "hush", "ARENA_WEBHOOK_HTTP": "true",
+                "ARENA_WEBHOOK_ALLOW": "127.0.0.1/32"}
+
+    def test_the_result_is_brought_signed_until_it_is_taken(self):
+        receiver = Receiver()
+        self.addCleanup(receiver.stop)
+        one = self.submit(input="brought", callback=receiver.url)
+        late = self.submit(tags=["wait"], callback=receiver.url)
+        self.assertTrue(receiver.wait(1))
+        headers, body = receiver.got[0]
+        job = json.loads(body)
+        self.assertEqual((job["jobId"], job["result"]["stdout"]), (one, "brought"))
+        signed = "%s.%s.".encode() % (headers["X-Arena-Timestamp"].encode(),
+                                      headers["X-Arena-Event"].encode()) + body
+        self.assertEqual(headers["X-Arena-Signature"],
+                         "sha256=" + hmac.new(b"hush", signed, "sha256").hexdigest())
+        self.bridge.request("DELETE", "/api/jobs/" + late)
+        self.assertTrue(receiver.wait(2))
+        self.assertEqual(json.loads(receiver.got[1][1])["state"], "cancelled")
+
+    def test_an_address_that_is_not_allowed_is_refused(self):
+        for url in ("http://127.0.0.2/", "https://10.0.0.1/", "ftp://a.example/", "nonsense",
+                    "https://user:pw@a.example/", "http://[::1]/", "http://0x7f.1/x y"):
+            status, answer, _ = self.bridge.post("/api/execute", job(callback=url))
+            self.assertEqual((status, answer["error"]["field"]), (400, "callback"), url)
+
+
+class NoCallbacks(Case):
+    def test_without_a_secret_there_are_none(self):
+        status, answer, _ = self.bridge.post("/api/execute", job(callback="https://a.example/"))
+        self.assertEqual((status, answer["error"]["field"]), (400, "callback"))
+
+
 class Streams(Case):
     settings = {"ARENA_HTTP_HEARTBEAT": "500ms", "ARENA_HTTP_WRITE_TIMEOUT": "1s"}
 
@@ -329,7 +403,7 @@ class FailOver(unittest.TestCase):
         self.wait_for_links(2)
         got = []
         threads = [threading.Thread(target=lambda: got.append(
-            self.bridge.post("/api/execute?wait=20", job(tags=["wait"]))[0])) for _ in range(8)]
+            self.bridge.post("/api/execute?wait=5", job(tags=["wait"]))[0])) for _ in range(8)]
         for thread in threads:
             thread.start()
         self.peers[0].kill()

@@ -9,6 +9,7 @@
 
 static struct api_config config = {
     .code_max = 1000,
+    .webhook = {.secret = "s"},
     .tests_max = 10,
     .ceiling = {.cpu_ms = 10000,
                 .wall_ms = 20000,
