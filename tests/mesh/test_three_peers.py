@@ -4,11 +4,14 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
-import cluster
-import harness
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
+import cluster  # noqa: E402 (found through the line above)
+import harness  # noqa: E402
 
 RECOVERY = 10  # seconds in which a killed owner's jobs must go on elsewhere
 

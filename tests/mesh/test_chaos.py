@@ -3,16 +3,20 @@
 """1,000 jobs while the peers of a mesh of three are killed and restarted every 2 seconds: none
 lost, none doubled, and what a killed owner had goes on elsewhere within 10 seconds.
 
-usage: chaos.py [jobs [seconds between kills]]
+JOBS and EVERY (seconds between kills) come from the environment.
 """
+import os
 import random
+import subprocess
 import sys
 import time
 
-import cluster
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
+import cluster  # noqa: E402 (found through the line above)
 
-JOBS = int(sys.argv.pop(1)) if len(sys.argv) > 1 else 1000
-EVERY = float(sys.argv.pop(1)) if len(sys.argv) > 1 else 2.0
+JOBS = int(os.environ.get("JOBS", "1000"))
+EVERY = float(os.environ.get("EVERY", "2"))
 RECOVERY = 10
 
 
@@ -28,7 +32,7 @@ class Chaos(cluster.ClusterCase):
             killed += 1
             try:
                 history.wait(EVERY)
-            except cluster.subprocess.TimeoutExpired:
+            except subprocess.TimeoutExpired:
                 continue
         return killed
 

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""Five real peers: two die at once, one disk is lost, and the mesh is cut in two (root only)."""
+"""Five real peers: nodes die one by one and two at once, a disk is lost, the mesh is cut in two."""
 import os
 import shutil
+import sys
 import unittest
 
-import cluster
-import harness
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
+import cluster  # noqa: E402 (found through the line above)
+import harness  # noqa: E402
 
 
 class Five(cluster.ClusterCase):
@@ -21,6 +24,18 @@ class Five(cluster.ClusterCase):
             node.start()
             node.wait_ready()
             self.cluster.await_members(5)
+        self.check(self.cluster.finish(history))
+
+    def test_two_die_at_once_and_come_back(self):
+        history = self.cluster.history(jobs=150, threads=8)
+        pair = self.cluster.nodes[1:3]
+        harness.until("both have work", lambda: all(
+            n.metric("mesh_jobs_running") > 0 for n in pair))
+        for node in pair:
+            node.kill()
+        self.cluster.await_members(3)
+        for node in pair:
+            node.start()
         self.check(self.cluster.finish(history))
 
     def test_a_lost_disk_loses_no_job(self):
@@ -49,6 +64,8 @@ class Partition(cluster.ClusterCase):
         endpoints = ",".join(n.endpoint for n in large)
         path = self.cluster.program("main.py", "print('majority')\n")
         self.assertEqual(self.cluster.arena("run", path, peers=endpoints), "majority\n")
+        refused = self.cluster.arena("submit", path, peers=small[0].endpoint, check=False)
+        self.assertEqual(refused.returncode, 2, refused.stdout)
         self.cluster.heal()
         for node in small:
             node.wait_ready()
