@@ -127,9 +127,11 @@ static void sim_worker_start(const struct sim_campaign *c, struct sim_worker *wo
 {
     fflush(NULL);
     *worker = (struct sim_worker){.task = UINT64_MAX};
-    worker->pid = fork();
-    if (worker->pid == 0)
+
+    pid_t pid = fork();
+    if (pid == 0)
         sim_worker_main(c, worker);
+    worker->pid = pid; /* the board is shared: only the parent may write this */
 }
 
 static void sim_repeat(const struct sim_task *t, const struct sim_options *o)
