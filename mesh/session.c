@@ -374,13 +374,24 @@ void session_on_hello_ack(struct mesh *m, const struct id *from, struct wire_rea
 
     while (l && l->session != session)
         l = l->next;
-    if (!p || !l || (!id_is_zero(&l->nid) && !id_eq(&l->nid, from)))
+    if (!p)
         return;
-    if (p->link && p->link != l && l->seed) {
-        /* A seed that is known by its own name already. */
-        link_end(m, l, true);
-        members_join(m->members, from, m->now.mono_ns);
+    if (!l || (!id_is_zero(&l->nid) && !id_eq(&l->nid, from))) {
+        /* It listens to a later link that is gone, or was for one whose place it took: only a
+         * new one is later still. */
+        if (p->link && p->link->session < session)
+            link_end(m, p->link, true);
         return;
+    }
+    if (p->link && p->link != l) {
+        /* A seed that is known by its own name already. The peer listens to the link whose
+         * session is the higher, so that is the one to keep. */
+        if (l->session < p->link->session) {
+            link_end(m, l, true);
+            members_join(m->members, from, m->now.mono_ns);
+            return;
+        }
+        link_end(m, p->link, true);
     }
     l->nid = *from;
     p->link = l;

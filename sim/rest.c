@@ -109,19 +109,31 @@ static void sim_rest_job_look(struct sim_rest *r, struct sim_job *job)
     }
 }
 
-/* Copies that differ, in words; for a trace. */
+/* The first bytes of the names in a set: "b9 a8 2d". */
+static const char *sim_rest_set(const struct id *ids, uint32_t n, char text[32])
+{
+    text[0] = 0;
+    for (uint32_t i = 0; i < n && i < LIMIT_REPLICAS; i++)
+        snprintf(text + strlen(text), 32 - strlen(text), "%02x ", ids[i].b[0]);
+    return text;
+}
+
+/* What each disk says of the job; for a trace. */
 static void sim_rest_copies(struct sim_world *w, const struct sim_job *job)
 {
+    char set[32], prev[32];
+
     for (uint32_t i = 0; i < job->n_copies; i++) {
         const struct sim_copy *c = &job->copies[i];
 
-        sim_trace_note(w, &w->hosts[c->host], SIM_NOTE_JOB,
-                       "job %u: promised %llu.%02x accepted %llu.%02x v%u%s%s%s%s%s", job->index,
-                       (unsigned long long)c->job.promised.epoch, c->job.promised.nid.b[0],
-                       (unsigned long long)c->job.acc.epoch, c->job.acc.nid.b[0], c->job.ver,
-                       c->job.terminal ? " terminal" : "", c->job.decided ? " decided" : "",
-                       c->job.n_prev ? " joint" : "", c->deleted ? " deleted" : "",
-                       c->gone ? " gone" : "");
+        sim_trace_note(
+            w, &w->hosts[c->host], SIM_NOTE_JOB,
+            "job %u: (%02x) promised %llu.%02x accepted %llu.%02x v%u set %s prev %s%s%s%s%s",
+            job->index, c->nid.b[0], (unsigned long long)c->job.promised.epoch,
+            c->job.promised.nid.b[0], (unsigned long long)c->job.acc.epoch, c->job.acc.nid.b[0],
+            c->job.ver, sim_rest_set(c->job.rset, c->job.n_rset, set),
+            sim_rest_set(c->job.prev, c->job.n_prev, prev), c->job.terminal ? " terminal" : "",
+            c->job.decided ? " decided" : "", c->deleted ? " deleted" : "", c->gone ? " gone" : "");
     }
 }
 

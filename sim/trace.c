@@ -101,6 +101,10 @@ void sim_trace_event(struct sim_world *w, const struct sim_host *h, const struct
     case MESH_EV_SYNCED: /* the numbers share their place */
         fprintf(out, " %llu", (unsigned long long)e->link.link);
         break;
+    case MESH_EV_READ:
+        fprintf(out, " %llu status %d, %zu bytes", (unsigned long long)e->read.read, e->read.status,
+                e->read.value.len);
+        break;
     case MESH_EV_EXEC_STARTED:
     case MESH_EV_EXEC_DONE:
         fprintf(out, " run %llu outcome %d", (unsigned long long)e->exec.exec,
@@ -147,6 +151,10 @@ void sim_trace_effect(struct sim_world *w, const struct sim_host *h, const struc
     switch (fx->type) {
     case MESH_FX_PERSIST:
         sim_trace_persist(out, fx);
+        break;
+    case MESH_FX_READ:
+        fprintf(out, " %llu of '%c' %02x%02x", (unsigned long long)fx->read.read, fx->read.key[0],
+                fx->read.key[fx->read.klen - 2], fx->read.key[fx->read.klen - 1]);
         break;
     case MESH_FX_CONNECT:
         fprintf(out, " link %llu to %s", (unsigned long long)fx->connect.link,
