@@ -55,9 +55,8 @@ const struct step_file *box_program(const struct step *step)
     return NULL;
 }
 
-uint64_t box_size(const struct step *step)
+uint64_t box_size(const struct step *step, const struct step_file *program)
 {
-    const struct step_file *program = box_program(step);
     uint64_t total = 0;
     struct stat st;
 
@@ -117,18 +116,16 @@ static int put(int dir, const struct step_file *file, const struct ids *ids)
     return r < 0 ? r : own(fd, ids);
 }
 
-int box_fill(int dir, const struct step *step, const struct ids *ids, struct err *err)
+int box_fill(int dir, const struct step *step, const struct box_how *how, struct err *err)
 {
-    const struct step_file *program = box_program(step);
-
     for (uint32_t i = 0; i < step->n_files; i++) {
         const struct step_file *file = &step->files[i];
 
-        if (file == program && symlinkat("/proc/self/exe", dir, file->name) == 0)
+        if (file == how->program && symlinkat("/proc/self/exe", dir, file->name) == 0)
             continue;
         if (!box_name_ok(file->name))
             return err_set(err, EINVAL, "bad file name %.100s", file->name);
-        int r = put(dir, file, ids);
+        int r = put(dir, file, how->ids);
         if (r < 0)
             return err_set(err, r, "file %.100s: %s", file->name, strerror(-r));
     }

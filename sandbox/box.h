@@ -16,10 +16,15 @@ bool box_name_ok(const char *name);
 /* The step's file that is the program itself, when it can be executed without a copy: sealed, so
  * that nobody can change it. NULL = none. */
 const struct step_file *box_program(const struct step *step);
-/* Bytes of all of the step's files. */
-uint64_t box_size(const struct step *step);
-/* Writes the step's files; for box_program() a link to /proc/self/exe. */
-int box_fill(int dir, const struct step *step, const struct ids *ids, struct err *err);
+/* Bytes of all of the step's files but `program` (NULL = none). */
+uint64_t box_size(const struct step *step, const struct step_file *program);
+/* How the step's files are written. */
+struct box_how {
+    const struct ids *ids;
+    const struct step_file *program; /* not written: a link to /proc/self/exe. NULL = none */
+};
+/* Writes the step's files. */
+int box_fill(int dir, const struct step *step, const struct box_how *how, struct err *err);
 
 /* Told of each file found; takes `fd`. Non-zero ends the walk. */
 typedef int box_found(void *arg, const char *name, bool executable, int fd);

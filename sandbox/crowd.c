@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+enum { CROWD_MAX = 8192 }; /* processes of a machine that are looked at */
+
 static bool slurp(int proc, const char *pid, const char *file, char *ret, size_t size)
 {
     char path[64];
@@ -72,4 +74,88 @@ bool crowd_measure(int proc, struct crowd *ret)
     }
     (void)closedir(d);
     return true;
+}
+
+pid_t crowd_pid(int pidfd)
+{
+    char path[64], text[512];
+
+    (void)snprintf(path, sizeof(path), "fdinfo/%d", pidfd);
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (pidfd < 0 || !slurp(proc, "self", path, text, sizeof(text)))
+        return -1;
+    const char *at = strstr(text, "\nPid:");
+    return at ? (pid_t)strtol(at + strlen("\nPid:"), NULL, 10) : -1;
+}
+
+struct kin {
+    pid_t pid, parent;
+    bool below;
+};
+
+/* All processes of the machine and their parents. Returns how many. */
+static size_t list(int proc, struct kin *all)
+{
+    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    char text[1024];
+    size_t n = 0;
+
+    if (!d)
+        return 0;
+    for (struct dirent *e; n < CROWD_MAX && (e = readdir(d));) {
+        if (e->d_name[0] < '0' || e->d_name[0] > '9' ||
+            !slurp(proc, e->d_name, "stat", text, sizeof(text)))
+            continue;
+        const char *p = strrchr(text, ')');
+        /* ") S 123": the state, then the parent. */
+        if (!p || strlen(p) < 5)
+            continue;
+        all[n++] =
+            (struct kin){(pid_t)strtol(e->d_name, NULL, 10), (pid_t)strtol(p + 4, NULL, 10), false};
+    }
+    (void)closedir(d);
+    return n;
+}
+
+/* Marks who is below `init`, one generation a round. */
+static void mark(struct kin *all, size_t n, pid_t init)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < n; i++) {
+            bool under = all[i].parent == init;
+
+            for (size_t k = 0; !under && k < n; k++)
+                under = all[k].below && all[k].pid == all[i].parent;
+            more = more || (under && !all[i].below);
+            all[i].below = under;
+        }
+    }
+}
+
+bool crowd_measure_below(pid_t init, struct crowd *ret)
+{
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_free struct kin *all = own_calloc(CROWD_MAX, sizeof(*all));
+    char name[16];
+
+    *ret = (struct crowd){0};
+    if (init <= 0 || proc < 0)
+        return false;
+    size_t n = list(proc, all);
+    mark(all, n, init);
+    for (size_t i = 0; i < n; i++) {
+        bool is_init = all[i].pid == init;
+
+        if (!all[i].below && !is_init)
+            continue;
+        (void)snprintf(name, sizeof(name), "%d", (int)all[i].pid);
+        ret->cpu_us += cpu_us(proc, name, is_init);
+        ret->memory += is_init ? 0 : memory(proc, name);
+        ret->processes += !is_init;
+    }
+    return n > 0;
 }

@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct crowd {
     uint64_t cpu_us; /* of all that live, and of what they have waited for */
@@ -15,6 +16,11 @@ struct crowd {
     unsigned processes;
 };
 
+/* The process behind a pidfd, or -1. */
+pid_t crowd_pid(int pidfd);
+/* The same where the run has no /proc: all below its init in ours, at the cost of a look at every
+ * process of the machine. False = the init is not there. */
+bool crowd_measure_below(pid_t init, struct crowd *ret);
 /* `proc`: the run's /proc. Its init, 1, is counted only for what it has waited for. False = it
  * cannot be read. */
 bool crowd_measure(int proc, struct crowd *ret);

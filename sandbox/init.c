@@ -40,6 +40,7 @@ struct init {
 struct run {
     struct run_head head;
     struct step step;
+    const struct step_file *program; /* executed as it is, not copied; NULL = none */
     int fds[RUN_FDS];
     int dir;              /* the work directory */
     uint64_t cpu_us;      /* ours, before */
@@ -111,8 +112,10 @@ static int make_work(struct init *in, struct run *r, struct err *err)
 {
     const struct step_limits *l = &r->step.limits;
     const uint64_t files = r->step.n_files;
-    int rc = mount_work(&in->stage->ids, l->file_size + box_size(&r->step) + files * 4096,
-                        l->files + files * INODES_SPARE + INODES_SPARE, err);
+    const struct box_how how = {&in->stage->ids, r->program};
+    int rc =
+        mount_work(&in->stage->ids, l->file_size + box_size(&r->step, r->program) + files * 4096,
+                   l->files + files * INODES_SPARE + INODES_SPARE, err);
 
     if (rc < 0)
         return rc;
@@ -121,7 +124,7 @@ static int make_work(struct init *in, struct run *r, struct err *err)
     r->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r->dir < 0)
         return err_errno(err, "work directory");
-    return box_fill(r->dir, &r->step, &in->stage->ids, err);
+    return box_fill(r->dir, &r->step, &how, err);
 }
 
 static void shut(int *fd)
@@ -134,9 +137,8 @@ static void shut(int *fd)
 static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
 {
     struct report rep = {.what = REPORT_STARTED};
-    const struct step_file *program = box_program(&r->step);
     struct launch l = {.step = &r->step,
-                       .program = program && in->self >= 0 ? program->fd : -1,
+                       .program = r->program ? r->program->fd : -1,
                        .ids = &in->stage->ids,
                        .filter = &in->stage->filter,
                        .in = r->step.stdin_fd >= 0 ? r->step.stdin_fd : in->null,
@@ -248,6 +250,8 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
 
     r->cpu_us = own_cpu_us();
     (void)getrusage(RUSAGE_CHILDREN, &r->before);
+    if (rc == 0 && in->self >= 0)
+        r->program = box_program(&r->step);
     if (rc == 0)
         rc = make_work(in, r, err);
     if (rc == 0)

@@ -185,7 +185,7 @@ void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
     struct cgroup_run *run = cgroup_run_new(s->cgroup);
     s->isolation.group_kill = run != NULL;
     cgroup_run_free(run);
-    if (!cgroup_reusable(s->cgroup) || !s->ids.many)
+    if (!cgroup_reusable(s->cgroup) || !s->ids.many || !s->isolation.proc)
         s->isolation.fresh = true;
     if (!s->isolation.cgroups && !s->why[0])
         memcpy(s->why, err.text, sizeof(s->why));

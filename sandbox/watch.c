@@ -203,9 +203,12 @@ static void break_run(struct watch *w, const char *why)
  * at now and then. */
 static void look_at_crowd(struct watch *w, uint64_t now)
 {
+    const struct slot_init *in = &w->stage->init;
     struct crowd c;
+    bool seen =
+        in->proc >= 0 ? crowd_measure(in->proc, &c) : crowd_measure_below(crowd_pid(in->pidfd), &c);
 
-    if (!crowd_measure(w->stage->init.proc, &c))
+    if (!seen)
         return;
     w->crowd_us = c.cpu_us;
     if (c.memory > w->peak)
