@@ -270,6 +270,8 @@ int accept_join(struct mesh *m, struct job *j, const struct record *src)
     if (changed == 0)
         return 0;
     store_dirty(m, j);
+    if ((changed & RECORD_ACCEPTED) && j->push)
+        accept_replicas(m, j);
     if (j->own && (ballot_cmp(&j->r.promised, &j->r.acc) > 0 || !id_eq(&j->r.acc.nid, &m->cfg.nid)))
         job_deposed(m, j);
     if (j->take && ballot_cmp(&j->r.promised, &j->take->ballot) > 0)
@@ -308,13 +310,13 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
                         struct span blob)
 {
     struct job *j = job_find(m, &src->jid);
+    bool known = j != NULL;
     uint32_t need = 0;
 
-    if (!j) {
-        if (!src->origin)
-            return;
+    if (!known && !src->origin)
+        return;
+    if (!known)
         j = job_new(m, &src->jid);
-    }
     if (j->damaged) {
         repair_heard(m, j, from, src);
         return;
@@ -324,6 +326,10 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
     if (need == 0 && accept_join(m, j, src) != 0)
         return;
     accept_reply(m, j, from, need);
+    if (need && !known) {
+        job_remove(m, j);
+        return;
+    }
     /* What is decided looks after itself, at its own pace. */
     if (!j->own && !j->take && !j->r.decided)
         repair_watch(m, j);

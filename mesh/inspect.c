@@ -15,18 +15,9 @@ static struct inspect_ballot ballot_of(const struct ballot *b)
     return (struct inspect_ballot){b->epoch, b->nid};
 }
 
-static enum message_state end_state(const struct record *r)
-{
-    if (!r->decided)
-        return MESSAGE_STATE_QUEUED;
-    if (r->final.end == RECORD_COMPLETED)
-        return MESSAGE_STATE_COMPLETED;
-    return r->final.end == RECORD_FAILED ? MESSAGE_STATE_FAILED : MESSAGE_STATE_CANCELLED;
-}
-
 static void record_fill(const struct record *r, struct inspect_job *out)
 {
-    out->state = end_state(r);
+    out->state = r->decided ? job_end_state(r) : MESSAGE_STATE_QUEUED;
     out->jid = r->jid;
     out->promised = ballot_of(&r->promised);
     out->acc = ballot_of(&r->acc);
@@ -116,7 +107,7 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
     struct span bytes;
     struct ballot b;
 
-    out->vote = t == FRAME_OK || t == FRAME_PROM;
+    out->vote = t == FRAME_PROM;
     if (t == FRAME_ACCEPT) {
         bytes = wire_get_bin(r, RECORD_MAX);
         wire_reader_init(&w, bytes.data, bytes.len);
@@ -133,8 +124,10 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
         b = frame_get_ballot(r);
         out->ballot = ballot_of(&b);
         out->ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
-        for (int i = 0; i < 3; i++)
-            wire_skip(r);
+        wire_skip(r);
+        wire_skip(r);
+        /* One that still lacks the blob, or accepted nothing, only answers. */
+        out->vote = wire_get_uint(r, UINT32_MAX) == 0 && out->ballot.epoch > 0;
     } else {
         out->jid = wire_get_id(r);
         b = frame_get_ballot(r);

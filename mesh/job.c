@@ -80,7 +80,25 @@ void job_remove(struct mesh *m, struct job *j)
             break;
         }
     map_del(m->jobs, j->r.jid.b, ID_SIZE);
-    job_free(m, j);
+    timer_stop(m, &j->timer);
+    owner_end(m, j);
+    takeover_end(j);
+    heap_remove(&m->kept, &j->kept);
+    watch_job_gone(m, j);
+    /* Whoever is at work on it in this step may still look at it. */
+    j->dirty = true;
+    j->dirty_next = m->removed;
+    m->removed = j;
+}
+
+void job_bury(struct mesh *m)
+{
+    while (m->removed) {
+        struct job *j = m->removed;
+
+        m->removed = j->dirty_next;
+        job_free(m, j);
+    }
 }
 
 void job_progress(struct mesh *m, struct job *j)
@@ -136,7 +154,7 @@ const struct id *job_responsible(const struct job *j)
     return &j->r.promised.nid;
 }
 
-enum message_state job_state(const struct mesh *m, const struct job *j)
+enum message_state job_end_state(const struct record *r)
 {
     static const enum message_state ends[] = {
         [RECORD_NOT_ENDED] = MESSAGE_STATE_QUEUED,
@@ -145,8 +163,13 @@ enum message_state job_state(const struct mesh *m, const struct job *j)
         [RECORD_CANCELLED] = MESSAGE_STATE_CANCELLED,
     };
 
+    return ends[r->final.end];
+}
+
+enum message_state job_state(const struct mesh *m, const struct job *j)
+{
     if (j->r.decided)
-        return ends[j->r.final.end];
+        return job_end_state(&j->r);
     if (j->own ? j->own->stage >= OWN_STARTING : j->r.v.running)
         return MESSAGE_STATE_ACTIVE;
     if (j->r.v.phase == RECORD_TERMINAL)

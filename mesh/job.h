@@ -7,8 +7,10 @@
 struct job *job_find(const struct mesh *m, const struct id *jid);
 /* A job with an empty record. */
 struct job *job_new(struct mesh *m, const struct id *jid);
-/* Takes it out of everything and frees it; the store is not touched. */
+/* Takes it out of everything; its memory lasts until job_bury(). The store is not touched. */
 void job_remove(struct mesh *m, struct job *j);
+/* Frees what was removed; the end of every step. */
+void job_bury(struct mesh *m);
 void job_free(struct mesh *m, struct job *j);
 
 /* A vote came in, or the disk caught up: goes as far as it can. */
@@ -22,6 +24,8 @@ void job_deposed(struct mesh *m, struct job *j);
 
 /* Who should be acting on it: the holder of the highest ballot this node has heard of. */
 const struct id *job_responsible(const struct job *j);
+/* Of a record that is decided. */
+enum message_state job_end_state(const struct record *r);
 enum message_state job_state(const struct mesh *m, const struct job *j);
 /* Rises with every change a client can see. */
 uint64_t job_version(const struct job *j);

@@ -311,6 +311,7 @@ void mesh_step(struct mesh *m, const struct mesh_event *events, uint32_t n,
         store_flush(m);
         peers_flush(m);
     }
+    job_bury(m);
     effects_end(&m->fx, ret_effects, ret_n);
 }
 

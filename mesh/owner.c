@@ -101,10 +101,13 @@ static void owner_run(struct mesh *m, struct job *j)
         exec_own(m, j);
 }
 
-/* A job that had ended before: it is owned only to move it, and no longer than that takes. */
-static void owner_spread_end(struct mesh *m, struct job *j)
+/* An end is at a majority. A decided job is owned on only to change its set. */
+static void owner_ended(struct mesh *m, struct job *j)
 {
-    if (j->r.v.n_prev == 0 && !reconfig_try(m, j))
+    j->own->stage = OWN_FINISHING;
+    if (!j->r.decided)
+        owner_decide(m, j);
+    else if (j->r.v.n_prev == 0 && !reconfig_try(m, j))
         job_decided(m, j);
 }
 
@@ -115,10 +118,8 @@ static void owner_settled(struct mesh *m, struct job *j)
     if (stage == OWN_SETTLING && j->r.acc.epoch == 1)
         watch_event(m, j, MESSAGE_EVENT_QUEUED, (struct span){0});
     watch_durable(m, j);
-    if (j->r.v.phase == RECORD_TERMINAL && !j->r.decided)
-        owner_decide(m, j);
-    else if (j->r.v.phase == RECORD_TERMINAL)
-        owner_spread_end(m, j);
+    if (j->r.v.phase == RECORD_TERMINAL)
+        owner_ended(m, j);
     else if (j->r.cancel)
         owner_cancel(m, j);
     else if (stage == OWN_SETTLING)
@@ -361,7 +362,7 @@ void owner_returned(struct mesh *m, struct job *j)
 
 void owner_cancel(struct mesh *m, struct job *j)
 {
-    if (j->r.v.phase == RECORD_TERMINAL || j->own->stage == OWN_SETTLING)
+    if (j->r.v.phase == RECORD_TERMINAL || (j->own->stage == OWN_SETTLING && !j->own->acked))
         return;
     if (j->own->stage == OWN_RUNNING && j->own->remote)
         steal_kill(m, j);

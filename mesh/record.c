@@ -301,8 +301,10 @@ int record_decode(struct wire_reader *w, struct record *ret_record)
 
 static int accept_join(struct record *dst, const struct record *src)
 {
-    if (src->acc.epoch == 0 || record_acc_cmp(src, dst) <= 0 ||
-        ballot_cmp(&src->acc, &dst->promised) < 0)
+    if (src->acc.epoch == 0 || record_acc_cmp(src, dst) <= 0)
+        return 0;
+    /* Once decided, no ballot can say anything else: what is promised does not matter. */
+    if (!src->decided && ballot_cmp(&src->acc, &dst->promised) < 0)
         return 0;
     dst->acc = src->acc;
     dst->ver = src->ver;

@@ -97,8 +97,9 @@ int record_decode(struct wire_reader *w, struct record *ret_record);
 /* What join changed. */
 enum { RECORD_PROMISED = 1, RECORD_ACCEPTED = 2, RECORD_CANCEL = 4, RECORD_DECIDED = 8 };
 /* Makes `dst` the join of both, as if src's owner had sent it what src accepted, and then
- * its preparer what src promised: an accept below dst's promise is not taken. Returns what
- * changed, or -EPROTO when the two hold different decisions (dst is left alone). */
+ * its preparer what src promised: an accept below dst's promise is not taken, unless it is
+ * decided. Returns what changed, or -EPROTO when the two hold different decisions (dst is left
+ * alone). */
 int record_join(struct record *dst, const struct record *src);
 
 bool term_eq(const struct term *a, const struct term *b);

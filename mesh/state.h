@@ -224,6 +224,7 @@ struct mesh {
 
     struct map *jobs; /* jid -> struct job, owned */
     struct job *dirty;
+    struct job *removed;                        /* in this step */
     uint64_t seq;                               /* the next job number of this node */
     uint64_t seq_end;                           /* reserved on disk up to here */
     uint64_t seq_batch;                         /* the batch that reserved it */
