@@ -160,8 +160,13 @@ struct message_node {
     X(failed)                                                                                      \
     X(cancelled)                                                                                   \
     X(retried)                                                                                     \
-    X(stalled) X(refused) X(steals_asked) X(steals_granted) X(takeovers) X(repairs) X(donated)     \
-        X(frames_in) X(frames_out) X(bytes_in) X(bytes_out) X(commits) X(suspicions)
+    X(stalled)                                                                                     \
+    X(refused)                                                                                     \
+    X(steals_asked)                                                                                \
+    X(steals_granted)                                                                              \
+    X(takeovers)                                                                                   \
+    X(repairs)                                                                                     \
+    X(donated) X(frames_in) X(frames_out) X(bytes_in) X(bytes_out) X(commits) X(suspicions)
 
 /* Gauges are counted by a job's owner only, counters by (node, boot): sums over nodes are right. */
 struct message_stats {

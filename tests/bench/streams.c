@@ -109,8 +109,9 @@ static int stream_open(struct bench *b, struct stream *s, uint16_t port, const c
     if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&to, sizeof to) != 0)
         return -errno;
     char request[512];
-    int n = snprintf(request, sizeof request,
-                     "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", path);
+    int n =
+        snprintf(request, sizeof request,
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", path);
     if (n < 0 || write(s->fd, request, (size_t)n) != n)
         return -EIO;
     if (fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0)
