@@ -4,7 +4,7 @@
  *
  *   node_new: disk (locked), profiles, keepers started
  *   first keeper READY -> its isolation level is enough? -> actor (mesh, sockets, writer), seeds,
- *                         languages asked -> LANGUAGES, SLOTS
+ *                         languages asked -> LANGUAGES; self-test passed -> SLOTS
  *   outbox: EXEC, KILL -> runs -> slots; what they answer -> inbox
  *   SIGTERM -> DRAIN -> DRAINED -> the loop stops; a second SIGTERM stops it at once
  */
@@ -19,6 +19,7 @@
 #include "node/loop.h"
 #include "node/metrics.h"
 #include "node/probe.h"
+#include "node/proof.h"
 #include "node/runs.h"
 #include "node/seeds.h"
 #include "node/settings.h"
@@ -53,6 +54,7 @@ struct node {
     struct actor *actor; /* NULL until a keeper is ready */
     struct seeds *seeds;
     struct probe *probe;
+    struct proof *proof;         /* NULL: not asked for */
     struct loop_timer *deadline; /* of the start, then of the drain */
     bool draining;
     int status;
@@ -223,6 +225,8 @@ static const char *node_not_ready(struct node *n)
         return "asking the languages for their versions";
     if (slots_ready(n->slots) == 0)
         return "no sandbox is ready";
+    if (n->proof && !proof_passed(n->proof))
+        return proof_trouble(n->proof)[0] ? proof_trouble(n->proof) : "proving the sandbox";
     actor_stats(n->actor, &s);
     if (n->actor_config.mesh.nodes_expected > 1 && s.nodes_known < 2)
         return "no peer was found yet";
@@ -290,7 +294,7 @@ static int node_identify(struct node *n, const struct keeper_info *info, struct 
     m->nid = id.nid;
     m->boot = id.boot;
     m->seed = id.secret;
-    m->slots = slots_ready(n->slots);
+    m->slots = 0; /* they are offered once the sandbox has proved itself */
     (void)snprintf(m->isolation, sizeof(m->isolation), "%s", info->level);
     return 0;
 }
@@ -334,6 +338,19 @@ static void node_slots_changed(void *ctx)
     }
     languages_wake(n->languages);
     runs_wake(n->runs);
+}
+
+static void node_proved(void *ctx, bool passed, const char *what)
+{
+    struct node *n = ctx;
+
+    if (!passed) {
+        log_write(LOG_ERROR, "the sandbox failed its self-test; no program runs here",
+                  LOG_FIELDS(LOG_TEXT("what", what)));
+        return;
+    }
+    log_plain(LOG_INFO, "the sandbox passed its self-test");
+    runs_open(n->runs);
 }
 
 static void node_late(void *ctx)
@@ -487,6 +504,11 @@ static void node_start(struct node *n)
     n->slots = slots_new(&slots);
     runs.slots = n->slots;
     n->runs = runs_new(&runs, &hooks);
+    if (config_bool(n->config, "ARENA_SELFTEST"))
+        n->proof = proof_new(n->loop, n->sandbox, config_text(n->config, "ARENA_PROFILE_DIR"),
+                             node_proved, n);
+    else
+        runs_open(n->runs);
     n->languages = languages_new(n->slots, n->profiles, node_languages_known, n);
     loop_signal(n->loop, SIGTERM, node_terminate, n);
     loop_signal(n->loop, SIGINT, node_terminate, n);
@@ -529,6 +551,7 @@ void node_free(struct node *n)
     actor_free(n->actor);
     seeds_free(n->seeds);
     probe_free(n->probe);
+    proof_free(n->proof);
     loop_watch_free(n->outbox_watch);
     loop_timer_free(n->deadline);
     loop_free(n->loop);

@@ -16,6 +16,7 @@ struct runs {
     struct runs_item **last;
     uint32_t len;
     uint32_t offered;
+    bool open;
     struct loop_timer *pump;
 };
 
@@ -112,6 +113,8 @@ static void runs_offer(struct runs *s)
     for (struct runs_item *i = s->first; i; i = i->next)
         extra += run_active(i->run) > 1 ? run_active(i->run) - 1 : 0;
     ready -= extra < ready ? extra : ready;
+    if (!s->open)
+        ready = 0;
     if (ready == s->offered)
         return;
     s->offered = ready;
@@ -127,6 +130,12 @@ static void runs_pump(void *ctx)
         ;
     runs_sweep(s);
     runs_offer(s);
+}
+
+void runs_open(struct runs *s)
+{
+    s->open = true;
+    runs_wake(s);
 }
 
 struct runs *runs_new(const struct runs_config *config, const struct runs_hooks *hooks)

@@ -38,6 +38,8 @@ void runs_free(struct runs *s);
 void runs_exec(struct runs *s, uint64_t exec, struct span spec);
 /* An unknown one is answered as killed too: nothing of it is left. */
 void runs_kill(struct runs *s, uint64_t exec);
+/* Until it is opened no slot is offered to the mesh. */
+void runs_open(struct runs *s);
 /* A slot became idle, ready or was lost. */
 void runs_wake(struct runs *s);
 uint32_t runs_len(const struct runs *s);

@@ -61,6 +61,8 @@ static const struct config_key settings_keys[] = {
      false, false},
     {"ARENA_PROFILE_DIR", CONFIG_TEXT, PROFILE_DIR, 1, 2048, "directory of the languages", false,
      false},
+    {"ARENA_SELFTEST", CONFIG_BOOL, "true", 0, 0,
+     "run hostile programs at the start; no work until the sandbox held them", false, false},
     {"ARENA_ISOLATION_MIN", CONFIG_TEXT, "ns", 1, 16,
      "refuse to run below: full, ns, ns-noproc, lsm", false, false},
     {"LOG_LEVEL", CONFIG_TEXT, "info", 1, 8, "debug, info, warn or error", true, false},

@@ -86,7 +86,7 @@ class Cluster:
                 "ARENA_PORT": str(ports[i][0]), "ARENA_CLIENT_PORT": str(ports[i][1]),
                 "ARENA_METRICS_PORT": str(ports[i][2]), "ARENA_SEEDS": seeds if nodes > 1 else "",
                 "ARENA_NODES_EXPECTED": str(min(nodes, 3)), "WORKER_CONCURRENCY": "2",
-                "ARENA_PROFILE_DIR": harness.PROFILES, **settings,
+                "ARENA_PROFILE_DIR": harness.PROFILES, "ARENA_SELFTEST": "false", **settings,
             }
             self.nodes.append(Node(self, i, self.address(i), ports[i], environment))
 

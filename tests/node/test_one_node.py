@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """A mesh of one: jobs run end to end, and survive kill -9."""
+import os
 import signal
 
 import cluster
@@ -69,6 +70,45 @@ class One(cluster.ClusterCase):
         node.signal(signal.SIGSTOP)
         node.signal(signal.SIGCONT)
         self.assertEqual(node.get("/livez")[0], 200)
+
+
+class Proof(cluster.ClusterCase):
+    size = 1
+    settings = {"ARENA_SELFTEST": "true"}
+
+    def test_it_takes_work_once_the_sandbox_has_proved_itself(self):
+        path = self.cluster.program("main.py", "print('proved')\n")
+        self.assertEqual(self.cluster.arena("run", path), "proved\n")
+        self.assertIn("passed its self-test", self.cluster.nodes[0].tail())
+
+    def test_it_takes_none_when_the_sandbox_fails_and_says_what_is_missing(self):
+        node = self.cluster.nodes[0]
+        real = os.path.join(harness.BUILD, "arena-sandbox")
+        weak = self.cluster.program("weak", f"""#!/usr/bin/python3
+import os, sys
+if sys.argv[1] == "selftest":
+    print("FAIL  not so: a program has no sockets")
+    sys.exit(1)
+os.execv({real!r}, [{real!r}, *sys.argv[1:]])
+""")
+        os.chmod(weak, 0o755)
+        node.kill()
+        node.environment["ARENA_SANDBOX"] = weak
+        node.start()
+        harness.until("it says what is missing", lambda: self.answer(node).count("no sockets"))
+        jid = self.cluster.submit(self.cluster.program("main.py", "print(1)\n"))
+        self.assertIn("queued", self.cluster.status(jid)[2])
+        self.assertEqual(node.metric("mesh_jobs_running"), 0)
+        node.kill()
+        del node.environment["ARENA_SANDBOX"]
+        node.start()
+        self.cluster.await_state(jid, "accepted")
+
+    def answer(self, node):
+        try:
+            return node.get("/readyz")[1]
+        except OSError:
+            return ""
 
 
 if __name__ == "__main__":

@@ -377,6 +377,7 @@ static int set_up(const char *sandbox, const char *profile_dir)
     rc.slots = slots;
     rc.profiles = profiles;
     runs = runs_new(&rc, &hooks);
+    runs_open(runs);
     return 0;
 }
 
