@@ -171,7 +171,8 @@ class Mesh:
         self.ports = [ports[i * 3:i * 3 + 3] for i in range(nodes)]
         seeds = ",".join(f"127.0.0.1:{p[0]}" for p in self.ports)
         peers = ",".join(f"tcp://127.0.0.1:{p[1]}" for p in self.ports)
-        base = {"ARENA_PROFILE_DIR": PROFILES, "LOG_LEVEL": "info", "ARENA_CLUSTER": "e2e"}
+        base = {"ARENA_PROFILE_DIR": PROFILES, "LOG_LEVEL": "info", "ARENA_CLUSTER": "e2e",
+                "ARENA_SELFTEST": "false"}
         self.nodes = []
         for i, (control, client, metrics) in enumerate(self.ports):
             environment = {
