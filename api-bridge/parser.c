@@ -308,22 +308,27 @@ static int check_line(struct api_parser *p)
     return len == 2;
 }
 
+/* A method is letters; so that another protocol is told at once, and not at the deadline. */
+static bool may_begin(uint8_t c)
+{
+    return c == '\r' || c == '\n' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
 static enum api_parse feed_head(struct api_parser *p, struct span in, size_t *ret_used)
 {
     struct api_request *r = p->req;
     size_t used = 0;
 
-    if (in.len > 0 && r->head.len == 0 && !strchr("\r\n", in.data[0]) &&
-        ((in.data[0] | 0x20) < 'a' || (in.data[0] | 0x20) > 'z')) {
-        (void)refuse(p, API_FAULT_BAD_REQUEST, "the request is not HTTP");
-        return API_PARSE_BAD;
-    }
     while (used < in.len) {
         const uint8_t *from = in.data + used;
         const uint8_t *lf = memchr(from, '\n', in.len - used);
         size_t len = lf ? (size_t)(lf - from) + 1 : in.len - used;
         int end = 0;
 
+        if (r->head.len == 0 && !may_begin(*from)) {
+            (void)refuse(p, API_FAULT_BAD_REQUEST, "the request is not HTTP");
+            return API_PARSE_BAD;
+        }
         if (buf_put(&r->head, from, len) < 0) {
             (void)refuse(p, API_FAULT_HEADERS_TOO_LARGE, "the request's headers are too large");
             return API_PARSE_BAD;

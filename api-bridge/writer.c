@@ -95,7 +95,7 @@ static bool is_plain(uint8_t c)
 
 static void put_quoted(struct buf *out, struct span text)
 {
-    const uint8_t *p = text.data, *end = p + text.len;
+    const uint8_t *p = text.data, *end = text.len ? p + text.len : p;
 
     (void)buf_putc(out, '"');
     while (p < end) {

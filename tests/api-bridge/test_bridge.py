@@ -188,6 +188,25 @@ class Calls(Case):
         self.assertIn("mesh_bridge_links_up 1", text)
 
 
+class TwoLoops(Calls):
+    """The same calls, with connections spread over two loops."""
+
+    settings = {"ARENA_HTTP_LOOPS": "2"}
+
+    def test_metrics_count_by_route_and_code(self):
+        before = self.not_found(self.bridge.get("/metrics")[1].decode())
+        for _ in range(20):
+            self.bridge.get("/api/jobs/none")
+        text = self.bridge.get("/metrics")[1].decode()
+        self.assertEqual(self.not_found(text), before + 20)
+        self.assertIn("mesh_bridge_links_up 2", text)
+
+    @staticmethod
+    def not_found(text):
+        row = 'mesh_http_requests_total{method="GET",route="/api/jobs/:jobId",code="404"} '
+        return int(text.split(row)[1].split("\n")[0])
+
+
 class Receiver:
     """A server that takes callbacks, after it has refused the first of each."""
 
