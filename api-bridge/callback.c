@@ -83,10 +83,13 @@ static void deliver(struct callback *c, const struct message_job *job)
     auto_buf struct buf body = {.max = CALLBACK_BODY_MAX};
     struct api_view how = {0};
     struct api_json_writer w;
+    struct api_webhook_call call = {
+        .url = c->url, .event = &c->jid, .done = on_delivered, .ctx = c};
 
     api_json_writer_init(&w, &body);
     api_view_job(&w, NULL, job, &how);
-    if (api_webhook_send(c->all->hooks, c->url, &c->jid, buf_span(&body), on_delivered, c) < 0)
+    call.body = buf_span(&body);
+    if (api_webhook_send(c->all->hooks, &call) < 0)
         pause_for(c);
 }
 

@@ -449,8 +449,7 @@ void api_webhooks_free(struct api_webhooks *w)
     uv_close((uv_handle_t *)&w->due_timer, webhook_timer_closed);
 }
 
-int api_webhook_send(struct api_webhooks *w, const char *url, const struct id *event,
-                     struct span body, api_webhook_done done, void *ctx)
+int api_webhook_send(struct api_webhooks *w, const struct api_webhook_call *call)
 {
     struct webhook *h;
 
@@ -460,12 +459,12 @@ int api_webhook_send(struct api_webhooks *w, const char *url, const struct id *e
         return -ENOBUFS;
     h = own_calloc(1, sizeof(*h));
     h->owner = w;
-    h->url = own_strdup(url);
-    h->event = *event;
-    h->body = own_memdup(body.data, body.len);
-    h->body_len = body.len;
-    h->done = done;
-    h->ctx = ctx;
+    h->url = own_strdup(call->url);
+    h->event = *call->event;
+    h->body = own_memdup(call->body.data, call->body.len);
+    h->body_len = call->body.len;
+    h->done = call->done;
+    h->ctx = call->ctx;
     w->pending++;
     heap_set(&w->waiting, &h->due, uv_now(w->loop));
     webhook_start_due(w);

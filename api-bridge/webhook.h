@@ -41,9 +41,16 @@ typedef void (*api_webhook_done)(void *ctx, const struct id *event, bool ok);
 struct api_webhooks *api_webhooks_new(uv_loop_t *loop, const struct api_webhook_options *options);
 /* Drops what has not been delivered, without calling back. The loop must run once more. */
 void api_webhooks_free(struct api_webhooks *w);
-/* Starts to deliver; url and body are copied. -ENOBUFS when too many wait. */
-int api_webhook_send(struct api_webhooks *w, const char *url, const struct id *event,
-                     struct span body, api_webhook_done done, void *ctx);
+struct api_webhook_call {
+    const char *url;
+    const struct id *event; /* names it in every repetition */
+    struct span body;
+    api_webhook_done done;
+    void *ctx;
+};
+
+/* Starts to deliver; everything is copied. -EPERM without a secret, -ENOBUFS when too many wait. */
+int api_webhook_send(struct api_webhooks *w, const struct api_webhook_call *call);
 /* Deliveries that are not done yet. */
 size_t api_webhooks_pending(const struct api_webhooks *w);
 /* Faults a URL that could never be called: its form, scheme, user, or a literal address that

@@ -167,7 +167,9 @@ static void deliver(struct receiver *r, struct api_webhooks *w)
 {
     struct id event = {{7}};
 
-    assert_int_equal(api_webhook_send(w, r->url, &event, span_of("{\"a\":1}"), on_done, r), 0);
+    struct api_webhook_call call = {r->url, &event, span_of("{\"a\":1}"), on_done, r};
+
+    assert_int_equal(api_webhook_send(w, &call), 0);
     while (!r->done)
         (void)uv_run(&r->loop, UV_RUN_DEFAULT);
 }
