@@ -22,7 +22,7 @@
 #include "mesh/takeover.h"
 #include "mesh/timer.h"
 
-enum { ASK_MS = 10000, ASK_DECIDED_MS = 20000, ASK_DAMAGED_MS = 1000 };
+enum { ASK_MS = 10000, ASK_DECIDED_MS = 20000, ASK_DAMAGED_MS = 1000, WAIT_VOTE_MS = 300 };
 
 /* This node's place among the set's members that are up. */
 static uint64_t take_rank(const struct mesh *m, const struct job *j)
@@ -108,7 +108,9 @@ void repair_due(struct mesh *m, struct job *j)
         ask_again(m, j);
     if (j->damaged)
         return;
-    if (j->take_due_ns <= m->now.mono_ns) {
+    if (j->take_due_ns <= m->now.mono_ns && !peer_may_vote(m)) {
+        j->take_due_ns = m->now.mono_ns + timer_backoff(m, 0, WAIT_VOTE_MS, WAIT_VOTE_MS);
+    } else if (j->take_due_ns <= m->now.mono_ns) {
         j->take_due_ns = STATE_NEVER;
         takeover_begin(m, j, TAKEOVER_FAILED);
         return;

@@ -147,6 +147,8 @@ void takeover_due(struct mesh *m, struct job *j)
     t->due_ns = m->now.mono_ns + timer_backoff(m, ++t->tries, PREPARE_FIRST_MS, PREPARE_MAX_MS);
     if (t->own_synced)
         prepare_send(m, j);
+    /* What it lacks may have been asked for in vain. */
+    takeover_progress(m, j);
 }
 
 /* What the newest value becomes in the hands of its new owner. */
