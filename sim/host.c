@@ -222,6 +222,7 @@ void sim_host_drain(struct sim_world *w, struct sim_host *h, uint32_t deadline_m
     struct mesh_event event = {.type = MESH_EV_DRAIN, .drain.deadline_ms = deadline_ms};
 
     h->leaving = true;
+    h->drain_until = w->queue.now_ns + deadline_ms * SIM_MS;
     sim_host_feed(w, h, &event, NULL);
 }
 

@@ -44,6 +44,7 @@ struct sim_host {
     bool drained;
     bool leaving; /* DRAIN was asked */
     uint64_t up_since;
+    uint64_t drain_until; /* when it may go whatever it still owns */
     struct sim_disk disk;
     struct sim_event timer; /* for mesh_deadline() */
     struct sim_event wake;  /* end of a pause or of slow work */

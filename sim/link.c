@@ -381,6 +381,7 @@ void sim_net_host_down(struct sim_world *w, struct sim_host *h, bool silent)
 void sim_net_block(struct sim_world *w, uint32_t from, uint32_t to)
 {
     w->net.blocked[from * w->n_hosts + to]++;
+    w->net.blocked_ns = w->queue.now_ns;
 }
 
 /* Frames that waited at a path that is open again go on, in their order. */
@@ -411,6 +412,7 @@ void sim_net_unblock(struct sim_world *w, uint32_t from, uint32_t to)
 {
     uint8_t *blocked = &w->net.blocked[from * w->n_hosts + to];
 
+    w->net.blocked_ns = w->queue.now_ns;
     if (*blocked && --*blocked == 0)
         sim_net_unstick(w, from, to);
 }

@@ -48,6 +48,7 @@ struct sim_net {
     uint8_t *blocked;   /* n_hosts x n_hosts, [from * n_hosts + to] */
     struct map **links; /* by host: number -> struct sim_link */
     struct rng rng;
+    uint64_t blocked_ns; /* when a path was last blocked */
     uint64_t frames;
     uint64_t lost;
 };

@@ -172,7 +172,7 @@ static const struct {
     {"--trace", NULL, sim_set_trace, "write every event and effect to standard output (one seed)"},
     {"--report", "FILE", sim_set_report, "write a page with a timeline of the run (one seed)"},
     {"--expect", "NAME", sim_set_expect,
-     "this program was built with rule NAME broken: succeed when a seed shows it"},
+     "this program was built with rule NAME broken: succeed when a seed violates one of I1-I13"},
     {"--capacity", NULL, sim_set_capacity,
      "measure waiting time and traffic against an ideal central queue"},
     {"--slots", "N", sim_set_slots, "slots of a peer (capacity; default 4)"},

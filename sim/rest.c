@@ -10,7 +10,7 @@
  * sim_rest_check() judges what must hold then.
  */
 
-enum { SIM_REST_MEMBER_STATES = 16 };
+enum { SIM_REST_WELL_S = 10 };
 
 struct sim_rest {
     struct sim_world *w;
@@ -242,17 +242,36 @@ void sim_rest_check(struct sim_world *w)
     }
 }
 
+/* Another replica has been well for a while: the job could have been handed to it. */
+static bool sim_rest_heir(const struct sim_rest *r, const struct inspect_job *job)
+{
+    uint64_t now = r->w->queue.now_ns;
+
+    for (uint32_t i = 0; i < job->n_rset; i++) {
+        const struct sim_host *h = sim_rest_host(r->w, &job->rset[i]);
+
+        if (h && h != r->h && h->mesh && !h->leaving && !h->amnesiac && !h->step_ns &&
+            now > h->up_since + SIM_REST_WELL_S * SIM_S && now > h->paused_until)
+            return true;
+    }
+    return false;
+}
+
 static void sim_rest_owned(void *ctx, const struct inspect_job *job)
 {
     struct sim_rest *r = ctx;
 
-    r->owned += job->owner && !job->decided && !job->terminal;
+    r->owned += job->owner && !job->decided && !job->terminal && sim_rest_heir(r, job);
 }
 
 void sim_rest_drained(struct sim_world *w, struct sim_host *h)
 {
     struct sim_rest r = {.w = w, .h = h, .good = true};
+    uint64_t now = w->queue.now_ns;
 
+    /* Past its deadline, or cut off, it may leave what it could not hand over: the disk stays. */
+    if (now >= h->drain_until || now < w->net.blocked_ns + SIM_REST_WELL_S * SIM_S)
+        return;
     inspect_jobs(h->mesh, sim_rest_owned, &r);
     if (r.owned)
         sim_violate(w, SIM_I20, "%s says it is drained and owns %u live jobs", h->name, r.owned);
