@@ -315,6 +315,11 @@ void mesh_step(struct mesh *m, const struct mesh_event *events, uint32_t n,
     effects_end(&m->fx, ret_effects, ret_n);
 }
 
+bool mesh_draining(const struct mesh *m)
+{
+    return m->draining;
+}
+
 uint64_t mesh_deadline(const struct mesh *m)
 {
     const struct heap_node *n = heap_min(&m->timers);

@@ -222,6 +222,8 @@ void mesh_step(struct mesh *m, const struct mesh_event *events, uint32_t n,
 uint64_t mesh_deadline(const struct mesh *m);
 /* A hash of the whole state: equal histories give equal digests. */
 uint64_t mesh_digest(const struct mesh *m);
+/* It was told to go: by MESH_EV_DRAIN, or by a client. */
+bool mesh_draining(const struct mesh *m);
 /* This node's own figures. */
 void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats);
 /* Blobs (specs, results) are read on demand with MESH_FX_READ, not loaded at the start. */
