@@ -65,6 +65,7 @@ struct actor {
     uint64_t snapshot_ns;
     _Atomic uint64_t beat_ns;
     _Atomic uint64_t dropped;
+    _Atomic bool draining;
 };
 
 static struct mesh_now actor_now(void)
@@ -308,6 +309,7 @@ static void actor_snapshot(struct actor *a)
     const uint64_t now = clock_mono_ns();
 
     atomic_store(&a->beat_ns, now);
+    atomic_store(&a->draining, mesh_draining(a->mesh));
     if (now - a->snapshot_ns < ACTOR_SNAPSHOT_NS)
         return;
     a->snapshot_ns = now;
@@ -462,6 +464,11 @@ void actor_writer_stats(struct actor *a, struct writer_stats *ret_stats)
 uint64_t actor_beat_ns(const struct actor *a)
 {
     return atomic_load(&a->beat_ns);
+}
+
+bool actor_draining(const struct actor *a)
+{
+    return atomic_load(&a->draining);
 }
 
 uint64_t actor_dropped(const struct actor *a)

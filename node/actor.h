@@ -35,6 +35,8 @@ void actor_stats(struct actor *a, struct message_stats *ret_stats);
 void actor_writer_stats(struct actor *a, struct writer_stats *ret_stats);
 /* When the thread last turned, in mono ns. */
 uint64_t actor_beat_ns(const struct actor *a);
+/* The mesh was told to go, by us or by a client. */
+bool actor_draining(const struct actor *a);
 /* Frames no client was there for, or could take. */
 uint64_t actor_dropped(const struct actor *a);
 #endif

@@ -34,7 +34,7 @@ int cli_beside(const char *name, char *out, size_t size);
     X(nodes, "", "the nodes of the mesh")                                                          \
     X(languages, "", "the languages of the mesh")                                                  \
     X(top, "[--once]", "the mesh's figures, every second")                                         \
-    X(drain, "[NODE]", "let a node hand over its work and go")                                     \
+    X(drain, "[NODE | --wait SECONDS]", "let a node hand over its work and go")                    \
     X(forget, "NODE", "a node is gone for good: its copies are made again elsewhere")              \
     X(keygen, "FILE", "make a cluster key")                                                        \
     X(check, "[--config FILE]", "check arenad's settings")                                         \

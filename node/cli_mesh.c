@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "node/cli.h"
 
+#include "base/clock.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -153,12 +154,52 @@ static int resolve_node(const struct cli *cli, const char *text, struct id *ret_
     return found == 1 ? 0 : -ENOENT;
 }
 
+/* Until the node asked has gone; its end is the end of the connection. */
+static int await_end(struct client *c, uint32_t seconds)
+{
+    const uint64_t end = clock_mono_ns() + seconds * 1000000000ull;
+    const struct message *ignored;
+    struct err err = {0};
+    uint64_t now;
+    int rc = 0;
+
+    while (rc != -EPIPE && (now = clock_mono_ns()) < end)
+        rc = client_receive(c, (uint32_t)((end - now) / 1000000u) + 1, &ignored, &err);
+    return rc == -EPIPE ? 0 : cli_complain("the node did not go in time");
+}
+
+static int drain_and_wait(const struct cli *cli, uint32_t seconds)
+{
+    struct message m = {.type = MESSAGE_DRAIN};
+    const struct message *answer;
+    struct err err = {0};
+    struct client *c = cli_connect(cli);
+    int status;
+
+    if (!c)
+        return 2;
+    if (client_call(c, &m, CLI_TIMEOUT_MS, &answer, &err) != 0)
+        status = cli_complain(err.text);
+    else
+        status = await_end(c, seconds);
+    client_close(c);
+    return status;
+}
+
 int cli_drain(const struct cli *cli, int argc, char **argv)
 {
     struct message m = {.type = MESSAGE_DRAIN};
+    char *end;
 
+    if (argc == 3 && strcmp(argv[1], "--wait") == 0) {
+        const unsigned long seconds = strtoul(argv[2], &end, 10);
+
+        if (*end || end == argv[2] || seconds > 86400)
+            return cli_complain("--wait takes seconds");
+        return drain_and_wait(cli, (uint32_t)seconds);
+    }
     if (argc > 2)
-        return cli_complain("usage: arena drain [NODE]");
+        return cli_complain("usage: arena drain [NODE | --wait SECONDS]");
     if (argc == 2 && resolve_node(cli, argv[1], &m.node.nid) != 0)
         return cli_complain("no node has this name, or several");
     return ask(cli, &m, NULL);

@@ -20,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 enum {
     DISK_VERSION = 1,
@@ -385,6 +386,13 @@ uint64_t disk_used(struct disk *s)
 uint64_t disk_max(const struct disk *s)
 {
     return s->max;
+}
+
+uint64_t disk_left(const struct disk *s)
+{
+    struct statvfs v;
+
+    return fstatvfs(s->lock_fd, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : UINT64_MAX;
 }
 
 void disk_free(struct disk *s)

@@ -47,5 +47,7 @@ uint64_t disk_used(struct disk *s);
 void disk_commit(struct disk *s);
 
 uint64_t disk_max(const struct disk *s);
+/* Bytes the file system still has for us. */
+uint64_t disk_left(const struct disk *s);
 void disk_free(struct disk *s);
 #endif

@@ -219,7 +219,7 @@ static const char *node_not_ready(struct node *n)
 
     if (!n->actor)
         return "starting";
-    if (n->draining)
+    if (n->draining || actor_draining(n->actor))
         return "draining";
     if (!languages_known(n->languages))
         return "asking the languages for their versions";

@@ -190,6 +190,15 @@ static int seeds_parse(struct seeds *s, const char *list, struct err *err)
     return 0;
 }
 
+int seeds_check(const char *list, struct err *err)
+{
+    struct seeds s = {0};
+    int rc = seeds_parse(&s, list, err);
+
+    free(s.each);
+    return rc;
+}
+
 struct seeds *seeds_new(struct loop *loop, const char *list,
                         void (*found)(void *ctx, const char *const *endpoints, uint32_t n),
                         void *ctx, struct err *err)

@@ -17,4 +17,6 @@ struct seeds *seeds_new(struct loop *loop, const char *list,
                         void (*found)(void *ctx, const char *const *endpoints, uint32_t n),
                         void *ctx, struct err *err);
 void seeds_free(struct seeds *s);
+/* Only whether the list can be read: 0 or -EINVAL, -E2BIG. */
+int seeds_check(const char *list, struct err *err);
 #endif

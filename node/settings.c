@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "node/settings.h"
 
+#include "base/log.h"
 #include "base/own.h"
 #include "node/link.h"
+#include "node/seeds.h"
 
 #include <errno.h>
 
@@ -123,16 +125,23 @@ static void settings_times(const struct config *c, struct mesh_config *m)
     m->takeovers_max = (uint32_t)config_uint(c, "ARENA_TAKEOVERS_MAX");
 }
 
-static int settings_isolation(const char *level, struct err *err)
+/* What a table cannot check. */
+static int settings_words(const struct config *c, struct err *err)
 {
     static const char *const levels[] = {"full", "ns", "ns-noproc", "lsm"};
+    const char *level = config_text(c, "ARENA_ISOLATION_MIN");
+    enum log_level log;
+    bool known = false;
 
-    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-        if (strcmp(level, levels[i]) == 0)
-            return 0;
-    }
-    return err_set(err, EINVAL, "ARENA_ISOLATION_MIN: '%s' is none of full, ns, ns-noproc, lsm",
-                   level);
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        known |= strcmp(level, levels[i]) == 0;
+    if (!known)
+        return err_set(err, EINVAL, "ARENA_ISOLATION_MIN: '%s' is none of full, ns, ns-noproc, lsm",
+                       level);
+    if (log_level_parse(config_text(c, "LOG_LEVEL"), &log) != 0)
+        return err_set(err, EINVAL, "LOG_LEVEL: '%s' is none of debug, info, warn, error",
+                       config_text(c, "LOG_LEVEL"));
+    return seeds_check(config_text(c, "ARENA_SEEDS"), err);
 }
 
 int settings_actor(const struct config *c, struct actor_config *ret_config, struct err *err)
@@ -145,7 +154,7 @@ int settings_actor(const struct config *c, struct actor_config *ret_config, stru
     int rc = settings_host(c, host, sizeof(host), err);
 
     if (rc == 0)
-        rc = settings_isolation(config_text(c, "ARENA_ISOLATION_MIN"), err);
+        rc = settings_words(c, err);
     if (rc != 0)
         return rc;
     if (client_port == port || client_port == port + 1)

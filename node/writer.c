@@ -23,6 +23,8 @@ enum {
     WRITER_BYTES_MAX = 4 * LIMIT_MIB,
     WRITER_NEARLY_PERCENT = 80,
     WRITER_FULL_PERCENT = 95,
+    WRITER_LEFT_NEARLY = 256 * LIMIT_MIB, /* of the file system */
+    WRITER_LEFT_FULL = 64 * LIMIT_MIB,
     WRITER_MEASURE_NS = 500000000,
 };
 
@@ -59,11 +61,17 @@ static void writer_request_free(struct writer_request *r)
     free(r);
 }
 
-static enum mesh_disk writer_disk_state(uint64_t max, uint64_t used)
+/* The file system counts too: a commit it has no room for would end the process. */
+static enum mesh_disk writer_disk_state(const struct disk *disk, uint64_t used)
 {
-    if (used >= max / 100 * WRITER_FULL_PERCENT)
+    const uint64_t max = disk_max(disk);
+    const uint64_t left = disk_left(disk);
+
+    if (used >= max / 100 * WRITER_FULL_PERCENT || left < WRITER_LEFT_FULL)
         return MESH_DISK_FULL;
-    return used >= max / 100 * WRITER_NEARLY_PERCENT ? MESH_DISK_NEARLY_FULL : MESH_DISK_OK;
+    return used >= max / 100 * WRITER_NEARLY_PERCENT || left < WRITER_LEFT_NEARLY
+               ? MESH_DISK_NEARLY_FULL
+               : MESH_DISK_OK;
 }
 
 /* At most twice a second, because it walks the free list. */
@@ -84,7 +92,7 @@ static void writer_measure(struct writer *w)
     (void)pthread_mutex_lock(&w->lock);
     w->stats.used = used;
     (void)pthread_mutex_unlock(&w->lock);
-    state = writer_disk_state(max, used);
+    state = writer_disk_state(w->disk, used);
     if (state != w->state && state != MESH_DISK_OK)
         log_write(LOG_WARN, "the store is filling up",
                   LOG_FIELDS(LOG_INT("used", used), LOG_INT("max", max)));

@@ -50,6 +50,17 @@ class One(cluster.ClusterCase):
         node.wait_ready()
         self.cluster.await_state(jid, "accepted")
 
+    def test_drained_by_the_command_line_it_goes(self):
+        node = self.cluster.nodes[0]
+        path = self.cluster.program("main.py", "import time\ntime.sleep(1)\nprint('end')\n")
+        jid = self.cluster.submit(path)
+        self.cluster.await_state(jid, "active")
+        self.cluster.arena("drain", "--wait", "60")
+        self.assertEqual(node.process.wait(cluster.PATIENCE), 0)
+        node.start()
+        node.wait_ready()
+        self.cluster.await_state(jid, "accepted")
+
     def test_a_second_process_cannot_have_the_same_disk(self):
         second = cluster.Node(self.cluster, 0, "127.0.0.1", self.cluster.ports(1)[0],
                               {**self.cluster.nodes[0].environment, "ARENA_METRICS_PORT": "0"})
