@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/crowd.h"
 
+#include "base/limits.h"
 #include "base/own.h"
 
 #include <dirent.h>
@@ -42,11 +43,23 @@ static uint64_t cpu_us(int proc, const char *pid, bool init)
     return ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
+/* "Pss_Anon:        1234 kB" */
+static uint64_t pages_of(const char *text, const char *field)
+{
+    const char *at = strstr(text, field);
+
+    return at ? strtoull(at + strlen(field), NULL, 10) * LIMIT_KIB : 0;
+}
+
+/* Pages that the program made, each shared one by its share: the memory of children that share
+ * all with their parent is not counted again, and that of shared mappings is. */
 static uint64_t memory(int proc, const char *pid)
 {
     unsigned long long size, resident, shared;
-    char text[256];
+    char text[2048];
 
+    if (slurp(proc, pid, "smaps_rollup", text, sizeof(text)) && strstr(text, "Pss_Anon:"))
+        return pages_of(text, "Pss_Anon:") + pages_of(text, "Pss_Shmem:");
     if (!slurp(proc, pid, "statm", text, sizeof(text)) ||
         sscanf(text, "%llu %llu %llu", &size, &resident, &shared) != 3 || shared > resident)
         return 0;
