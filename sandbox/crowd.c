@@ -56,14 +56,18 @@ static uint64_t pages_of(const char *text, const char *field)
 static uint64_t memory(int proc, const char *pid)
 {
     unsigned long long size, resident, shared;
+    uint64_t tables = 0;
     char text[2048];
 
+    /* Page tables are memory too: a page here and there of a large mapping costs as much again. */
+    if (slurp(proc, pid, "status", text, sizeof(text)))
+        tables = pages_of(text, "VmPTE:");
     if (slurp(proc, pid, "smaps_rollup", text, sizeof(text)) && strstr(text, "Pss_Anon:"))
-        return pages_of(text, "Pss_Anon:") + pages_of(text, "Pss_Shmem:");
+        return tables + pages_of(text, "Pss_Anon:") + pages_of(text, "Pss_Shmem:");
     if (!slurp(proc, pid, "statm", text, sizeof(text)) ||
         sscanf(text, "%llu %llu %llu", &size, &resident, &shared) != 3 || shared > resident)
         return 0;
-    return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return tables + (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 bool crowd_measure(int proc, struct crowd *ret)
