@@ -72,10 +72,14 @@ static void on_event(void *ctx, uint64_t exec, struct span bytes)
     seen.pieces += e.kind == RESULT_EVENT_OUTPUT;
 }
 
+static uint64_t order[4]; /* the runs that are done, as they were */
+static unsigned n_order;
+
 static void on_done(void *ctx, uint64_t exec, enum mesh_outcome outcome, struct span bytes)
 {
     (void)ctx;
-    (void)exec;
+    if (n_order < ARRAY_LEN(order))
+        order[n_order++] = exec;
     seen.done = true;
     seen.outcome = outcome;
     (void)buf_put(&seen.bytes, bytes.data, bytes.len);
@@ -119,19 +123,25 @@ static bool have(const char *language)
     return p && !profile_missing(p)[0];
 }
 
-static void begin(const struct spec *spec)
+static void add_job(const struct spec *spec, uint64_t exec)
 {
     auto_buf struct buf bytes;
 
+    buf_init(&bytes, LIMIT_SPEC);
+    assert_int_equal(spec_encode(spec, &bytes), 0);
+    runs_exec(runs, exec, buf_span(&bytes));
+}
+
+static void begin(const struct spec *spec)
+{
     if (seen.decoded)
         result_done(&seen.result);
     buf_done(&seen.bytes);
     memset(&seen, 0, sizeof(seen));
     seen.offered_least = UINT32_MAX;
     buf_init(&seen.bytes, LIMIT_RESULT);
-    buf_init(&bytes, LIMIT_SPEC);
-    assert_int_equal(spec_encode(spec, &bytes), 0);
-    runs_exec(runs, 1, buf_span(&bytes));
+    n_order = 0;
+    add_job(spec, 1);
 }
 
 static void run_job(const struct spec *spec)
@@ -334,6 +344,27 @@ static void a_killed_job_leaves_nothing_running(void **state)
     assert_int_equal(runs_len(runs), 0);
 }
 
+static void a_job_of_many_tests_keeps_nobody_waiting(void **state)
+{
+    struct spec_file files[2];
+    struct spec_test tests[30] = {0};
+    struct spec many = spec_of(&files[0], "python", "print(1)");
+    struct spec one = spec_of(&files[1], "python", "print(2)");
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        tests[i] = (struct spec_test){.weight = 1};
+    many.tests = tests;
+    many.n_tests = 30;
+    begin(&many);
+    add_job(&one, 2);
+    while (n_order < 2)
+        turn();
+    assert_int_equal(order[0], 2);
+    assert_int_equal(order[1], 1);
+    assert_int_equal(slots_busy(slots), 0);
+}
+
 static void output_is_streamed_when_wanted(void **state)
 {
     struct spec_file file;
@@ -392,6 +423,7 @@ int main(void)
         cmocka_unit_test(an_interactor_talks_with_the_program),
         cmocka_unit_test(a_job_nobody_can_read_is_broken_not_judged),
         cmocka_unit_test(a_killed_job_leaves_nothing_running),
+        cmocka_unit_test(a_job_of_many_tests_keeps_nobody_waiting),
         cmocka_unit_test(output_is_streamed_when_wanted),
     };
     const char *sandbox = getenv("ARENA_SANDBOX");
