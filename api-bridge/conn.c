@@ -311,7 +311,6 @@ void api_conn_accept(struct api_server *s)
     struct api_conn *c = own_calloc(1, sizeof(*c));
 
     c->server = s;
-    c->parser = api_parser_new();
     c->tls = s->tls ? api_tls_conn_new(s->tls) : NULL;
     (void)uv_tcp_init(&s->loop, &c->tcp);
     c->tcp.data = c;

@@ -95,6 +95,7 @@ int api_conn_stream(struct api_conn *c, struct span head, bool upgrade)
     int size = API_CONN_SNDBUF;
 
     api_request_trim(&c->x->req);
+    api_parser_free(STEAL(c->parser)); /* ten thousand streams have no use for theirs */
     c->state = upgrade ? CONN_UPGRADED : CONN_STREAM;
     c->server->n_streams++;
     api_conn_expect(c, API_CONN_CLASS_OPEN);
@@ -173,6 +174,8 @@ static void exchange_begin(struct api_conn *c)
     c->x = x;
     (void)atomic_fetch_add_explicit(&c->server->metrics->in_flight, 1, memory_order_relaxed);
     c->last = false;
+    if (!c->parser)
+        c->parser = api_parser_new();
     api_parser_begin(c->parser, &x->req);
     c->state = CONN_HEAD;
     if (c->served)

@@ -40,6 +40,7 @@ struct api_peer {
     uv_idle_t idle;
     unsigned handles; /* not closed yet */
     bool dirty;
+    bool fresh; /* the watch was not read yet: no event may come before the caller has `p` */
     bool is_up;
     bool freed;
     const struct api_peer_events *events;
@@ -148,21 +149,6 @@ static void drain(struct api_peer *p)
     p->dirty = true;
 }
 
-static void on_idle(uv_idle_t *h)
-{
-    (void)uv_idle_stop(h);
-}
-
-static void on_prepare(uv_prepare_t *h)
-{
-    struct api_peer *p = h->data;
-
-    for (int i = 0; i < PEER_ROUNDS_PER_TURN && p->dirty && !p->freed; i++)
-        drain(p);
-    if (p->dirty && !p->freed)
-        (void)uv_idle_start(&p->idle, on_idle);
-}
-
 static void on_readable(uv_poll_t *h, int status, int events)
 {
     struct api_peer *p = h->data;
@@ -201,6 +187,24 @@ static void on_watch(uv_poll_t *h, int status, int events)
         memcpy(&event, head, sizeof(event));
         connection_changed(p, event);
     }
+}
+
+static void on_idle(uv_idle_t *h)
+{
+    (void)uv_idle_stop(h);
+}
+
+static void on_prepare(uv_prepare_t *h)
+{
+    struct api_peer *p = h->data;
+
+    if (p->fresh)
+        on_watch(&p->watch, 0, 0);
+    p->fresh = false;
+    for (int i = 0; i < PEER_ROUNDS_PER_TURN && p->dirty && !p->freed; i++)
+        drain(p);
+    if (p->dirty && !p->freed)
+        (void)uv_idle_start(&p->idle, on_idle);
 }
 
 static int socket_fd(void *socket)
@@ -262,8 +266,7 @@ struct api_peer *api_peer_new(uv_loop_t *loop, const char *endpoint,
     (void)uv_poll_start(&p->poll, UV_READABLE, on_readable);
     (void)uv_poll_start(&p->watch, UV_READABLE, on_watch);
     (void)uv_prepare_start(&p->prepare, on_prepare);
-    on_watch(&p->watch, 0, 0);
-    p->dirty = true;
+    p->dirty = p->fresh = true;
     return p;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """The bridge's calls against a peer that runs nothing: shapes, streams, fail over, limits."""
+import base64
 import hmac
 import http.server
 import json
@@ -348,6 +349,105 @@ class Streams(Case):
         sock.close()
         self.assertGreaterEqual(dropped, 1)
         self.assertEqual(self.bridge.get("/livez")[0], 200)
+
+
+def token(secret, **claims):
+    """A JWT (RFC 7519), HS256."""
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+    signed = part({"alg": "HS256", "typ": "JWT"}) + b"." + part(
+        dict({"exp": int(time.time()) + 600}, **claims))
+    sign = hmac.new(secret, signed, "sha256").digest()
+    return (signed + b"." + base64.urlsafe_b64encode(sign).rstrip(b"=")).decode()
+
+
+class Tenants(unittest.TestCase):
+    SECRET = b"0123456789abcdef0123456789abcdef"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keys = tempfile.NamedTemporaryFile()
+        cls.keys.write(cls.SECRET)
+        cls.keys.flush()
+        cls.peer = Peer()
+        cls.bridge = Bridge([cls.peer], ARENA_JWT_KEYS=cls.keys.name).ready()
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.bridge.stop()
+        cls.peer.kill()
+        cls.keys.close()
+        assert status == 0
+
+    def call(self, method, path, body=None, secret=SECRET, **claims):
+        head = {"Authorization": "Bearer " + token(secret, **claims)} if claims else {}
+        return self.bridge.request(method, path, body, headers=head)
+
+    def test_a_job_is_seen_by_its_tenant_only(self):
+        mine = {"sub": "ann", "scope": "submit read cancel"}
+        other = {"sub": "bob", "scope": "submit read cancel"}
+        status, answer, _ = self.call("POST", "/api/execute", job(tags=["wait"]), **mine)
+        self.assertEqual(status, 202, answer)
+        path = "/api/jobs/" + answer["jobId"]
+        self.assertEqual(self.call("GET", path, **mine)[0], 200)
+        self.assertEqual(self.call("GET", path, **other)[0], 404)
+        self.assertEqual(self.call("DELETE", path, **other)[0], 404)
+        self.assertEqual(self.call("GET", path + "/events", **other)[0], 404)
+        self.assertEqual(self.call("DELETE", path, **mine)[0], 200)
+
+    def test_the_same_key_of_two_tenants_is_two_jobs(self):
+        names = set()
+        for who in ("ann", "bob"):
+            head = {"Idempotency-Key": "k", "Authorization": "Bearer " + token(
+                self.SECRET, sub=who, scope="submit")}
+            status, answer, _ = self.bridge.post("/api/execute", JOB, headers=head)
+            self.assertEqual(status, 202)
+            names.add(answer["jobId"])
+        self.assertEqual(len(names), 2)
+
+    def test_what_a_token_does_not_grant_is_refused(self):
+        self.assertEqual(self.call("POST", "/api/execute", JOB)[0], 401)
+        self.assertEqual(self.call("POST", "/api/execute", JOB, sub="a", scope="read")[0], 403)
+        self.assertEqual(self.call("GET", "/api/stats", sub="a", scope="submit")[0], 403)
+        self.assertEqual(self.call("GET", "/api/stats", sub="a", scope="read")[0], 200)
+        self.assertEqual(self.call("GET", "/api/stats", secret=b"x" * 32, sub="a",
+                                   scope="read")[0], 401)
+        self.assertEqual(self.call("GET", "/api/stats", sub="a", scope="read", exp=1)[0], 401)
+        for path in ("/livez", "/readyz", "/health", "/api/openapi.json"):
+            self.assertEqual(self.bridge.get(path)[0], 200, path)
+
+    def test_a_refused_body_does_not_break_the_connection(self):
+        body = json.dumps(JOB).encode()
+        one = (b"POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+               % (len(body), body))
+        last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        self.assertEqual(statuses(self.bridge.raw(one + one + last)), [401, 401, 200])
+
+
+class Gates(Case):
+    settings = {"API_RATE_LIMIT": "5", "ARENA_CORS_ORIGINS": "https://a.example",
+                "ARENA_TRUSTED_PROXIES": "127.0.0.1/32"}
+
+    def test_a_hasty_client_is_told_when_to_come_back_and_others_are_not_touched(self):
+        hasty = {"X-Forwarded-For": "192.0.2.1"}
+        answers = [self.bridge.get("/api/stats", headers=hasty) for _ in range(8)]
+        self.assertEqual([a[0] for a in answers[:5]], [200] * 5)
+        refused = [a for a in answers if a[0] == 429]
+        self.assertTrue(refused)
+        self.assertEqual(refused[0][1]["error"]["code"], "rate_limited")
+        self.assertGreater(int(refused[0][2]["Retry-After"]), 0)
+        self.assertEqual(refused[0][2]["RateLimit-Limit"].split(",")[0], "5")
+        other = {"X-Forwarded-For": "192.0.2.2"}
+        self.assertEqual(self.bridge.get("/api/stats", headers=other)[0], 200)
+
+    def test_a_browser_of_an_allowed_origin_may_read_the_answer(self):
+        ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST",
+               "Access-Control-Request-Headers": "content-type"}
+        status, _, headers = self.bridge.request("OPTIONS", "/api/execute", headers=ask)
+        self.assertEqual(status, 204)
+        self.assertEqual(headers["Access-Control-Allow-Origin"], "https://a.example")
+        headers = self.bridge.get("/livez", headers={"Origin": "https://b.example"})[2]
+        self.assertNotIn("Access-Control-Allow-Origin", headers)
 
 
 class ManyStreams(Case):
