@@ -30,17 +30,53 @@
 
 enum { PUSH_FIRST_MS = 300, PUSH_MAX_MS = 5000, NEED_BLOB = 1 };
 
+/* Without those an operator has declared gone. */
+static uint8_t set_left(const struct mesh *m, const struct id *set, uint32_t n, struct id *out)
+{
+    uint8_t left = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!peer_forgotten(m, &set[i]))
+            out[left++] = set[i];
+    return left;
+}
+
+/*
+ * Of two replicas both had to hold whatever was settled. When the disk of one is lost (its
+ * place was taken by another), the other alone knows it all: it may go on, into a new set.
+ * In larger sets a majority is left, or nothing may be guessed.
+ */
+static void set_spare(const struct mesh *m, struct id *set, uint8_t *n)
+{
+    if (*n != 2)
+        return;
+    if (peer_replaced(m, &set[0]) && !peer_replaced(m, &set[1]))
+        set[0] = set[1];
+    else if (!peer_replaced(m, &set[1]) || peer_replaced(m, &set[0]))
+        return;
+    *n = 1;
+}
+
 bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has, const void *ctx)
 {
     struct value left = *v;
 
-    left.n_rset = left.n_prev = 0;
-    for (uint32_t i = 0; i < v->n_rset; i++)
-        if (!peer_forgotten(m, &v->rset[i]))
-            left.rset[left.n_rset++] = v->rset[i];
-    for (uint32_t i = 0; i < v->n_prev; i++)
-        if (!peer_forgotten(m, &v->prev[i]))
-            left.prev[left.n_prev++] = v->prev[i];
+    left.n_rset = set_left(m, v->rset, v->n_rset, left.rset);
+    left.n_prev = set_left(m, v->prev, v->n_prev, left.prev);
+    /* The set that is left behind may miss what is lost for good. */
+    set_spare(m, left.prev, &left.n_prev);
+    return left.n_rset > 0 && value_quorum(&left, has, ctx);
+}
+
+bool accept_quorum_prepare(const struct mesh *m, const struct value *v, record_has_fn *has,
+                           const void *ctx)
+{
+    struct value left = *v;
+
+    left.n_rset = set_left(m, v->rset, v->n_rset, left.rset);
+    left.n_prev = set_left(m, v->prev, v->n_prev, left.prev);
+    set_spare(m, left.rset, &left.n_rset);
+    set_spare(m, left.prev, &left.n_prev);
     return left.n_rset > 0 && value_quorum(&left, has, ctx);
 }
 
@@ -168,6 +204,12 @@ static bool blob_wanted(const struct job *j)
     return j->r.acc.epoch > 0 && (j->r.v.phase == RECORD_PENDING || ended_with_result(j));
 }
 
+/* Decided, and this node cannot say with what result any more. */
+static bool result_lost(const struct job *j)
+{
+    return j->r.decided && ended_with_result(j) && id_is_zero(&j->result_hash);
+}
+
 static void accept_write(struct mesh *m, struct job *j, const struct id *to, struct span blob)
 {
     struct buf record;
@@ -181,6 +223,7 @@ static void accept_write(struct mesh *m, struct job *j, const struct id *to, str
             wire_put_bin(b, blob.data, blob.len);
         else
             wire_put_nil(b);
+        wire_put_bool(b, result_lost(j));
     }
     buf_done(&record);
 }
@@ -191,7 +234,7 @@ void accept_send(struct mesh *m, struct job *j, const struct id *to, bool with_b
     struct span copy =
         result ? (struct span){j->result, j->result_len} : (struct span){j->spec, j->spec_len};
 
-    if (!with_blob || !blob_wanted(j)) {
+    if (!with_blob || !blob_wanted(j) || result_lost(j)) {
         accept_write(m, j, to, (struct span){0});
     } else if (copy.data) {
         accept_write(m, j, to, copy);
@@ -306,8 +349,11 @@ static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *sr
     return 0;
 }
 
+/* Stands for a result that nobody may have any more. */
+static const struct span lost_blob;
+
 static void accept_take(struct mesh *m, const struct id *from, const struct record *src,
-                        struct span blob)
+                        const struct span *blob)
 {
     struct job *j = job_find(m, &src->jid);
     bool known = j != NULL;
@@ -322,7 +368,9 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
         return;
     }
     if (src->acc.epoch > 0 && record_acc_cmp(src, &j->r) > 0)
-        need = blob_take(m, j, src, blob);
+        need = blob_take(m, j, src, *blob);
+    if (blob == &lost_blob && src->decided)
+        need = 0;
     if (need == 0 && accept_join(m, j, src) != 0)
         return;
     accept_reply(m, j, from, need);
@@ -330,6 +378,9 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
         job_remove(m, j);
         return;
     }
+    if (!j->own && !j->take && !j->r.decided && record_acc_cmp(src, &j->r) > 0 &&
+        id_eq(job_responsible(j), &m->cfg.nid) && peer_may_vote(m))
+        takeover_from(m, j, src);
     /* What is decided looks after itself, at its own pace. */
     if (!j->own && !j->take && !j->r.decided)
         repair_watch(m, j);
@@ -345,6 +396,7 @@ void accept_on_accept(struct mesh *m, const struct id *from, struct wire_reader 
 
     if (!wire_get_nil(r))
         blob = wire_get_bin(r, LIMIT_FRAME_BULK);
+    bool lost = wire_get_bool(r);
     if (r->bad)
         return;
     wire_reader_init(&w, bytes.data, bytes.len);
@@ -355,7 +407,7 @@ void accept_on_accept(struct mesh *m, const struct id *from, struct wire_reader 
     if (purge_is(m, &src.jid))
         purge_tell(m, &src.jid, from);
     else
-        accept_take(m, from, &src, blob);
+        accept_take(m, from, &src, lost ? &lost_blob : &blob);
     record_done(&src);
 }
 

@@ -43,4 +43,7 @@ bool accept_conflict(struct mesh *m, const struct record *a, const struct record
 /* A majority of what `v` names, without those an operator has declared gone. */
 bool accept_quorum(const struct mesh *m, const struct value *v, record_has_fn *has,
                    const void *ctx);
+/* The same for promises: what is lost for good is not asked when the others know it all. */
+bool accept_quorum_prepare(const struct mesh *m, const struct value *v, record_has_fn *has,
+                           const void *ctx);
 #endif

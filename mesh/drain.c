@@ -38,11 +38,11 @@ static uint32_t hand_over(struct mesh *m)
 
         if (!j->own || j->r.decided)
             continue;
+        left++;
         to = heir(m, j);
         if (!to)
             continue;
-        left++;
-        if (j->own->stage == OWN_WAITING && j->own->acked)
+        if (j->own->stage == OWN_WAITING || m->drain_killed)
             wire_put_id(peer_open(m, to, FRAME_HANDOVER, 0), &j->r.jid);
     }
     return left;
@@ -74,8 +74,9 @@ static void drain_look(struct mesh *m, struct timer *t)
         m->drain_killed = true;
         exec_stop_all(m);
     }
-    if ((left == 0 && m->busy == 0 && !m->runs) ||
-        m->now.mono_ns >= m->drain_end_ns + HANDOVER_MORE_MS * STATE_MS)
+    /* Alone, what is left waits on the disk for the next start. */
+    if ((left == 0 || members_up(m->members) < 2) && m->busy == 0 &&
+        (!m->runs || m->now.mono_ns >= m->drain_end_ns + HANDOVER_MORE_MS * STATE_MS))
         drain_end(m);
     else
         timer_set(m, t, m->now.mono_ns + LOOK_MS * STATE_MS);

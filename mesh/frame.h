@@ -22,7 +22,7 @@ enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 }
     X(HELLO_ACK, 5)  /* the session that is acknowledged, and the same */                          \
     X(REFUSE, 2)     /* boot, generation: your disk held more before */                            \
     X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                  \
-    X(ACCEPT, 2)     /* record; its spec while pending, its result once ended, or nil */           \
+    X(ACCEPT, 3)     /* record; its spec while pending, its result once ended, or nil; lost? */    \
     X(OK, 9)         /* jid promised(2) acc(2) ver decided cancel need: the sender's state */      \
     X(PREPARE, 4)    /* jid ballot(2) create */                                                    \
     X(PROM, 4)       /* jid ballot(2) record */                                                    \

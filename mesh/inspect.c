@@ -118,6 +118,7 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
         out->ver = rec.ver;
         record_done(&rec);
         wire_skip(r);
+        wire_skip(r);
     } else if (t == FRAME_OK) {
         out->jid = wire_get_id(r);
         (void)frame_get_ballot(r);

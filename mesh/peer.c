@@ -142,6 +142,13 @@ bool peer_forgotten(const struct mesh *m, const struct id *nid)
     return c && c->state == MEMBER_FORGOTTEN;
 }
 
+bool peer_replaced(const struct mesh *m, const struct id *nid)
+{
+    const struct member *c = members_get(m->members, nid);
+
+    return c && c->state == MEMBER_REPLACED;
+}
+
 bool peer_gone(const struct mesh *m, const struct id *nid)
 {
     const struct member *c = members_get(m->members, nid);

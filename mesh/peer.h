@@ -38,6 +38,7 @@ void peers_flush(struct mesh *m);
 
 bool peer_up(const struct mesh *m, const struct id *nid);
 bool peer_forgotten(const struct mesh *m, const struct id *nid);
+bool peer_replaced(const struct mesh *m, const struct id *nid);
 /* Its copies do not come back: left, replaced, forgotten. */
 bool peer_gone(const struct mesh *m, const struct id *nid);
 bool peer_takes_copies(const struct mesh *m, const struct member *c);

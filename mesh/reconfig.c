@@ -67,6 +67,17 @@ static void reconfig(struct mesh *m, struct job *j)
     accept_propose(m, j);
 }
 
+void reconfig_first(struct mesh *m, struct job *j)
+{
+    struct value v = j->r.v;
+
+    if (v.n_prev > 0 || v.n_rset != 2 ||
+        (!peer_replaced(m, &v.rset[0]) && !peer_replaced(m, &v.rset[1])))
+        return;
+    if (value_next(m, j, &v))
+        j->r.v = v;
+}
+
 static void look(struct mesh *m, struct timer *t)
 {
     uint32_t streams = 0;

@@ -12,6 +12,9 @@
 void reconfig_start(struct mesh *m);
 /* A decided job whose set needs a change: takes it over for that, when it is this node's turn. */
 void reconfig_decided(struct mesh *m, struct job *j);
+/* Before the first version of a ballot: one of a set of two is lost for good, and nothing can
+ * be settled with it any more. */
+void reconfig_first(struct mesh *m, struct job *j);
 /* Starts a change if one is wanted; the job is owned here, and settled. */
 bool reconfig_try(struct mesh *m, struct job *j);
 /* True when the set is smaller than it could be, or one of it is gone. */

@@ -26,11 +26,12 @@
 #include "mesh/peer.h"
 #include "mesh/placement.h"
 #include "mesh/purge.h"
+#include "mesh/reconfig.h"
 #include "mesh/repair.h"
 #include "mesh/store.h"
 #include "mesh/timer.h"
 
-enum { PREPARE_FIRST_MS = 300, PREPARE_MAX_MS = 5000 };
+enum { PREPARE_FIRST_MS = 300, PREPARE_MAX_MS = 5000, BLOB_TRIES = 6 };
 
 /* ---- the sets that must agree ---- */
 
@@ -65,10 +66,10 @@ static bool promise_has(const void *ctx, const struct id *nid)
 
 static bool promised_by_all(const struct mesh *m, const struct job *j)
 {
-    if (!j->take->own_synced)
+    if (!j->take->own_synced || j->take->n_configs == 0)
         return false;
     for (uint32_t i = 0; i < j->take->n_configs; i++)
-        if (!accept_quorum(m, &j->take->configs[i], promise_has, j))
+        if (!accept_quorum_prepare(m, &j->take->configs[i], promise_has, j))
             return false;
     return true;
 }
@@ -102,7 +103,8 @@ void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
     record_copy(&j->r, &t->best);
     if (t->create && j->r.acc.epoch == 0)
         placement_keyed(m, &j->r.jid, &t->best.v);
-    config_add(m, j, &t->best.v);
+    if (t->best.v.n_rset > 0)
+        config_add(m, j, &t->best.v);
     prepare_again(m, j);
     job_arm(m, j);
 }
@@ -201,6 +203,7 @@ static void takeover_won(struct mesh *m, struct job *j)
     takeover_end(j);
     j->take_tries = 0;
     value_adopt(m, j, clean);
+    reconfig_first(m, j);
     owner_begin(m, j);
 }
 
@@ -218,10 +221,36 @@ void takeover_progress(struct mesh *m, struct job *j)
         takeover_lost(m, j); /* nobody ever accepted anything: there is no job */
     else if (t->best.acc.epoch == 0)
         keyed_create(m, j);
-    else if (blob_missing(j, &t->best))
+    else if (blob_missing(j, &t->best) && !(t->best.decided && t->tries > BLOB_TRIES))
         blob_fetch(m, j, t->best.decided || t->best.v.phase == RECORD_TERMINAL);
     else
         takeover_won(m, j);
+}
+
+static void best_merge(struct mesh *m, struct job *j, const struct record *src)
+{
+    struct record *best = &j->take->best;
+
+    if (!best->origin && src->origin)
+        best->origin = own_memdup(src->origin, sizeof(*src->origin));
+    if (record_acc_cmp(src, best) > 0) {
+        best->acc = src->acc;
+        best->ver = src->ver;
+        best->v = src->v;
+        config_add(m, j, &best->v);
+    }
+    best->cancel = best->cancel || src->cancel;
+    if (src->decided) {
+        best->decided = true;
+        best->final = src->final;
+    }
+}
+
+void takeover_from(struct mesh *m, struct job *j, const struct record *src)
+{
+    takeover_begin(m, j, TAKEOVER_CLEAN);
+    if (j->take)
+        best_merge(m, j, src);
 }
 
 void takeover_create(struct mesh *m, struct job *j)
@@ -283,27 +312,6 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
     }
     promise(m, j, &ballot);
     prom_send(m, j, from);
-}
-
-/* ---- the taker again ---- */
-
-static void best_merge(struct mesh *m, struct job *j, const struct record *src)
-{
-    struct record *best = &j->take->best;
-
-    if (!best->origin && src->origin)
-        best->origin = own_memdup(src->origin, sizeof(*src->origin));
-    if (record_acc_cmp(src, best) > 0) {
-        best->acc = src->acc;
-        best->ver = src->ver;
-        best->v = src->v;
-        config_add(m, j, &best->v);
-    }
-    best->cancel = best->cancel || src->cancel;
-    if (src->decided) {
-        best->decided = true;
-        best->final = src->final;
-    }
 }
 
 void takeover_on_prom(struct mesh *m, const struct id *from, struct wire_reader *r)

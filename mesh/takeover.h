@@ -16,6 +16,8 @@ enum takeover_why {
 };
 /* Begins, unless one is under way. */
 void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why);
+/* This node promised itself a ballot that came to nothing, and hears of a value below it. */
+void takeover_from(struct mesh *m, struct job *j, const struct record *src);
 void takeover_end(struct job *j);
 /* A higher ballot was promised: leave it to that one. */
 void takeover_lost(struct mesh *m, struct job *j);
