@@ -364,12 +364,18 @@ static unsigned take_reports(struct watch *w)
     return news;
 }
 
+/* Before Linux 6.11 asking a listener that has nothing to say blocks for good, even when every
+ * process behind it is dead: it is asked only while the poll says that there is something. */
 static void take_refusals(struct watch *w)
 {
+    struct pollfd p = {.fd = w->listener, .events = POLLIN};
     struct refusal r;
-    int got;
+    int got = 0;
 
-    while ((got = filter_take(w->listener, &r)) == 1) {
+    while (got >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLIN)) {
+        got = filter_take(w->listener, &r);
+        if (got <= 0)
+            continue;
         if (r.deadly || (r.named && !w->refused[0]))
             memcpy(w->refused, r.name, sizeof(w->refused));
         if (r.deadly)
@@ -377,11 +383,10 @@ static void take_refusals(struct watch *w)
         /* Without a listener a refused call is ENOSYS: a flood of them costs us nothing. */
         if (r.deadly || ++w->refusals >= REFUSALS_MAX)
             break;
-        struct pollfd p = {.fd = w->listener, .events = POLLIN};
-        if (poll(&p, 1, 0) != 1 || !(p.revents & POLLIN))
-            return;
     }
-    shut(&w->listener);
+    if (got < 0 || w->refusals >= REFUSALS_MAX || w->kill == KILL_SYSCALL ||
+        (p.revents & (POLLHUP | POLLERR)))
+        shut(&w->listener);
 }
 
 static void take_oom(struct watch *w, uint64_t now)

@@ -178,6 +178,10 @@ static void a_group_of_ours_is_gone_with_us_and_one_of_the_dead_is_swept(void **
     (void)state;
     cgfile_name(name, sizeof(name));
     assert_int_equal(cgfile_own(controller, path, sizeof(path)), 0);
+    /* A v2 group with controllers holds no process: we were moved to a leaf of it. */
+    char *leaf = strstr(path, "/arena-daemon");
+    if (leaf)
+        *leaf = '\0';
     auto_fd int parent = open(path, O_RDONLY | O_DIRECTORY);
     assert_int_equal(faccessat(parent, name, F_OK, 0), 0);
     cgroup_free(c);
