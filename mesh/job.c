@@ -144,7 +144,10 @@ void job_decided(struct mesh *m, struct job *j)
 void job_deposed(struct mesh *m, struct job *j)
 {
     owner_end(m, j);
-    repair_watch(m, j);
+    if (j->r.decided)
+        purge_begin(m, j);
+    else
+        repair_watch(m, j);
     watch_moved(m, j);
     job_arm(m, j);
 }

@@ -240,13 +240,14 @@ static uint64_t keep_ns(const struct mesh *m, const struct job *j)
 
 void purge_begin(struct mesh *m, struct job *j)
 {
-    if (heap_has(&j->kept))
-        return;
-    heap_set(&m->kept, &j->kept, j->decided_ns);
+    /* Also after a ballot for it that was won or lost: the others are to hear of it again. */
     j->push = true;
     j->take_due_ns = STATE_NEVER;
     accept_replicas(m, j);
     repair_watch(m, j);
+    if (heap_has(&j->kept))
+        return;
+    heap_set(&m->kept, &j->kept, j->decided_ns);
     if (m->cfg.retain_count > 0 && m->kept.len > m->cfg.retain_count) {
         struct job *oldest = HEAP_OWNER(heap_min(&m->kept), struct job, kept);
 

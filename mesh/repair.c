@@ -127,7 +127,9 @@ uint64_t repair_next(const struct mesh *m, const struct job *j)
 {
     uint64_t due = timer_min(j->ask_due_ns, j->take_due_ns);
 
-    if (j->r.decided && !j->damaged)
+    if (j->damaged)
+        return j->ask_due_ns;
+    if (j->r.decided)
         due = timer_min(due, purge_next(m, j));
     return due;
 }

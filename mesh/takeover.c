@@ -121,7 +121,10 @@ void takeover_lost(struct mesh *m, struct job *j)
 {
     j->take_tries++;
     takeover_end(j);
-    repair_watch(m, j);
+    if (j->r.decided)
+        purge_begin(m, j);
+    else
+        repair_watch(m, j);
     job_arm(m, j);
 }
 

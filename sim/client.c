@@ -132,7 +132,7 @@ void sim_clients_ask(struct sim_world *w, struct sim_host *h, uint32_t intent, s
     ask->host = h->index;
     ask->intent = intent;
     ask->type = m->type;
-    if (m->type != MESSAGE_SUBMIT)
+    if (m->type != MESSAGE_SUBMIT && m->type != MESSAGE_FORGET)
         ask->jid = m->job.jid;
     ask->timeout.embedded = true;
     ask->timeout.fire = sim_ask_timeout_fire;
@@ -146,6 +146,15 @@ void sim_clients_ask(struct sim_world *w, struct sim_host *h, uint32_t intent, s
         e->life = h->life;
         e->a = connection;
     }
+}
+
+void sim_clients_forget(struct sim_world *w, const struct id *nid)
+{
+    struct sim_host *h = sim_host_any_up(w, &w->clients.rng);
+    struct message m = {.type = MESSAGE_FORGET, .node.nid = *nid};
+
+    if (h)
+        sim_clients_ask(w, h, UINT32_MAX, &m, 5 * SIM_S);
 }
 
 /* A frame reaches the client. */

@@ -44,6 +44,8 @@ void sim_clients_done(struct sim_world *w);
  * goes to the intent. */
 void sim_clients_ask(struct sim_world *w, struct sim_host *h, uint32_t intent, struct message *m,
                      uint64_t timeout_ns);
+/* The operator says that a disk is gone for good. */
+void sim_clients_forget(struct sim_world *w, const struct id *nid);
 /* A frame from a host to one of its connections. */
 void sim_clients_answer(struct sim_world *w, struct sim_host *h, uint64_t connection,
                         struct span frame);

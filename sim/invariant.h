@@ -80,6 +80,8 @@ void sim_invariant_step(struct sim_world *w, struct sim_host *h, uint32_t n_effe
 /* --- at rest (sim/rest.c) -------------------------------------------------------------------- */
 /* True when everything has come to rest: worth asking sim_rest_check(). Else says what has not. */
 bool sim_rest_reached(struct sim_world *w, char *why, size_t size);
+/* The operator forgets disks that are gone, where a job cannot go on without that. */
+void sim_rest_forget(struct sim_world *w);
 /* Writes to the trace what the disks say of every job; for when rest does not come. */
 void sim_rest_tell(struct sim_world *w);
 /* Judges what only holds at rest. */

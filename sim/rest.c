@@ -109,6 +109,32 @@ static void sim_rest_job_look(struct sim_rest *r, struct sim_job *job)
     }
 }
 
+/* Forgets what is lost of a set that has no majority left. */
+static void sim_rest_forget_set(struct sim_world *w, const struct id *set, uint32_t n)
+{
+    uint32_t lost = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        lost += sim_rest_host(w, &set[i]) == NULL;
+    for (uint32_t i = 0; i < n && lost > n - (n / 2 + 1); i++) {
+        if (!sim_rest_host(w, &set[i]))
+            sim_clients_forget(w, &set[i]);
+    }
+}
+
+void sim_rest_forget(struct sim_world *w)
+{
+    for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it)) {
+        const struct sim_job *job = map_value(it);
+        const struct sim_copy *latest = sim_history_latest(job);
+
+        if (!latest || job->deleted_ns)
+            continue;
+        sim_rest_forget_set(w, latest->job.rset, latest->job.n_rset);
+        sim_rest_forget_set(w, latest->job.prev, latest->job.n_prev);
+    }
+}
+
 /* The first bytes of the names in a set: "b9 a8 2d". */
 static const char *sim_rest_set(const struct id *ids, uint32_t n, char text[32])
 {

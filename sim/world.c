@@ -17,6 +17,7 @@ enum {
     SIM_REST_LOOK_MS = 500,
     SIM_REST_LEAST_S = 3,
     SIM_REST_MAX_S = 180,
+    SIM_REST_OPERATOR_S = 40,
     SIM_LAWS_EVERY_S = 20,
 };
 
@@ -118,11 +119,16 @@ static void sim_world_rest(struct sim_world *w)
     char why[300];
     uint64_t least = w->queue.now_ns + SIM_REST_LEAST_S * SIM_S;
     uint64_t most = w->queue.now_ns + SIM_REST_MAX_S * SIM_S;
+    uint64_t operator_ns = w->queue.now_ns + SIM_REST_OPERATOR_S * SIM_S;
 
     while (!w->violation.found) {
         sim_world_until(w, w->queue.now_ns + SIM_REST_LOOK_MS * SIM_MS);
         if (w->queue.now_ns >= least && sim_rest_reached(w, why, sizeof(why)))
             return;
+        if (w->queue.now_ns >= operator_ns) {
+            operator_ns += SIM_REST_OPERATOR_S * SIM_S;
+            sim_rest_forget(w);
+        }
         if (w->queue.now_ns < most)
             continue;
         sim_rest_tell(w);
