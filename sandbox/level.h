@@ -8,7 +8,8 @@
  *   full      all namespaces, own /proc, cgroups, filter
  *   ns        without cgroups: rlimits and watching instead
  *   ns-noproc and without /proc
- *   lsm       no namespaces: Landlock, filter, rlimits
+ *   lsm       no namespaces: Landlock, filter, rlimits. Nothing here runs a program so: a machine
+ *             without namespaces has level none, and is refused.
  */
 #include "base/err.h"
 #include "base/limits.h"

@@ -137,7 +137,9 @@ static int turn(struct server *s)
     uint64_t ns;
 
     watch_poll(&s->watch, fds, &ns);
-    *ours = (struct pollfd){.fd = s->daemon.fd, .events = listens(s) ? POLLIN : 0};
+    /* A hang-up is told even when nothing is asked for: what we do not read we do not look at. */
+    *ours = (struct pollfd){.fd = listens(s) || channel_waits(&s->daemon) ? s->daemon.fd : -1,
+                            .events = listens(s) ? POLLIN : 0};
     if (channel_waits(&s->daemon))
         ours->events |= POLLOUT;
     struct timespec ts = {(time_t)(ns / 1000000000ULL), (long)(ns % 1000000000ULL)};
