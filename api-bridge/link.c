@@ -59,8 +59,8 @@ struct link_call {
     struct buf frame;
     struct id jid; /* of the job it is about, or zero */
     char tenant[LIMIT_NAME + 1];
-    uint64_t seq;             /* of a watch: the last event seen */
-    struct api_fault refusal; /* the last one, for when no peer takes it */
+    uint64_t seq;              /* of a watch: the last event seen */
+    struct api_fault *refusal; /* the last one, for when no peer takes it; owned */
     api_link_answer fn;
     void *ctx;
 };
@@ -146,6 +146,7 @@ static void call_free(struct api_link *l, struct link_call *c)
 {
     heap_remove(&l->due, &c->due);
     buf_done(&c->frame);
+    free(STEAL(c->refusal));
     c->used = false;
     if (c->watch)
         watched_add(l, &c->jid, -1);
@@ -164,7 +165,7 @@ static void call_fail(struct api_link *l, struct link_call *c, const struct api_
 
 static void call_time_out(struct api_link *l, struct link_call *c)
 {
-    struct api_fault f = c->refusal;
+    struct api_fault f = c->refusal ? *c->refusal : (struct api_fault){0};
 
     if (c->sent_once && c->type == MESSAGE_SUBMIT)
         api_fault_set(&f, API_FAULT_OUTCOME_UNKNOWN,
@@ -286,7 +287,8 @@ static void on_refused(struct api_link *l, struct link_call *c, const struct mes
     struct api_fault f;
     bool elsewhere = api_refusal_read(m, &f);
 
-    c->refusal = f;
+    free(c->refusal);
+    c->refusal = own_memdup(&f, sizeof(f));
     if (elsewhere && peer_choose(l, c) >= 0)
         call_place(l, c);
     else
@@ -298,7 +300,6 @@ static void on_event(struct api_link *l, struct link_call *c, const struct messa
     if (m->event.seq > c->seq)
         c->seq = m->event.seq;
     c->tried = 0;
-    c->refusal = (struct api_fault){0};
     c->end_ms = UINT64_MAX;
     heap_remove(&l->due, &c->due);
     if (m->event.kind == MESSAGE_EVENT_DECIDED) {
@@ -500,6 +501,7 @@ void api_link_free(struct api_link *l)
     for (uint32_t i = 0; i < l->n_calls; i++) {
         if (l->calls[i]->used)
             buf_done(&l->calls[i]->frame);
+        free(l->calls[i]->refusal);
         free(l->calls[i]);
     }
     free(l->calls);
@@ -529,7 +531,8 @@ static uint64_t call_start(struct api_link *l, struct link_call *c, bool encoded
     if (encoded) {
         call_place(l, c);
     } else {
-        api_fault_set(&c->refusal, API_FAULT_TOO_LARGE, "the job is too large");
+        c->refusal = own_calloc(1, sizeof(*c->refusal));
+        api_fault_set(c->refusal, API_FAULT_TOO_LARGE, "the job is too large");
         c->end_ms = 0;
         heap_set(&l->due, &c->due, 0);
     }
