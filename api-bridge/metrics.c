@@ -3,9 +3,11 @@
 
 #include "api-bridge/config.h"
 #include "api-bridge/server.h"
+#include "base/clock.h"
 #include "base/own.h"
 
 #include <config.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/resource.h>
 
@@ -30,6 +32,7 @@ static const int codes_shown[] = {200, 400, 404, 429, 500, 503};
 void api_metrics_init(struct api_metrics_set *set, unsigned loops)
 {
     set->n = loops;
+    set->started_ms = clock_wall_ms();
     set->shares = own_calloc(loops, sizeof(*set->shares));
 }
 
@@ -147,7 +150,20 @@ static void put_one(struct buf *out, const char *name, const char *type, const c
     (void)buf_printf(out, "%s %" PRIu64 "\n", name, n);
 }
 
-static void put_process(struct buf *out)
+/* Pages of this process that are in memory; 0 when the kernel does not tell. */
+static uint64_t resident_pages(void)
+{
+    auto_fd int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    char text[128] = "", *end;
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+    if (n <= 0)
+        return 0;
+    (void)strtoull(text, &end, 10); /* the size of the address space */
+    return strtoull(end, NULL, 10);
+}
+
+static void put_process(const struct api_metrics_set *set, struct buf *out)
 {
     struct rusage ru;
 
@@ -157,8 +173,10 @@ static void put_process(struct buf *out)
     (void)buf_printf(out, "process_cpu_seconds_total %.6f\n",
                      (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
                          (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
-    put_one(out, "process_resident_memory_peak_bytes", "gauge", "Largest resident size so far.",
-            (uint64_t)ru.ru_maxrss * 1024);
+    put_one(out, "process_resident_memory_bytes", "gauge", "Memory in use.",
+            resident_pages() * (uint64_t)sysconf(_SC_PAGESIZE));
+    put_family(out, "process_start_time_seconds", "gauge", "When it started, in Unix time.");
+    (void)buf_printf(out, "process_start_time_seconds %.3f\n", (double)set->started_ms / 1e3);
 }
 
 void api_metrics_write(const struct api_metrics_set *set, struct buf *out)
@@ -179,7 +197,7 @@ void api_metrics_write(const struct api_metrics_set *set, struct buf *out)
     put_family(out, "mesh_build_info", "gauge", "What is running.");
     (void)buf_printf(out, "mesh_build_info{version=\"%s\",program=\"arena-bridge\"} 1\n",
                      PACKAGE_VERSION);
-    put_process(out);
+    put_process(set, out);
 }
 
 void api_metrics_handle(struct api_exchange *x)

@@ -47,6 +47,7 @@ struct api_metrics {
 struct api_metrics_set {
     unsigned n;
     struct api_metrics *shares; /* owned */
+    int64_t started_ms;
 };
 
 void api_metrics_init(struct api_metrics_set *set, unsigned loops);

@@ -187,6 +187,7 @@ class Calls(Case):
         self.assertIn('mesh_http_request_duration_seconds_bucket{method="POST",'
                       'route="/api/execute",le="2"}', text)
         self.assertIn("mesh_bridge_links_up 1", text)
+        self.assertRegex(text, r"\nprocess_resident_memory_bytes [1-9]")
 
 
 class TwoLoops(Calls):
