@@ -57,6 +57,7 @@ static void seq_reserve(struct mesh *m)
     struct buf b;
 
     m->seq_end = m->seq + SEQ_CHUNK;
+    m->seq_batch = m->fx.batch + 1;
     buf_init(&b, LIMIT_KEY);
     wire_put_uint(&b, m->seq_end);
     store_put(m, &name, buf_span(&b));

@@ -16,8 +16,11 @@ enum {
 };
 
 /* Messages that tell of this node's disk: they wait for it. */
-static bool frame_holds(enum frame_type t)
+static bool frame_holds(const struct mesh *m, enum frame_type t)
 {
+    /* A new job's number is spent for ever once it is told. */
+    if (t == FRAME_ACCEPT && m->seq_batch > m->fx.synced)
+        return true;
     return t == FRAME_OK || t == FRAME_PROM || t == FRAME_PREPARE || t == FRAME_PURGE;
 }
 
@@ -100,10 +103,10 @@ void peers_flush(struct mesh *m)
 struct buf *peer_open(struct mesh *m, const struct id *nid, enum frame_type t, size_t blob)
 {
     enum mesh_lane lane = blob > BULK_FROM ? MESH_LANE_BULK : MESH_LANE_CONTROL;
-    enum effect_when when = frame_holds(t) ? EFFECT_HOLD : EFFECT_NOW;
+    enum effect_when when = frame_holds(m, t) ? EFFECT_HOLD : EFFECT_NOW;
     struct peer *p = id_eq(nid, &m->cfg.nid) || peer_gone(m, nid) ? NULL : peer_add(m, nid);
 
-    if (frame_holds(t) && !peer_may_vote(m))
+    if (t != FRAME_ACCEPT && frame_holds(m, t) && !peer_may_vote(m))
         p = NULL;
     if (p && !p->link)
         session_connect(m, p);

@@ -49,7 +49,8 @@ static uint64_t take_time(struct mesh *m, const struct job *j)
 {
     uint64_t wait_ms = (take_rank(m, j) * step_ms(m)) << (j->take_tries < 4 ? j->take_tries : 4);
 
-    if (j->r.acc.epoch == 0 || !value_has(&j->r.v, &m->cfg.nid))
+    if (j->r.acc.epoch == 0 ||
+        (!value_has(&j->r.v, &m->cfg.nid) && !id_eq(job_responsible(j), &m->cfg.nid)))
         return STATE_NEVER;
     if (j->r.decided)
         return STATE_NEVER;
@@ -67,7 +68,7 @@ void repair_watch(struct mesh *m, struct job *j)
 {
     uint64_t ask_ms = j->r.decided ? ASK_DECIDED_MS : ASK_MS;
 
-    if (!m->started || j->own || j->take)
+    if (!m->started || j->own || j->take || j->damaged)
         return;
     j->take_due_ns = take_time(m, j);
     j->ask_due_ns = m->now.mono_ns + timer_backoff(m, 0, ask_ms, ask_ms);
