@@ -68,13 +68,14 @@ static uint64_t deaths(const struct village *v)
     return sum;
 }
 
+/* `from` sends `who` a good payload. */
 static void hear(struct village *v, unsigned who, unsigned from, enum member_payload kind,
-                 const struct buf *payload, int want)
+                 const struct buf *payload)
 {
     struct wire_reader r;
 
     wire_reader_init(&r, payload->data, payload->len);
-    assert_int_equal(members_recv(v->who[who].m, kind, &v->who[from].nid, &r, v->now), want);
+    assert_int_equal(members_recv(v->who[who].m, kind, &v->who[from].nid, &r, v->now), 0);
     village_drain(v, who);
 }
 
@@ -104,7 +105,7 @@ static void a_false_accusation_is_denied(void **state)
         village_settle(&v);
         before = members_get(v.who[1].m, &v.who[3].nid)->incarnation;
         gossip_of(&b, MEMBER_SUSPECT, &v.who[3].nid, before, &v.who[2].nid);
-        hear(&v, 1, 2, MEMBER_PAYLOAD_GOSSIP, &b, 0);
+        hear(&v, 1, 2, MEMBER_PAYLOAD_GOSSIP, &b);
         assert_int_equal(village_sees(&v, 1, 3), MEMBER_SUSPECT);
         assert_true(village_until(&v, 3, MEMBER_ALIVE, 3000) != UINT64_MAX);
         village_run_ms(&v, 20000);
@@ -124,7 +125,7 @@ static void a_false_death_is_denied_too(void **state)
     village_init(&v, 5, 7);
     village_settle(&v);
     gossip_of(&b, MEMBER_DEAD, &v.who[3].nid, members_self(v.who[3].m)->incarnation, &v.who[2].nid);
-    hear(&v, 1, 2, MEMBER_PAYLOAD_GOSSIP, &b, 0);
+    hear(&v, 1, 2, MEMBER_PAYLOAD_GOSSIP, &b);
     assert_int_equal(village_sees(&v, 1, 3), MEMBER_DEAD);
     village_run_ms(&v, 10000);
     for (unsigned i = 0; i < 5; i++)
@@ -146,7 +147,7 @@ static void a_second_hand_death_is_a_suspicion(void **state)
     wire_put_array(&b, 2);
     wire_put_bool(&b, true);
     buf_put(&b, rumours.data, rumours.len);
-    hear(&v, 1, 2, MEMBER_PAYLOAD_PUSHPULL, &b, 0);
+    hear(&v, 1, 2, MEMBER_PAYLOAD_PUSHPULL, &b);
     assert_int_equal(village_sees(&v, 1, 3), MEMBER_SUSPECT);
     assert_true(village_until(&v, 3, MEMBER_ALIVE, 3000) != UINT64_MAX);
     village_done(&v);

@@ -114,7 +114,8 @@ inline promise(b, n)
     promised[n] = b;
     yes[b] = yes[b] | (1 << n);
     if
-    :: acc[n].ballot > best[b].ballot || (acc[n].ballot == best[b].ballot && acc[n].ver > best[b].ver) ->
+    :: acc[n].ballot > best[b].ballot ||
+            (acc[n].ballot == best[b].ballot && acc[n].ver > best[b].ver) ->
         copy(best[b], acc[n]);
         seen[b] = seen[b] | (1 << acc[n].v.out);
         if
@@ -145,7 +146,7 @@ inline say(b, new_end, new_out, new_prev)
 #define ACCEPT(b)                                                                                  \
     :: d_step {                                                                                    \
         won[b] && MAY_ACCEPT(n, b) && !BIT(yes[b], n) ->                                           \
-        acc[n].ballot = b;                                                                              \
+        acc[n].ballot = b;                                                                         \
         acc[n].ver = ver[b];                                                                       \
         acc[n].v.phase = now_v[b].phase;                                                           \
         acc[n].v.out = now_v[b].out;                                                               \
