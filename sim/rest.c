@@ -159,19 +159,18 @@ static void sim_rest_copies(struct sim_world *w, const struct sim_job *job)
             c->job.promised.nid.b[0], (unsigned long long)c->job.acc.epoch, c->job.acc.nid.b[0],
             c->job.ver, sim_rest_set(c->job.rset, c->job.n_rset, set),
             sim_rest_set(c->job.prev, c->job.n_prev, prev), c->job.terminal ? " terminal" : "",
-            c->job.decided ? " decided" : "", c->deleted ? " deleted" : "", c->gone ? " gone" : "");
+            c->job.decided ? " decided" : "", c->deleted ? " deleted" : "",
+            c->damaged ? " damaged"
+            : c->gone  ? " gone"
+                       : "");
     }
 }
 
-/* When rest does not come: what the copies of every job say that is not purged. */
+/* What the copies of every job say. */
 void sim_rest_tell(struct sim_world *w)
 {
-    for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it)) {
-        const struct sim_job *job = map_value(it);
-
-        if (!job->deleted_ns)
-            sim_rest_copies(w, job);
-    }
+    for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it))
+        sim_rest_copies(w, map_value(it));
 }
 
 bool sim_rest_reached(struct sim_world *w, char *why, size_t size)

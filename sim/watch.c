@@ -172,8 +172,8 @@ static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct 
 
         if (other && (other->job.decided || other->gone))
             continue;
-        sim_violate(w, SIM_I9, "%s removes job %s; not every replica holds its decision", h->name,
-                    sim_name(job, text));
+        sim_violate(w, SIM_I9, "%s removes job %u = %s; not every replica holds its decision",
+                    h->name, job->index, sim_name(job, text));
     }
     job->deleted_ns = w->queue.now_ns;
 }

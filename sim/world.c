@@ -131,7 +131,6 @@ static void sim_world_rest(struct sim_world *w)
         }
         if (w->queue.now_ns < most)
             continue;
-        sim_rest_tell(w);
         sim_violate(w, SIM_I15, "%u s after the last fault: %s", SIM_REST_MAX_S, why);
     }
 }
@@ -152,6 +151,8 @@ int sim_world_run(struct sim_world *w)
         sim_laws_check(w);
         sim_rest_check(w);
     }
+    if (w->violation.found)
+        sim_rest_tell(w);
     for (uint32_t i = 0; i < w->n_hosts; i++)
         sim_world_mix(w, w->hosts[i].mesh ? mesh_digest(w->hosts[i].mesh) : 0,
                       sim_disk_digest(&w->hosts[i].disk));
