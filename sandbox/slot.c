@@ -173,6 +173,7 @@ void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
     struct err err = {0};
 
     *s = (struct slot){.profiles = profiles};
+    s->cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF);
     for (size_t i = 0; i < SLOT_STAGES; i++)
         s->stages[i] = nothing;
     find_spaces(s);

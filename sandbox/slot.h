@@ -39,6 +39,7 @@ struct slot {
     struct ids ids;
     struct isolation isolation;
     struct cgroup *cgroup;
+    unsigned cpus;          /* of the machine, the most a run could use at once */
     char why[ERR_TEXT_MAX]; /* the first thing that did not work, with its errno */
     struct slot_stage stages[SLOT_STAGES];
 };

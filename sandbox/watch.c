@@ -230,7 +230,7 @@ static void look_at_cpu(struct watch *w, uint64_t now)
     }
     const struct step_limits *l = &w->step.limits;
     const uint64_t limit = l->cpu_ms * 1000, used = cpu_us(w);
-    uint64_t wide = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t wide = w->slot->cpus;
 
     if (used > limit) {
         watch_kill(w, KILL_CPU);
