@@ -34,6 +34,8 @@ enum api_body {
     X(JOBS_LIST, GET, "/api/jobs", api_jobs_list, READ, NONE)                                      \
     X(STATS, GET, "/api/stats", api_stats_handle, READ, NONE)                                      \
     X(LANGUAGES, GET, "/api/languages", api_languages_handle, READ, NONE)                          \
+    X(PISTON_EXECUTE, POST, "/api/v2/execute", api_piston_execute, SUBMIT, SUBMIT)                 \
+    X(PISTON_RUNTIMES, GET, "/api/v2/runtimes", api_piston_runtimes, READ, NONE)                   \
     X(OPENAPI, GET, "/api/openapi.json", api_openapi_handle, NONE, NONE)
 
 enum api_route_id {
