@@ -9,7 +9,7 @@
 #include "mesh/timer.h"
 #include "mesh/watch.h"
 
-enum { LOOK_MS = 200, DEADLINE_DEFAULT_MS = 30000, HANDOVER_MORE_MS = 10000 };
+enum { LOOK_MS = 200, DEADLINE_DEFAULT_MS = 30000, HANDOVER_MORE_MS = 10000, ALONE_MS = 60000 };
 
 /* Another replica that is up and stays. */
 static const struct id *heir(const struct mesh *m, const struct job *j)
@@ -36,9 +36,9 @@ static uint32_t hand_over(struct mesh *m)
         const struct job *j = map_value(it);
         const struct id *to;
 
+        left += j->take || j->own ? !j->r.decided : 0;
         if (!j->own || j->r.decided)
             continue;
-        left++;
         to = heir(m, j);
         if (!to)
             continue;
@@ -46,6 +46,18 @@ static uint32_t hand_over(struct mesh *m)
             wire_put_id(peer_open(m, to, FRAME_HANDOVER, 0), &j->r.jid);
     }
     return left;
+}
+
+/* Nobody is there to take anything, or has been for too long. */
+static bool alone(const struct mesh *m)
+{
+    for (uint32_t i = 0; i < members_len(m->members); i++) {
+        const struct member *c = members_at(m->members, i);
+
+        if (!id_eq(&c->nid, &m->cfg.nid) && c->state < MEMBER_LEFT)
+            return m->now.mono_ns >= m->drain_end_ns + ALONE_MS * STATE_MS;
+    }
+    return true;
 }
 
 static void drain_end(struct mesh *m)
@@ -75,7 +87,7 @@ static void drain_look(struct mesh *m, struct timer *t)
         exec_stop_all(m);
     }
     /* Alone, what is left waits on the disk for the next start. */
-    if ((left == 0 || members_up(m->members) < 2) && m->busy == 0 &&
+    if ((left == 0 || alone(m)) && m->busy == 0 &&
         (!m->runs || m->now.mono_ns >= m->drain_end_ns + HANDOVER_MORE_MS * STATE_MS))
         drain_end(m);
     else

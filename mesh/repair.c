@@ -269,6 +269,9 @@ void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r)
 
     if (!r->bad && purge_is(m, &jid))
         purge_tell(m, &jid, from);
+    else if (!r->bad && !j)
+        /* Lost in a crash before it was stored, when others had it already: it comes back. */
+        wire_put_id(peer_open(m, from, FRAME_ASK, 0), &jid);
     if (!j || j->damaged)
         return;
     accept_send(m, j, from, false);
@@ -284,6 +287,6 @@ void repair_on_handover(struct mesh *m, const struct id *from, struct wire_reade
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
     (void)from;
-    if (j && !j->r.decided && j->r.acc.epoch > 0 && value_has(&j->r.v, &m->cfg.nid))
+    if (j && !m->draining && !j->r.decided && j->r.acc.epoch > 0 && value_has(&j->r.v, &m->cfg.nid))
         takeover_begin(m, j, TAKEOVER_CLEAN);
 }

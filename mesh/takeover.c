@@ -91,7 +91,7 @@ static void prepare_again(struct mesh *m, struct job *j)
 
 void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
 {
-    if (j->take || j->own || j->damaged)
+    if (j->take || j->own || j->damaged || m->left)
         return;
 
     struct take *t = j->take = own_calloc(1, sizeof(*t));
