@@ -192,9 +192,18 @@ static unsigned long long start_time(pid_t pid)
     return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
+/* Which pid namespace our numbers are of. */
+static unsigned long long pid_space(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) < 0 ? 0 : (unsigned long long)st.st_ino;
+}
+
 void cgfile_name(char *ret, size_t size)
 {
-    (void)snprintf(ret, size, CGFILE_PREFIX "%d.%llu", (int)getpid(), start_time(getpid()));
+    (void)snprintf(ret, size, CGFILE_PREFIX "%llu.%d.%llu", pid_space(), (int)getpid(),
+                   start_time(getpid()));
 }
 
 /* Groups go from the leaves up; one that still has processes is left for the next time. */
@@ -217,16 +226,18 @@ void cgfile_sweep(int parent)
 {
     int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const unsigned long long ours = pid_space();
 
     if (!d)
         return;
     for (struct dirent *e; (e = readdir(d));) {
+        unsigned long long space, start;
         int pid;
-        unsigned long long start;
 
-        if (e->d_type != DT_DIR || sscanf(e->d_name, CGFILE_PREFIX "%d.%llu", &pid, &start) != 2)
+        if (e->d_type != DT_DIR ||
+            sscanf(e->d_name, CGFILE_PREFIX "%llu.%d.%llu", &space, &pid, &start) != 3)
             continue;
-        if (start_time(pid) != start)
+        if (space == ours && start_time(pid) != start)
             remove_tree(fd, e->d_name, 0);
     }
     (void)closedir(d);

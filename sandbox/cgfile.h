@@ -23,8 +23,9 @@ int cgfile_write_u64(int dir, const char *file, uint64_t v);
 bool cgfile_u64(int fd, uint64_t *ret);
 /* The number behind `key` in a file of "key value" lines; 0 when it is not there. */
 uint64_t cgfile_key(int fd, const char *key);
-/* Removes groups under `parent` whose keeper (in their name) no longer lives. */
+/* Removes groups under `parent` whose keeper (in their name) no longer lives. Those of another pid
+ * namespace are left alone: who lives there cannot be seen from here. */
 void cgfile_sweep(int parent);
-/* The name for this process's groups: arena.PID.START. */
+/* The name for this process's groups: arena.PIDSPACE.PID.START. */
 void cgfile_name(char *ret, size_t size);
 #endif

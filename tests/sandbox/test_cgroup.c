@@ -169,7 +169,7 @@ static void forks_over_the_limit_are_refused_and_counted(void **state)
     cgroup_free(c);
 }
 
-static void a_group_of_ours_is_gone_with_us_and_one_of_the_dead_is_swept(void **state)
+static void of_groups_only_those_of_our_dead_are_swept(void **state)
 {
     char path[4096], name[64];
     struct cgroup *c = make();
@@ -186,10 +186,14 @@ static void a_group_of_ours_is_gone_with_us_and_one_of_the_dead_is_swept(void **
     assert_int_equal(faccessat(parent, name, F_OK, 0), 0);
     cgroup_free(c);
     assert_int_equal(faccessat(parent, name, F_OK, 0), -1);
-    auto_fd int dead = cgfile_make(parent, "arena.1.1");
-    assert_true(dead >= 0);
+    (void)snprintf(strrchr(name, '.'), 4, ".1");
+    auto_fd int dead = cgfile_make(parent, name);
+    auto_fd int foreign = cgfile_make(parent, "arena.1.1.1");
+    assert_true(dead >= 0 && foreign >= 0);
     cgfile_sweep(parent);
-    assert_int_equal(faccessat(parent, "arena.1.1", F_OK, 0), -1);
+    assert_int_equal(faccessat(parent, name, F_OK, 0), -1);
+    assert_int_equal(faccessat(parent, "arena.1.1.1", F_OK, 0), 0);
+    assert_int_equal(unlinkat(parent, "arena.1.1.1", AT_REMOVEDIR), 0);
 }
 
 int main(void)
@@ -198,7 +202,7 @@ int main(void)
         cmocka_unit_test(cpu_time_of_the_group_is_counted_from_the_start_of_a_run),
         cmocka_unit_test(the_kernels_kill_for_memory_is_told),
         cmocka_unit_test(forks_over_the_limit_are_refused_and_counted),
-        cmocka_unit_test(a_group_of_ours_is_gone_with_us_and_one_of_the_dead_is_swept),
+        cmocka_unit_test(of_groups_only_those_of_our_dead_are_swept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
