@@ -50,7 +50,8 @@ class Suite:
     def compile(self, case, slot, name):
         _, language, source, _, options = case
         names, files = self.sources(language, source, options)
-        return self.slots.run({"id": name[:60], "profile": language, "phase": "compile", "slot": slot,
+        return self.slots.run({"id": name[:60], "profile": language, "phase": "compile",
+                               "slot": slot,
                                "sources": names, "files": files, "limits": {}})
 
     def outcome(self, case, slot):
