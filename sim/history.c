@@ -96,7 +96,7 @@ const struct sim_copy *sim_history_latest(const struct sim_job *job)
     for (uint32_t i = 0; i < job->n_copies; i++) {
         const struct sim_copy *copy = &job->copies[i];
 
-        if (copy->gone || copy->job.acc.epoch == 0)
+        if (copy->gone || copy->damaged || copy->job.acc.epoch == 0)
             continue;
         if (!latest || sim_history_acc_cmp(&copy->job, &latest->job) > 0)
             latest = copy;

@@ -70,7 +70,7 @@ uint32_t sim_history_count(struct sim_job *job, const struct inspect_job *like, 
 /* True when a majority of like's replica set, and of the one before it while that counts,
  * has a copy that `ok` likes. */
 bool sim_history_quorum(struct sim_job *job, const struct inspect_job *like, sim_copy_fn *ok);
-/* The copy with the highest accepted value that is not gone; NULL = none. */
+/* The readable copy with the highest accepted value; NULL = none. */
 const struct sim_copy *sim_history_latest(const struct sim_job *job);
 
 /* --- what the rest of the simulator reports ------------------------------------------------- */
