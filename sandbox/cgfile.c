@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
-#define CGFILE_PREFIX "arena."
+#define CGFILE_PREFIX "arena-keeper."
 
 static void close_file(FILE **f)
 {

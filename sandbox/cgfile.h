@@ -26,6 +26,6 @@ uint64_t cgfile_key(int fd, const char *key);
 /* Removes groups under `parent` whose keeper (in their name) no longer lives. Those of another pid
  * namespace are left alone: who lives there cannot be seen from here. */
 void cgfile_sweep(int parent);
-/* The name for this process's groups: arena.PIDSPACE.PID.START. */
+/* The name for this process's groups: arena-keeper.PIDSPACE.PID.START. */
 void cgfile_name(char *ret, size_t size);
 #endif

@@ -188,12 +188,12 @@ static void of_groups_only_those_of_our_dead_are_swept(void **state)
     assert_int_equal(faccessat(parent, name, F_OK, 0), -1);
     (void)snprintf(strrchr(name, '.'), 4, ".1");
     auto_fd int dead = cgfile_make(parent, name);
-    auto_fd int foreign = cgfile_make(parent, "arena.1.1.1");
+    auto_fd int foreign = cgfile_make(parent, "arena-keeper.1.1.1");
     assert_true(dead >= 0 && foreign >= 0);
     cgfile_sweep(parent);
     assert_int_equal(faccessat(parent, name, F_OK, 0), -1);
-    assert_int_equal(faccessat(parent, "arena.1.1.1", F_OK, 0), 0);
-    assert_int_equal(unlinkat(parent, "arena.1.1.1", AT_REMOVEDIR), 0);
+    assert_int_equal(faccessat(parent, "arena-keeper.1.1.1", F_OK, 0), 0);
+    assert_int_equal(unlinkat(parent, "arena-keeper.1.1.1", AT_REMOVEDIR), 0);
 }
 
 int main(void)
