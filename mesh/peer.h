@@ -18,8 +18,9 @@ struct peer {
     uint64_t boot;       /* of that session */
     uint64_t generation; /* the most its disk has told us it holds */
     bool refused;        /* it came back with less than it had: nothing it says counts */
-    bool remember;       /* what is stored of it is out of date */
-    bool acked;          /* it has answered our HELLO, in this boot */
+    uint64_t refused_boot;
+    bool remember; /* what is stored of it is out of date */
+    bool acked;    /* it has answered our HELLO, in this boot */
     uint64_t stored_ns;
     uint64_t waiting_ns; /* since when messages wait for a session */
     uint64_t connect_ns; /* not before this time again */

@@ -90,6 +90,11 @@ static void hello(struct mesh *m, const struct link *l)
         wire_put_uint(&b, p->session_in);
         hello_fields(m, &b, l);
     }
+    if (p && p->refused) {
+        frame_put(&b, FRAME_REFUSE);
+        wire_put_uint(&b, p->refused_boot);
+        wire_put_uint(&b, p->generation);
+    }
     hello_send(m, l, &b);
     buf_done(&b);
 }
@@ -164,8 +169,7 @@ void session_connect(struct mesh *m, struct peer *p)
 {
     const struct member *c = members_get(m->members, &p->nid);
 
-    if (p->link || p->refused || m->dead || !c || !c->meta.endpoint[0] ||
-        p->connect_ns > m->now.mono_ns)
+    if (p->link || m->dead || !c || !c->meta.endpoint[0] || p->connect_ns > m->now.mono_ns)
         return;
     p->link = link_new(m, c->meta.endpoint);
     p->link->nid = p->nid;
@@ -268,19 +272,15 @@ void session_done(struct mesh *m)
 
 static void refuse(struct mesh *m, struct peer *p, uint64_t boot)
 {
-    struct buf b;
-
+    p->refused_boot = boot;
+    if (p->refused)
+        return;
     p->refused = true;
     effect_log(&m->fx, LOG_ERROR, "peer %s came back with an older disk: refused",
                peer_name(m, &p->nid));
-    if (!p->link || !p->link->up)
-        return;
-    buf_init(&b, LIMIT_FRAME_CONTROL);
-    frame_put(&b, FRAME_REFUSE);
-    wire_put_uint(&b, boot);
-    wire_put_uint(&b, p->generation);
-    hello_send(m, p->link, &b);
-    buf_done(&b);
+    /* It is told with every HELLO it gets from here. */
+    if (p->link && p->link->up)
+        hello(m, p->link);
 }
 
 struct hello {
