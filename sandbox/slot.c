@@ -261,7 +261,7 @@ int slot_birth(struct slot *s, struct slot_stage *st, struct err *err)
     (void)close(report[1]);
     if (r == 0)
         return 0;
-    slot_buried(st);
+    slot_drop(st);
     return err_set(err, r, "the stage takes no request: %s", strerror(-r));
 }
 
@@ -369,8 +369,11 @@ int slot_stage(struct slot *s, const char *profile, const char *phase, struct sl
         struct slot_stage *at = &s->stages[i];
 
         if (at->pid > 0 && strcmp(at->profile, profile) == 0 && strcmp(at->phase, phase) == 0) {
-            *ret = at;
-            return 0;
+            if (slot_alive(at)) {
+                *ret = at;
+                return 0;
+            }
+            slot_drop(at);
         }
         if (at->pid == 0 && !st)
             st = at;

@@ -54,7 +54,8 @@ int slot_stage(struct slot *s, const char *profile, const char *phase, struct sl
 /* Kills a stage and all it has started, and forgets it. */
 void slot_drop(struct slot_stage *st);
 
-/* Asks a stage that has no init for one; does not wait. */
+/* Asks a stage that has no init for one; does not wait. A stage that takes no request is dropped.
+ */
 int slot_birth(struct slot *s, struct slot_stage *st, struct err *err);
 /* Makes sure that the stage has a parked init, and that no other init of the slot is still on its
  * way, so that what is counted from now on is the run's. */

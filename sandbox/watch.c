@@ -412,6 +412,7 @@ static unsigned take_stage(struct watch *w)
         if (!w->deaf)
             news = take_reports(w);
     }
+    w->lost = got < 0;
     w->gone = true;
     if (w->state == WATCH_REAPING)
         return news;
@@ -456,8 +457,9 @@ static void settle(struct watch *w)
     if (w->gone && st) {
         slot_buried(st);
         cgroup_end(w->slot->cgroup);
-        /* A stage that has died with its init is made anew when it is asked for. */
-        if (slot_alive(st))
+        /* A stage that has died with its init is made anew when it is asked for. Its socket closes
+         * before its last process is dead, so it is dropped, which waits for that. */
+        if (!w->lost && slot_alive(st))
             (void)slot_birth(w->slot, st, NULL);
         else
             slot_drop(st);

@@ -54,6 +54,7 @@ struct watch {
     bool clean; /* the init has said so */
     bool deaf;  /* the init has closed its reports */
     bool told;  /* the outcome has been taken */
+    bool lost;  /* the stage is dead, or dying */
     bool gone;  /* the init is dead, or never was */
 };
 
