@@ -174,6 +174,7 @@ bool peer_may_vote(const struct mesh *m)
 {
     uint32_t others = 0;
     uint32_t acked = 0;
+    uint32_t silent = 0;
 
     if (m->may_vote || m->cfg.boot <= 1)
         return true;
@@ -185,8 +186,10 @@ bool peer_may_vote(const struct mesh *m)
             continue;
         others++;
         acked += p && p->acked ? 1 : 0;
+        /* It is there, and may be the one that had a vote from this disk which is lost now. */
+        silent += c->state == MEMBER_ALIVE && !(p && p->acked) ? 1 : 0;
     }
-    return acked * 2 >= others;
+    return silent == 0 && acked * 2 >= others;
 }
 
 const char *peer_name(const struct mesh *m, const struct id *nid)
