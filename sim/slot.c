@@ -142,6 +142,9 @@ static void sim_run_read(struct sim_world *w, struct sim_run *run, struct span b
         run->run_ns = ms * SIM_MS;
     }
     spec_done(&spec);
+    /* Once healed, what piled up must not take longer than it is waited for. */
+    if (w->phase != SIM_PHASE_SAFETY && run->run_ns > SIM_S / 2)
+        run->run_ns = SIM_S / 2;
     if (w->phase == SIM_PHASE_SAFETY && rng_chance(&w->clients.rng, w->swarm.hang_ppm))
         run->run_ns = SIM_RUN_HANG_S * SIM_S;
 }
