@@ -75,6 +75,7 @@ class Cluster:
 
     def __init__(self, nodes, **settings):
         self.folder = tempfile.mkdtemp(prefix="arena-mesh-")
+        self.clients = []
         self.prepare(nodes)
         ports = self.ports(nodes)
         seeds = ",".join(f"{self.address(i)}:{ports[i][0]}" for i in range(nodes))
@@ -112,6 +113,9 @@ class Cluster:
         return self
 
     def close(self):
+        for client in self.clients:
+            client.kill()
+            client.communicate()
         for node in self.nodes:
             if node.alive():
                 node.signal(signal.SIGCONT)
@@ -170,7 +174,9 @@ class Cluster:
         argv = [HISTORY, "--peers", self.peers]
         for name, value in options.items():
             argv += [f"--{name}", str(value)]
-        return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self.clients.append(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
+                                             preexec_fn=harness._die_with_parent))
+        return self.clients[-1]
 
     def finish(self, history, patience=600):
         out, _ = history.communicate(timeout=patience)
@@ -220,7 +226,9 @@ class Islands(Cluster):
 
     def close(self):
         super().close()
-        for holder in self.holders:
+        # A namespace's end of a pair goes some time after its last process: take ours away.
+        for i, holder in enumerate(self.holders):
+            subprocess.run(["ip", "link", "del", f"port{i}"], capture_output=True, check=False)
             holder.kill()
             holder.wait()
         run("ip", "link", "del", "hub")
