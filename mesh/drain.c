@@ -57,7 +57,8 @@ static bool alone(const struct mesh *m)
         if (!id_eq(&c->nid, &m->cfg.nid) && c->state < MEMBER_LEFT)
             return m->now.mono_ns >= m->drain_end_ns + ALONE_MS * STATE_MS;
     }
-    return true;
+    /* Those that left may be coming back. */
+    return members_len(m->members) == 1 || m->now.mono_ns >= m->drain_end_ns;
 }
 
 static void drain_end(struct mesh *m)
