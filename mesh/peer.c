@@ -189,6 +189,9 @@ bool peer_may_vote(const struct mesh *m)
         /* It is there, and may be the one that had a vote from this disk which is lost now. */
         silent += c->state == MEMBER_ALIVE && !(p && p->acked) ? 1 : 0;
     }
+    /* But not for ever: a link may be bad in one direction. */
+    if (m->now.mono_ns - members_self(m->members)->known_ns >= TIMING_PLACEABLE * STATE_MS)
+        silent = 0;
     return silent == 0 && acked * 2 >= others;
 }
 

@@ -43,8 +43,8 @@ bool peer_replaced(const struct mesh *m, const struct id *nid);
 /* Its copies do not come back: left, replaced, forgotten. */
 bool peer_gone(const struct mesh *m, const struct id *nid);
 bool peer_takes_copies(const struct mesh *m, const struct member *c);
-/* This node may vote: every peer that is there, and half of all known, have seen that its disk
- * is as they remember it. */
+/* This node may vote: half of all peers known, and for its first TIMING_PLACEABLE every one that
+ * is there, have seen that its disk is as they remember it. */
 bool peer_may_vote(const struct mesh *m);
 const char *peer_name(const struct mesh *m, const struct id *nid);
 
