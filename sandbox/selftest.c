@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 /* The wall time of what is not about wall time is long: the machine may be busy. */
-enum { WAIT_MS = 30000, PATIENT_MS = 20000, BRIEF_MS = 300, MEMORY = 32 * LIMIT_MIB };
+enum { WAIT_MS = 30000, PATIENT_MS = 20000, BRIEF_MS = 300, MEMORY = 64 * LIMIT_MIB };
 
 extern char **environ;
 

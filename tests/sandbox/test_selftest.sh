@@ -28,8 +28,14 @@ if [ "$(id -u)" -eq 0 ]; then
     chmod 755 "$copy"
     cp "$build/arena-sandbox" "$copy/"
     cp -r "$profiles" "$copy/profiles"
-    try "as an ordinary user" setpriv --reuid 65534 --regid 65534 --clear-groups \
-        env ARENA_PROFILE_DIR="$copy/profiles" "$copy/arena-sandbox" selftest --quiet
+    ordinary=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    if "${ordinary[@]}" unshare --user true 2>/dev/null; then
+        try "as an ordinary user" "${ordinary[@]}" \
+            env ARENA_PROFILE_DIR="$copy/profiles" "$copy/arena-sandbox" selftest --quiet
+    else
+        skipped=1
+        echo "skip: as an ordinary user: the kernel gives it no user namespace here"
+    fi
 else
     skipped=1
     echo "skip: as another user: only root may become one"
