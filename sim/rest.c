@@ -217,17 +217,29 @@ static void sim_rest_job_check(struct sim_world *w, struct sim_job *job)
     }
 }
 
+static bool sim_rest_member_of(const struct inspect_job *job, const struct id *nid)
+{
+    bool in = false;
+
+    for (uint32_t i = 0; i < job->n_rset; i++)
+        in = in || id_eq(&job->rset[i], nid);
+    return in;
+}
+
 /* I3, I14: what the meshes hold in memory is what the disks say. */
 static void sim_rest_memory(void *ctx, const struct inspect_job *job)
 {
     struct sim_rest *r = ctx;
     struct sim_job *known = sim_history_find(r->w, &job->jid);
+    const struct sim_copy *latest = known ? sim_history_latest(known) : NULL;
     char text[ID_TEXT_SIZE];
 
     if (job->decided && known && known->decided_ns && known->decided_hash != job->decided_hash)
         sim_violate(r->w, SIM_I3, "%s holds another end of job %s", r->h->name,
                     id_format(&job->jid, text));
-    if (known && known->deleted_ns && !job->decided && job->acc.epoch)
+    /* One that left the set before may not have asked yet; it has no vote. */
+    if (latest && known->deleted_ns && !job->decided && job->acc.epoch &&
+        sim_rest_member_of(&latest->job, &r->h->nid))
         sim_violate(r->w, SIM_I9, "%s holds job %s, which was purged", r->h->name,
                     id_format(&job->jid, text));
 }

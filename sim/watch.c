@@ -155,7 +155,13 @@ static bool sim_in_set(const struct inspect_job *job, const struct id *nid)
     return in;
 }
 
-/* I9: a member of the set in force removes a record. */
+static bool sim_is_there(const struct sim_copy *copy, const struct inspect_job *like)
+{
+    return sim_reached(&copy->job, &like->acc, like->ver);
+}
+
+/* I9: a member of the set in force removes a record. A change of the set that is proposed and
+ * not at a majority yet is not in force. */
 static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct id *jid)
 {
     struct sim_job *job = sim_history_job(w, jid);
@@ -163,6 +169,8 @@ static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct 
     const struct sim_copy *latest = sim_history_latest(job);
     char text[ID_TEXT_SIZE];
 
+    if (latest && !sim_history_quorum(job, &latest->job, sim_is_there))
+        latest = copy;
     copy->deleted = true;
     copy->damaged = false;
     if (!latest || !sim_in_set(&latest->job, &h->nid))
