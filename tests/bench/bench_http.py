@@ -6,7 +6,8 @@ Server and load generator have a core each. Rounds alternate between the two ser
 medians are compared, so that a noisy minute hurts both. Submits are acknowledged when they are
 durable: Redis is told to sync its log for every answer, as our store does. BENCH_FSYNC=everysec
 shows Redis as most people run it. Each verdict is a line `NAME ratio FIGURE target FIGURE
-ok|short`; the exit status is 0 when all are ok.
+ok|short`; the exit status is 0 when all are ok. `--install` only fetches what npm has to fetch:
+the measurement itself has no network but its own.
 """
 import os
 import re
@@ -240,14 +241,19 @@ def verdict(name, ratio, target, ok):
 def main():
     need("wrk", "redis-server", "npm", "node", "taskset")
     folder = install_express()
+    if "--install" in sys.argv:
+        return
     print(f"submit and status, {ROUNDS} rounds of {SECONDS} s, Redis appendfsync {FSYNC}")
-    theirs, ours = Theirs(folder), Ours()
+    started = []
     try:
+        for server in (Ours, lambda: Theirs(folder)):
+            started.append(server())
+        ours, theirs = started
         status = compare(ours, theirs, "status.lua")
         submit = compare(ours, theirs, "submit.lua")
     finally:
-        ours.stop()
-        theirs.stop()
+        for server in started:
+            server.stop()
     megabytes, p99 = streams()
     ok = [
         verdict("http-submit-per-core", submit, TARGET_SUBMIT, submit >= TARGET_SUBMIT),
