@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "base/hash.h"
 
+#include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 static uint64_t hash_rotl(uint64_t x, int k)
@@ -24,11 +26,10 @@ static void hash_round(uint64_t v[4])
 
 static uint64_t hash_word(const uint8_t *p)
 {
-    uint64_t w = 0;
+    uint64_t w;
 
-    for (int i = 7; i >= 0; i--)
-        w = w << 8 | p[i];
-    return w;
+    memcpy(&w, p, sizeof(w));
+    return le64toh(w);
 }
 
 uint64_t hash_sip(uint64_t key0, uint64_t key1, const void *data, size_t len)
@@ -65,20 +66,70 @@ uint64_t hash64(const void *data, size_t len)
 }
 
 /* A nibble at a time: 64 bytes of table, no start-up work, no writable global. */
-uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len)
+static uint32_t crc_by_table(uint32_t crc, const uint8_t *p, size_t len)
 {
     static const uint32_t nibble[16] = {
         0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
         0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
         0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
     };
-    const uint8_t *p = data;
 
-    crc = ~crc;
     for (size_t i = 0; i < len; i++) {
         crc ^= p[i];
         crc = crc >> 4 ^ nibble[crc & 15];
         crc = crc >> 4 ^ nibble[crc & 15];
     }
-    return ~crc;
+    return crc;
+}
+
+/* The processor's own instruction is a hundred times as fast as the table. */
+#if defined(__x86_64__)
+static bool crc_is_built_in(void)
+{
+    return __builtin_cpu_supports("sse4.2");
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc_by_cpu(uint32_t crc, const uint8_t *p,
+                                                             size_t len)
+{
+    uint64_t wide = crc;
+
+    for (; len >= 8; len -= 8, p += 8)
+        wide = __builtin_ia32_crc32di(wide, hash_word(p));
+    crc = (uint32_t)wide;
+    for (; len > 0; len--)
+        crc = __builtin_ia32_crc32qi(crc, *p++);
+    return crc;
+}
+#elif defined(__ARM_FEATURE_CRC32)
+#include <arm_acle.h>
+
+static bool crc_is_built_in(void)
+{
+    return true;
+}
+
+static uint32_t crc_by_cpu(uint32_t crc, const uint8_t *p, size_t len)
+{
+    for (; len >= 8; len -= 8, p += 8)
+        crc = __crc32cd(crc, hash_word(p));
+    for (; len > 0; len--)
+        crc = __crc32cb(crc, *p++);
+    return crc;
+}
+#else
+static bool crc_is_built_in(void)
+{
+    return false;
+}
+
+static uint32_t crc_by_cpu(uint32_t crc, const uint8_t *p, size_t len)
+{
+    return crc_by_table(crc, p, len);
+}
+#endif
+
+uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len)
+{
+    return ~(crc_is_built_in() ? crc_by_cpu : crc_by_table)(~crc, data, len);
 }

@@ -50,6 +50,35 @@ static void hashes_match_their_published_vectors(void **state)
     assert_int_equal(hash_crc32c(0, "123456789", 9), 0xe3069283);
 }
 
+/* The definition, a bit at a time. */
+static uint32_t crc_by_bits(const uint8_t *p, size_t len)
+{
+    uint32_t crc = ~UINT32_C(0);
+
+    for (size_t i = 0; i < 8 * len; i++) {
+        crc ^= p[i / 8] >> i % 8 & 1u;
+        crc = crc >> 1 ^ (crc & 1u ? UINT32_C(0x82f63b78) : 0);
+    }
+    return ~crc;
+}
+
+static void a_crc_is_the_same_at_every_length_and_address_and_in_pieces(void **state)
+{
+    uint8_t in[96];
+
+    (void)state;
+    for (uint8_t i = 0; i < sizeof(in); i++)
+        in[i] = (uint8_t)(i * 151 + 7);
+    for (size_t from = 0; from < 8; from++)
+        for (size_t len = 0; from + len <= sizeof(in); len++) {
+            uint32_t crc = crc_by_bits(in + from, len);
+            uint32_t first = hash_crc32c(0, in + from, len / 3);
+
+            assert_int_equal(hash_crc32c(0, in + from, len), crc);
+            assert_int_equal(hash_crc32c(first, in + from + len / 3, len - len / 3), crc);
+        }
+}
+
 static void a_heap_gives_back_in_order_and_ties_in_order_of_entry(void **state)
 {
     struct heap h;
@@ -191,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_buffer_refuses_what_passes_its_cap),
         cmocka_unit_test(an_error_wraps_outward),
         cmocka_unit_test(hashes_match_their_published_vectors),
+        cmocka_unit_test(a_crc_is_the_same_at_every_length_and_address_and_in_pieces),
         cmocka_unit_test(a_heap_gives_back_in_order_and_ties_in_order_of_entry),
         cmocka_unit_test(a_map_walks_in_order_of_entry),
         cmocka_unit_test(an_id_survives_its_text_and_knows_its_home),
