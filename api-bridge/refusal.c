@@ -15,6 +15,7 @@ static const struct {
     [MESSAGE_REFUSAL_BAD_REQUEST] = {API_FAULT_INTERNAL, false},
     [MESSAGE_REFUSAL_NO_ISOLATION] = {API_FAULT_NO_CAPACITY, false},
     [MESSAGE_REFUSAL_NO_LANGUAGE] = {API_FAULT_NO_CAPACITY, false},
+    [MESSAGE_REFUSAL_NO_SLOT] = {API_FAULT_NO_CAPACITY, true},
 };
 
 bool api_refusal_read(const struct message *m, struct api_fault *ret_fault)

@@ -4,6 +4,7 @@
 #include "mesh/field.h"
 
 #include <errno.h>
+#include <signal.h>
 
 /*
  * How this works: each type of message has a table of the members of struct message that it
@@ -42,6 +43,34 @@ const char *message_event_name(enum message_event_kind k)
 const char *message_refusal_text(enum message_refusal r)
 {
     return (unsigned)r < MESSAGE_REFUSAL_N ? refusal_texts[r] : "unknown";
+}
+
+static const char *const closing_names[] = {
+#define X(id, name) name,
+    MESSAGE_CLOSINGS(X)
+#undef X
+};
+
+const char *message_closing_name(enum message_closing c)
+{
+    return (unsigned)c < MESSAGE_CLOSING_N ? closing_names[c] : "unknown";
+}
+
+int message_signal(const char *name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"SIGHUP", SIGHUP},   {"SIGINT", SIGINT},   {"SIGQUIT", SIGQUIT},
+                   {"SIGKILL", SIGKILL}, {"SIGTERM", SIGTERM}, {"SIGUSR1", SIGUSR1},
+                   {"SIGUSR2", SIGUSR2}, {"SIGCONT", SIGCONT}, {"SIGSTOP", SIGSTOP},
+                   {"SIGTSTP", SIGTSTP}, {"SIGALRM", SIGALRM}, {"SIGWINCH", SIGWINCH}};
+
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        if (strcmp(name, signals[i].name) == 0)
+            return signals[i].number;
+    }
+    return 0;
 }
 
 struct tag {
@@ -179,6 +208,46 @@ static const struct field languages_reply_fields[] = {
     FIELD_ARRAY(struct message, languages.all, languages.n, LIMIT_LANGUAGES, language_table),
 };
 
+static const struct field session_open_fields[] = {
+    FIELD_MAX(struct message, session.spec, LIMIT_SPEC),
+    FIELD(struct message, session.tty),
+    FIELD_MAX(struct message, session.rows, UINT16_MAX),
+    FIELD_MAX(struct message, session.columns, UINT16_MAX),
+    FIELD_MAX(struct message, session.window, MESSAGE_SESSION_WINDOW_MAX),
+};
+static const struct field session_opened_fields[] = {
+    FIELD(struct message, opened.node),
+    FIELD_MAX(struct message, opened.window, MESSAGE_SESSION_WINDOW_MAX),
+};
+static const struct field session_data_fields[] = {
+    FIELD_MAX(struct message, data.stream, MESSAGE_STREAM_N - 1),
+    FIELD(struct message, data.at),
+    FIELD(struct message, data.last),
+    FIELD_MAX(struct message, data.bytes, MESSAGE_SESSION_PIECE),
+};
+static const struct field session_credit_fields[] = {FIELD(struct message, credit.upto)};
+static const struct field session_signal_fields[] = {FIELD(struct message, signal.name)};
+static const struct field session_resize_fields[] = {
+    FIELD_MAX(struct message, session.rows, UINT16_MAX),
+    FIELD_MAX(struct message, session.columns, UINT16_MAX),
+};
+static const struct field cause_fields[] = {
+    FIELD(struct result_cause, kind),
+    FIELD(struct result_cause, detail),
+    FIELD(struct result_cause, line),
+};
+static const struct field_table cause_table = FIELD_TABLE(struct result_cause, cause_fields);
+static const struct field session_closed_fields[] = {
+    FIELD_MAX(struct message, closed.why, MESSAGE_CLOSING_N - 1),
+    FIELD_MAX(struct message, closed.verdict, RESULT_VERDICT_N - 1),
+    FIELD_STRUCT(struct message, closed.cause, cause_table),
+    FIELD(struct message, closed.exit_code),
+    FIELD(struct message, closed.signal),
+    FIELD(struct message, closed.cpu_us),
+    FIELD(struct message, closed.wall_us),
+    FIELD(struct message, closed.memory),
+};
+
 #define CARRIES(list) FIELD_TABLE(struct message, list)
 static const struct field_table types[MESSAGE_TYPE_N] = {
     [MESSAGE_HELLO] = CARRIES(hello_fields),
@@ -203,6 +272,16 @@ static const struct field_table types[MESSAGE_TYPE_N] = {
     [MESSAGE_NODES_REPLY] = CARRIES(nodes_reply_fields),
     [MESSAGE_LANGUAGES_REPLY] = CARRIES(languages_reply_fields),
     [MESSAGE_DONE] = {.size = sizeof(struct message)},
+    [MESSAGE_SESSION_OPEN] = CARRIES(session_open_fields),
+    [MESSAGE_SESSION_OPENED] = CARRIES(session_opened_fields),
+    [MESSAGE_SESSION_STARTED] = {.size = sizeof(struct message)},
+    [MESSAGE_SESSION_DATA] = CARRIES(session_data_fields),
+    [MESSAGE_SESSION_CREDIT] = CARRIES(session_credit_fields),
+    [MESSAGE_SESSION_SIGNAL] = CARRIES(session_signal_fields),
+    [MESSAGE_SESSION_RESIZE] = CARRIES(session_resize_fields),
+    [MESSAGE_SESSION_ALIVE] = {.size = sizeof(struct message)},
+    [MESSAGE_SESSION_CLOSE] = {.size = sizeof(struct message)},
+    [MESSAGE_SESSION_CLOSED] = CARRIES(session_closed_fields),
 };
 
 static int encoded(struct buf *out, size_t start)
@@ -251,6 +330,22 @@ int message_decode(struct span frame, struct message *ret_message, struct err *e
         err_set(err, EBADMSG, "bytes behind the message");
     message_done(&m);
     return -EBADMSG;
+}
+
+int message_peek(struct span frame, enum message_type *ret_type)
+{
+    struct wire_reader r;
+    uint32_t n;
+    uint64_t version, type;
+
+    wire_reader_init(&r, frame.data, frame.len);
+    n = wire_get_array(&r, LIMIT_WIRE_MEMBERS);
+    version = wire_get_uint(&r, UINT32_MAX);
+    type = wire_get_uint(&r, MESSAGE_TYPE_N - 1);
+    if (r.bad || n < MESSAGE_FRAME_HEAD || version != MESSAGE_VERSION)
+        return -EBADMSG;
+    *ret_type = (enum message_type)type;
+    return 0;
 }
 
 void message_done(struct message *m)

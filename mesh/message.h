@@ -8,6 +8,11 @@
  * a WATCH is followed by EVENTs until the job is decided or UNWATCH. Any peer answers for any
  * job: it forwards to the owner when it does not hold the job itself.
  *
+ * A session is a program that somebody talks to while it runs. SESSION_OPEN names it by its
+ * token, and every further message of it, both ways, has that token. The peer that is asked runs
+ * it itself or refuses it; it is no job, keeps no state, and ends with either end's connection.
+ * DATA is bounded by credit: see struct message_flow.
+ *
  * A decoded message borrows from the frame. Frames between peers are not here
  * (mesh/frame.h): the bridge must not be able to speak as a peer.
  */
@@ -44,13 +49,29 @@ enum { MESSAGE_VERSION = 1 };
     X(NODES_REPLY)                                                                                 \
     X(LANGUAGES_REPLY)                                                                             \
     X(DONE) /* a cancel, drain or forget that was taken */
+/* Sessions, behind the others so that those keep their numbers. */
+#define MESSAGE_SESSIONS(X)                                                                        \
+    X(SESSION_OPEN)    /* spec, tty, window: answered by SESSION_OPENED or REFUSED */              \
+    X(SESSION_OPENED)  /* a slot is reserved; node, window */                                      \
+    X(SESSION_STARTED) /* the program's first instruction, after it was compiled */                \
+    X(SESSION_DATA)    /* both ways */                                                             \
+    X(SESSION_CREDIT)  /* both ways: the receiver of DATA has room up to `upto` */                 \
+    X(SESSION_SIGNAL)  /* to the program alone */                                                  \
+    X(SESSION_RESIZE)  /* of a session with a terminal */                                          \
+    X(SESSION_ALIVE) /* both ways; an end that is silent for MESSAGE_SESSION_SILENCE_MS is lost */ \
+    X(SESSION_CLOSE) /* kill it; SESSION_CLOSED follows */                                         \
+    X(SESSION_CLOSED) /* the last message of a session */
 
 enum message_type {
 #define X(id) MESSAGE_##id,
-    MESSAGE_REQUESTS(X) MESSAGE_ANSWERS(X)
+    MESSAGE_REQUESTS(X) MESSAGE_ANSWERS(X) MESSAGE_SESSIONS(X)
 #undef X
         MESSAGE_TYPE_N
 };
+static inline bool message_type_session(enum message_type t)
+{
+    return t >= MESSAGE_SESSION_OPEN && t <= MESSAGE_SESSION_CLOSED;
+}
 
 #define MESSAGE_STATES(X)                                                                          \
     X(QUEUED, "queued")                                                                            \
@@ -83,7 +104,8 @@ static inline bool message_state_final(enum message_state s)
     X(KEY_REUSED, "the idempotency key was used for another request")                              \
     X(BAD_REQUEST, "the request could not be read")                                                \
     X(NO_ISOLATION, "no node has the isolation that is required")                                  \
-    X(NO_LANGUAGE, "no node has the language")
+    X(NO_LANGUAGE, "no node has the language")                                                     \
+    X(NO_SLOT, "no slot is free for a session")
 
 enum message_refusal {
 #define X(id, text) MESSAGE_REFUSAL_##id,
@@ -199,6 +221,83 @@ struct message_language {
     struct span profile;          /* the language's profile file, JSON */
 };
 
+/*
+ * How far one end of a session may send, and has. A DATA frame moves the sender's position by its
+ * bytes and MESSAGE_SESSION_COST, and says where it began: a receiver that expected another
+ * position has lost a frame. No position passes the highest `upto` that was granted, so neither
+ * the bytes nor the frames on their way are more than the window.
+ */
+enum {
+    MESSAGE_SESSION_COST = 1024,
+    MESSAGE_SESSION_PIECE = 32 * LIMIT_KIB, /* bytes of one DATA frame, at most */
+    MESSAGE_SESSION_WINDOW_MIN = 2 * (MESSAGE_SESSION_PIECE + MESSAGE_SESSION_COST),
+    MESSAGE_SESSION_WINDOW_MAX = LIMIT_MIB,
+    MESSAGE_SESSION_ALIVE_MS = 2000, /* between two signs of life */
+    MESSAGE_SESSION_SILENCE_MS = 12000,
+};
+
+struct message_flow {
+    uint64_t at;   /* of the next frame */
+    uint64_t upto; /* granted */
+};
+
+/* Bytes that a frame sent now may have: 0 = wait for credit. */
+static inline uint32_t message_flow_room(const struct message_flow *f)
+{
+    uint64_t room = f->upto > f->at ? f->upto - f->at : 0;
+
+    if (room <= MESSAGE_SESSION_COST)
+        return 0;
+    room -= MESSAGE_SESSION_COST;
+    return room < MESSAGE_SESSION_PIECE ? (uint32_t)room : (uint32_t)MESSAGE_SESSION_PIECE;
+}
+static inline void message_flow_pass(struct message_flow *f, size_t len)
+{
+    f->at += len + MESSAGE_SESSION_COST;
+}
+
+#define MESSAGE_STREAMS(X)                                                                         \
+    X(STDIN, "stdin")                                                                              \
+    X(STDOUT, "stdout") /* and stderr too, of a session with a terminal */                         \
+    X(STDERR, "stderr")                                                                            \
+    X(COMPILER, "compiler") /* what the compiler said */
+
+enum message_stream {
+#define X(id, name) MESSAGE_STREAM_##id,
+    MESSAGE_STREAMS(X)
+#undef X
+        MESSAGE_STREAM_N
+};
+
+/* Why a session is over. X(id, name in the API) */
+#define MESSAGE_CLOSINGS(X)                                                                        \
+    X(ENDED, "ended")       /* the program has: its figures are in the message */                  \
+    X(ASKED, "asked")       /* the client closed it */                                             \
+    X(IDLE, "idle")         /* nothing was said for too long */                                    \
+    X(DRAINING, "draining") /* the node is leaving */                                              \
+    X(LOST, "lost")         /* frames were lost on the way */                                      \
+    X(BROKEN, "broken")     /* the sandbox failed, not the program */
+
+enum message_closing {
+#define X(id, name) MESSAGE_CLOSING_##id,
+    MESSAGE_CLOSINGS(X)
+#undef X
+        MESSAGE_CLOSING_N
+};
+const char *message_closing_name(enum message_closing c);
+
+/* The end of a session. */
+struct message_closed {
+    enum message_closing why;
+    enum result_verdict verdict; /* when ENDED; COMPILE_ERROR: it never ran */
+    struct result_cause cause;
+    int32_t exit_code; /* -1 when a signal ended it */
+    int32_t signal;
+    uint64_t cpu_us;
+    uint64_t wall_us;
+    uint64_t memory;
+};
+
 struct message {
     enum message_type type;
     uint64_t token;
@@ -260,8 +359,37 @@ struct message {
             uint32_t n;
             struct message_language *all;
         } languages;
+        struct {
+            struct span spec; /* encoded struct spec; its tests and checkers are ignored */
+            bool tty;
+            uint32_t rows; /* of the terminal; RESIZE: only these two */
+            uint32_t columns;
+            uint32_t window; /* bytes of output the client has room for */
+        } session;
+        struct {
+            char node[LIMIT_NAME + 1];
+            uint32_t window; /* bytes of input the node has room for */
+        } opened;
+        struct {
+            enum message_stream stream;
+            uint64_t at; /* the sender's position before this frame */
+            bool last;   /* of STDIN: its end; the bytes still count */
+            struct span bytes;
+        } data;
+        struct {
+            uint64_t upto;
+        } credit;
+        struct {
+            char name[16]; /* "SIGINT", see message_signal() */
+        } signal;
+        struct message_closed closed;
     };
 };
+
+/* Its number here, or 0: no such signal, or none that a session may send. */
+int message_signal(const char *name);
+/* The type of an encoded message, or -EBADMSG; for one who passes frames on unread. */
+int message_peek(struct span frame, enum message_type *ret_type);
 
 /* 0, or -E2BIG (and nothing written) when `out` is full or a limit is passed. */
 int message_encode(const struct message *m, struct buf *out);

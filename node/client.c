@@ -114,6 +114,7 @@ static int client_refused(const struct message *m, struct err *err)
         [MESSAGE_REFUSAL_UNKNOWN_OUTCOME] = EAGAIN, [MESSAGE_REFUSAL_DISK_FULL] = EAGAIN,
         [MESSAGE_REFUSAL_KEY_REUSED] = EEXIST,      [MESSAGE_REFUSAL_BAD_REQUEST] = EINVAL,
         [MESSAGE_REFUSAL_NO_ISOLATION] = ENOTSUP,   [MESSAGE_REFUSAL_NO_LANGUAGE] = ENOTSUP,
+        [MESSAGE_REFUSAL_NO_SLOT] = EAGAIN,
     };
     const char *text = m->refused.text[0] ? m->refused.text : message_refusal_text(m->refused.why);
 

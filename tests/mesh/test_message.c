@@ -151,6 +151,51 @@ static void fill_list_answer(struct message *m)
     }
 }
 
+static void fill_session(struct message *m)
+{
+    switch (m->type) {
+    case MESSAGE_SESSION_OPEN:
+        m->session.spec = span_of("spec bytes");
+        m->session.tty = true;
+        m->session.rows = 24;
+        m->session.columns = 80;
+        m->session.window = MESSAGE_SESSION_WINDOW_MAX;
+        break;
+    case MESSAGE_SESSION_OPENED:
+        memcpy(m->opened.node, "node-3", 7);
+        m->opened.window = 70000;
+        break;
+    case MESSAGE_SESSION_DATA:
+        m->data.stream = MESSAGE_STREAM_STDERR;
+        m->data.at = UINT64_C(1) << 40;
+        m->data.last = true;
+        m->data.bytes = span_of("\x00\xff line\n");
+        break;
+    case MESSAGE_SESSION_CREDIT:
+        m->credit.upto = UINT64_MAX;
+        break;
+    case MESSAGE_SESSION_SIGNAL:
+        memcpy(m->signal.name, "SIGINT", 7);
+        break;
+    case MESSAGE_SESSION_RESIZE:
+        m->session.rows = 50;
+        m->session.columns = 132;
+        break;
+    case MESSAGE_SESSION_CLOSED:
+        m->closed = (struct message_closed){.why = MESSAGE_CLOSING_IDLE,
+                                            .verdict = RESULT_RUNTIME_ERROR,
+                                            .cause = {"signal", "SIGSEGV", 3},
+                                            .exit_code = -1,
+                                            .signal = 11,
+                                            .cpu_us = 1,
+                                            .wall_us = 2,
+                                            .memory = 3};
+        break;
+    default:
+        break;
+    }
+}
+
 /* One message of each type, every member set. */
 static struct message full_message(enum message_type type)
 {
@@ -159,6 +204,7 @@ static struct message full_message(enum message_type type)
     fill_shared();
     fill_request(&m);
     fill_list_answer(&m);
+    fill_session(&m);
     switch (type) {
     case MESSAGE_ACCEPTED:
         m.accepted.jid = jid;
@@ -241,6 +287,99 @@ static void requests_keep_their_members(void **state)
     assert_int_equal(list.list.limit, 50);
     assert_true(id_eq(&list.list.cursor, &jid));
     assert_true(span_eq(submit.submit.spec, span_of("spec bytes")));
+}
+
+static void sessions_keep_their_members(void **state)
+{
+    auto_buf struct buf a, b, c, d;
+    struct message open = there_and_back(MESSAGE_SESSION_OPEN, &a);
+    struct message data = there_and_back(MESSAGE_SESSION_DATA, &b);
+    struct message resize = there_and_back(MESSAGE_SESSION_RESIZE, &c);
+    struct message closed = there_and_back(MESSAGE_SESSION_CLOSED, &d);
+
+    (void)state;
+    assert_true(span_eq(open.session.spec, span_of("spec bytes")));
+    assert_true(open.session.tty);
+    assert_int_equal(open.session.window, MESSAGE_SESSION_WINDOW_MAX);
+    assert_int_equal(data.data.stream, MESSAGE_STREAM_STDERR);
+    assert_true(data.data.at == UINT64_C(1) << 40 && data.data.last);
+    assert_int_equal(resize.session.rows, 50);
+    assert_int_equal(resize.session.columns, 132);
+    assert_int_equal(closed.closed.why, MESSAGE_CLOSING_IDLE);
+    assert_int_equal(closed.closed.verdict, RESULT_RUNTIME_ERROR);
+    assert_string_equal(closed.closed.cause.detail, "SIGSEGV");
+    assert_int_equal(closed.closed.exit_code, -1);
+    assert_int_equal(closed.closed.signal, 11);
+}
+
+static void a_piece_or_a_window_over_its_limit_is_refused(void **state)
+{
+    static uint8_t bytes[MESSAGE_SESSION_PIECE + 1];
+    struct message data = {.type = MESSAGE_SESSION_DATA};
+    struct message open = {.type = MESSAGE_SESSION_OPEN};
+    auto_buf struct buf b;
+
+    (void)state;
+    buf_init(&b, LIMIT_FRAME_BULK);
+    data.data.bytes = (struct span){bytes, sizeof(bytes)};
+    open.session.window = MESSAGE_SESSION_WINDOW_MAX + 1;
+    assert_int_equal(message_encode(&data, &b), -E2BIG);
+    buf_done(&b);
+    buf_init(&b, LIMIT_FRAME_BULK);
+    assert_int_equal(message_encode(&open, &b), -E2BIG);
+}
+
+static void credit_bounds_bytes_and_frames(void **state)
+{
+    struct message_flow f = {.upto = 10 * MESSAGE_SESSION_COST};
+    unsigned frames = 0;
+
+    (void)state;
+    while (message_flow_room(&f) > 0) {
+        message_flow_pass(&f, 1);
+        frames++;
+    }
+    assert_int_equal(frames, 9);
+    assert_true(f.at <= f.upto);
+    f = (struct message_flow){.at = 5, .upto = 5 + MESSAGE_SESSION_COST};
+    assert_int_equal(message_flow_room(&f), 0);
+    f.upto++;
+    assert_int_equal(message_flow_room(&f), 1);
+    f.upto = UINT64_MAX;
+    assert_int_equal(message_flow_room(&f), MESSAGE_SESSION_PIECE);
+    f = (struct message_flow){.at = 9, .upto = 3};
+    assert_int_equal(message_flow_room(&f), 0);
+}
+
+static void the_type_can_be_read_alone(void **state)
+{
+    static const uint8_t bad[] = {0x93, 0x01, MESSAGE_TYPE_N, 0x00};
+    enum message_type type = MESSAGE_TYPE_N;
+
+    (void)state;
+    for (unsigned t = 0; t < MESSAGE_TYPE_N; t++) {
+        struct message in = full_message((enum message_type)t);
+        auto_buf struct buf b;
+
+        buf_init(&b, LIMIT_FRAME_BULK);
+        assert_int_equal(message_encode(&in, &b), 0);
+        assert_int_equal(message_peek(buf_span(&b), &type), 0);
+        assert_int_equal(type, t);
+        assert_int_equal(message_type_session(type), t >= MESSAGE_SESSION_OPEN);
+        assert_int_equal(message_peek((struct span){b.data, 2}, &type), -EBADMSG);
+    }
+    assert_int_equal(message_peek((struct span){bad, sizeof(bad)}, &type), -EBADMSG);
+}
+
+static void only_signals_of_the_list_have_a_number(void **state)
+{
+    (void)state;
+    assert_int_equal(message_signal("SIGINT"), 2);
+    assert_int_equal(message_signal("SIGKILL"), 9);
+    assert_int_equal(message_signal("INT"), 0);
+    assert_int_equal(message_signal("2"), 0);
+    assert_int_equal(message_signal(""), 0);
+    assert_int_equal(message_signal("SIGRTMIN"), 0);
 }
 
 static void assert_same_view(const struct message_job *got, const struct message_job *want)
@@ -369,6 +508,8 @@ static void names_are_those_of_the_api(void **state)
     assert_string_equal(message_state_name(MESSAGE_STATE_ACTIVE), "active");
     assert_string_equal(message_event_name(MESSAGE_EVENT_DECIDED), "decided");
     assert_string_equal(message_refusal_text(MESSAGE_REFUSAL_NOT_FOUND), "no such job");
+    assert_string_equal(message_closing_name(MESSAGE_CLOSING_DRAINING), "draining");
+    assert_string_equal(message_closing_name(MESSAGE_CLOSING_N), "unknown");
     assert_true(message_state_final(MESSAGE_STATE_FAILED));
     assert_false(message_state_final(MESSAGE_STATE_ACTIVE));
 }
@@ -378,6 +519,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_comes_back_and_encodes_the_same),
         cmocka_unit_test(requests_keep_their_members),
+        cmocka_unit_test(sessions_keep_their_members),
+        cmocka_unit_test(a_piece_or_a_window_over_its_limit_is_refused),
+        cmocka_unit_test(credit_bounds_bytes_and_frames),
+        cmocka_unit_test(the_type_can_be_read_alone),
+        cmocka_unit_test(only_signals_of_the_list_have_a_number),
         cmocka_unit_test(a_job_keeps_its_members_alone_and_in_messages),
         cmocka_unit_test(figures_and_nodes_keep_their_members),
         cmocka_unit_test(a_message_cut_anywhere_is_refused),
