@@ -10,7 +10,8 @@ static uint64_t hash_rotl(uint64_t x, int k)
     return (x << k) | (x >> (64 - k));
 }
 
-static void hash_round(uint64_t v[4])
+/* Ten of these for a key of 16 bytes, and every look into a map is one of those. */
+__attribute__((always_inline)) static inline void hash_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = hash_rotl(v[1], 13) ^ v[0];

@@ -13,6 +13,7 @@ enum {
     FRAME_FULL = 256 * LIMIT_KIB, /* a frame with more than this is closed */
     WAIT_MAX_MS = 2000,           /* messages to one who is not there are dropped after this */
     REMEMBER_MS = 1000,
+    PEER_SET_FIRST = 8,
 };
 
 /* Messages that tell of this node's disk: they wait for it. */
@@ -22,6 +23,52 @@ static bool frame_holds(const struct mesh *m, enum frame_type t)
     if (t == FRAME_ACCEPT && m->seq_batch > m->fx.synced)
         return true;
     return t == FRAME_OK || t == FRAME_PROM || t == FRAME_PREPARE || t == FRAME_PURGE;
+}
+
+/* How this works: a step costs what it does, not what is known: peers that have nothing to be
+ * told, and nothing new to be remembered, stand in neither set and are not looked at. */
+
+static uint32_t set_place(const struct peer_set *set, const struct peer *p)
+{
+    uint32_t low = 0;
+    uint32_t high = set->n;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (set->at[mid]->number < p->number)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void set_add(struct peer_set *set, struct peer *p)
+{
+    uint32_t place = set_place(set, p);
+
+    if (place < set->n && set->at[place] == p)
+        return;
+    if (set->n == set->cap) {
+        set->cap = set->cap ? 2 * set->cap : PEER_SET_FIRST;
+        set->at = own_realloc(set->at, set->cap * sizeof(struct peer *));
+    }
+    memmove(&set->at[place + 1], &set->at[place], (set->n - place) * sizeof(struct peer *));
+    set->at[place] = p;
+    set->n++;
+}
+
+/* Keeps those that `stay` says are not done with. */
+static void set_visit(struct mesh *m, struct peer_set *set,
+                      bool (*stay)(struct mesh *m, struct peer *p))
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < set->n; i++)
+        if (stay(m, set->at[i]))
+            set->at[left++] = set->at[i];
+    set->n = left;
 }
 
 struct peer *peer_get(const struct mesh *m, const struct id *nid)
@@ -37,6 +84,7 @@ struct peer *peer_add(struct mesh *m, const struct id *nid)
         return p;
     p = own_calloc(1, sizeof(*p));
     p->nid = *nid;
+    p->number = (uint32_t)map_len(m->peers);
     for (int lane = 0; lane < 2; lane++)
         for (int when = 0; when < 2; when++)
             buf_init(&p->out[lane][when],
@@ -72,7 +120,7 @@ static void frame_send(struct mesh *m, struct peer *p, enum mesh_lane lane, enum
     buf_done(body);
 }
 
-static void peer_flush(struct mesh *m, struct peer *p)
+static bool peer_flush(struct mesh *m, struct peer *p)
 {
     bool open = session_open(p->link);
     bool late = p->waiting_ns && m->now.mono_ns - p->waiting_ns > WAIT_MAX_MS * STATE_MS;
@@ -92,12 +140,12 @@ static void peer_flush(struct mesh *m, struct peer *p)
         p->waiting_ns = 0;
     else if (!p->waiting_ns)
         p->waiting_ns = m->now.mono_ns;
+    return left;
 }
 
 void peers_flush(struct mesh *m)
 {
-    for (struct map_item *it = map_first(m->peers); it; it = map_next(it))
-        peer_flush(m, map_value(it));
+    set_visit(m, &m->unsent, peer_flush);
 }
 
 struct buf *peer_open(struct mesh *m, const struct id *nid, enum frame_type t, size_t blob)
@@ -124,6 +172,8 @@ struct buf *peer_open(struct mesh *m, const struct id *nid, enum frame_type t, s
     }
     if (b == &m->sink)
         buf_done(b);
+    else
+        set_add(&m->unsent, p);
     b->full = false;
     frame_put(b, t);
     return b;
@@ -259,15 +309,23 @@ void peer_load(struct mesh *m, struct span key, struct span bytes)
     p->generation = generation;
 }
 
+void peer_remember(struct mesh *m, struct peer *p)
+{
+    p->remember = true;
+    set_add(&m->untold, p);
+}
+
+static bool peer_retell(struct mesh *m, struct peer *p)
+{
+    if (p->remember && m->now.mono_ns - p->stored_ns >= REMEMBER_MS * STATE_MS)
+        peer_store(m, p);
+    return p->remember;
+}
+
 void peers_remember(struct mesh *m)
 {
-    for (struct map_item *it = map_first(m->peers); it; it = map_next(it)) {
-        struct peer *p = map_value(it);
-
-        if (p->remember && (m->fx.n_ops > 0 || m->dirty) &&
-            m->now.mono_ns - p->stored_ns >= REMEMBER_MS * STATE_MS)
-            peer_store(m, p);
-    }
+    if (m->fx.n_ops > 0 || m->dirty)
+        set_visit(m, &m->untold, peer_retell);
 }
 
 void peers_done(struct mesh *m)
@@ -280,6 +338,8 @@ void peers_done(struct mesh *m)
         free(p);
     }
     map_free(m->peers);
+    free(m->unsent.at);
+    free(m->untold.at);
 }
 
 /* ---- the failure detector ---- */
@@ -345,7 +405,7 @@ static void state_changed(struct mesh *m, const struct member_output *o)
     struct peer *p = peer_add(m, &o->nid);
 
     if (p) {
-        p->remember = true;
+        peer_remember(m, p);
         if (o->after == MEMBER_FORGOTTEN)
             peer_store(m, p);
     }
@@ -372,7 +432,7 @@ static void output_use(struct mesh *m, const struct member_output *o)
         break;
     case MEMBER_OUT_META:
         if (peer_get(m, &o->nid))
-            peer_get(m, &o->nid)->remember = true;
+            peer_remember(m, peer_get(m, &o->nid));
         break;
     case MEMBER_OUT_BOOT:
         if (peer_get(m, &o->nid) && peer_get(m, &o->nid)->link)

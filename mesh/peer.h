@@ -13,6 +13,7 @@ struct link;
 
 struct peer {
     struct id nid;
+    uint32_t number;     /* of those before it */
     struct link *link;   /* NULL: none */
     uint64_t session_in; /* of its link to us, the newest */
     uint64_t boot;       /* of that session */
@@ -52,6 +53,8 @@ const char *peer_name(const struct mesh *m, const struct id *nid);
 void peers_set_meta(struct mesh *m);
 void peers_new(struct mesh *m);
 void peers_start(struct mesh *m);
+/* What is stored of it is out of date. */
+void peer_remember(struct mesh *m, struct peer *p);
 /* Stores what is remembered of them, when something is stored anyway. */
 void peers_remember(struct mesh *m);
 /* What the failure detector found out since. */

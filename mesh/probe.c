@@ -119,13 +119,14 @@ static void fail(struct members *m, struct roster_entry *e, uint64_t now_ns)
 
 static void relays_tick(struct members *m, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < ROSTER_RELAYS_MAX; i++) {
+    for (uint32_t i = 0; i < ROSTER_RELAYS_MAX && m->n_relays > 0; i++) {
         struct roster_relay *relay = &m->relays[i];
 
         if (!relay->seq || relay->due_ns > now_ns)
             continue;
         send_answer(m, &relay->asker, MEMBER_PAYLOAD_NACK, relay->their_seq);
         relay->seq = 0;
+        m->n_relays--;
     }
 }
 
@@ -149,7 +150,7 @@ uint64_t probe_deadline(const struct members *m)
     const struct heap_node *first = heap_min(&m->probes);
     uint64_t due = first ? first->key : UINT64_MAX;
 
-    for (uint32_t i = 0; i < ROSTER_RELAYS_MAX; i++) {
+    for (uint32_t i = 0; i < ROSTER_RELAYS_MAX && m->n_relays > 0; i++) {
         if (m->relays[i].seq && m->relays[i].due_ns < due)
             due = m->relays[i].due_ns;
     }
@@ -163,6 +164,7 @@ void probe_abandon(struct members *m)
     while ((first = heap_min(&m->probes)))
         heap_remove(&m->probes, first);
     memset(m->relays, 0, sizeof(m->relays));
+    m->n_relays = 0;
 }
 
 void probe_hear_ping(struct members *m, const struct id *from, struct wire_reader *r,
@@ -202,6 +204,7 @@ void probe_hear_request(struct members *m, const struct id *from, struct wire_re
     if (!e)
         return send_answer(m, from, MEMBER_PAYLOAD_NACK, seq);
     /* When too many are open the oldest gives way: its asker will miss a NACK. */
+    m->n_relays += relay->seq ? 0 : 1;
     *relay = (struct roster_relay){.seq = ++m->seq,
                                    .their_seq = seq,
                                    .asker = *from,
@@ -249,6 +252,7 @@ void probe_hear_ack(struct members *m, struct wire_reader *r, uint64_t now_ns)
         if (relay->seq != seq)
             continue;
         relay->seq = 0;
+        m->n_relays--;
         send_answer(m, &relay->asker, MEMBER_PAYLOAD_ACK, relay->their_seq);
         return;
     }

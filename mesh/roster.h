@@ -60,6 +60,7 @@ struct members {
     struct heap probes;
     struct roster_relay relays[ROSTER_RELAYS_MAX];
     uint32_t relay_next;
+    uint32_t n_relays; /* in use */
     uint64_t rumour_numbers;
     uint64_t seq;
     uint32_t health;

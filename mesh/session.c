@@ -319,7 +319,7 @@ static struct peer *hello_take(struct mesh *m, const struct id *from, struct wir
     if (h.generation > p->generation)
         p->generation = h.generation;
     p->session_in = h.session;
-    p->remember = true;
+    peer_remember(m, p);
     return p;
 }
 
@@ -432,7 +432,7 @@ bool session_accepts(struct mesh *m, const struct id *from, const struct frame_h
         return false;
     if (head->generation > p->generation) {
         p->generation = head->generation;
-        p->remember = true;
+        peer_remember(m, p);
     }
     return true;
 }

@@ -212,6 +212,13 @@ struct stat_ring;
 /* Intervals of the jobs of one home that were purged. */
 struct purged_home;
 
+/* Some of the peers, in the order in which they were added. */
+struct peer;
+struct peer_set {
+    struct peer **at; /* owned */
+    uint32_t n, cap;
+};
+
 struct mesh {
     struct mesh_config cfg;
     uint32_t cluster; /* names the cluster in every frame */
@@ -258,7 +265,9 @@ struct mesh {
 
     struct members *members;
     struct load *load;
-    struct map *peers; /* nid -> struct peer, owned */
+    struct map *peers;      /* nid -> struct peer, owned */
+    struct peer_set unsent; /* those that messages wait for */
+    struct peer_set untold; /* those of whom the disk does not know the latest */
     struct link *links;
     uint64_t next_link;
     struct buf sink; /* what is written for nobody */
