@@ -24,8 +24,12 @@ static void become_keeper(const char *path, char *const *env, int fd)
     _exit(126);
 }
 
-/* News that is not KEEPER_NOTHING, or an error. */
-static int wait_news(struct client *c, struct keeper_news *news, struct err *err)
+struct keeper *client_keeper(const struct client *c)
+{
+    return c->keeper;
+}
+
+int client_wait(struct client *c, struct keeper_news *news, struct err *err)
 {
     int r;
 
@@ -57,7 +61,7 @@ struct client *client_start(const char *path, char *const *env, struct keeper_in
     struct client *c = own_calloc(1, sizeof(*c));
     c->pid = pid;
     c->keeper = keeper_new(&fds[0]);
-    if (wait_news(c, &news, err) < 0 || news.what != KEEPER_READY) {
+    if (client_wait(c, &news, err) < 0 || news.what != KEEPER_READY) {
         (void)err_wrap(err, "the keeper did not get ready");
         client_free(c);
         return NULL;
@@ -83,7 +87,7 @@ int client_run(struct client *c, const struct step *step, struct step_outcome *r
     int r = keeper_send(c->keeper, step, err);
 
     while (r == 0) {
-        r = wait_news(c, &news, err);
+        r = client_wait(c, &news, err);
         if (r == 0 && news.what == KEEPER_OUTCOME) {
             *ret = news.outcome;
             return 0;

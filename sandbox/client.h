@@ -14,6 +14,10 @@ struct client *client_start(const char *path, char *const *env, struct keeper_in
                             struct err *err);
 /* Ends the keeper and waits for it. */
 void client_free(struct client *c);
+/* For one who runs a step himself. */
+struct keeper *client_keeper(const struct client *c);
+/* News that is not KEEPER_NOTHING, or an error. */
+int client_wait(struct client *c, struct keeper_news *news, struct err *err);
 /* Runs a step to its end. The outcome is the caller's. */
 int client_run(struct client *c, const struct step *step, struct step_outcome *ret,
                struct err *err);

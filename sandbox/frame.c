@@ -100,7 +100,7 @@ static int put_end(const struct buf *b)
     return b->full ? -E2BIG : 0;
 }
 
-enum { STRING_MAX = 64 * 1024 };
+enum { STRING_MAX = 64 * 1024, STEP_FLAGS = 5 };
 
 static void put_strings(struct buf *b, char *const *at, uint32_t n)
 {
@@ -122,7 +122,8 @@ static char **get_strings(struct cursor *c, uint32_t max, uint32_t *ret_n)
 
 int frame_put_step(struct buf *b, const struct step *step)
 {
-    uint8_t flags[3] = {step->stream, step->stdin_fd >= 0, step->stdout_fd > 0};
+    const uint8_t flags[STEP_FLAGS] = {step->stream, step->stdin_fd >= 0, step->stdout_fd > 0,
+                                       step->stderr_fd > 0, step->tty};
 
     if (step->n_argv == 0 || step->n_argv > STEP_ARGV || step->n_env > STEP_ENV ||
         step->n_files > STEP_FILES_IN || step->n_out > STEP_FILES_OUT)
@@ -141,6 +142,8 @@ int frame_put_step(struct buf *b, const struct step *step)
         put_text(b, step->out[i]);
     (void)buf_put(b, &step->limits, sizeof(step->limits));
     (void)buf_put(b, flags, sizeof(flags));
+    (void)buf_put(b, &step->tty_rows, sizeof(step->tty_rows));
+    (void)buf_put(b, &step->tty_columns, sizeof(step->tty_columns));
     return put_end(b);
 }
 
@@ -154,6 +157,8 @@ uint32_t frame_step_fds(const struct step *step, int *fds)
         fds[n++] = step->stdin_fd;
     if (step->stdout_fd > 0)
         fds[n++] = step->stdout_fd;
+    if (step->stderr_fd > 0)
+        fds[n++] = step->stderr_fd;
     return n;
 }
 
@@ -166,13 +171,15 @@ static void take_fds(struct frame *f, uint32_t first, struct step *step, const u
         step->stdin_fd = frame_take(f, first++);
     if (flags[2])
         step->stdout_fd = frame_take(f, first++);
+    if (flags[3])
+        step->stderr_fd = frame_take(f, first++);
 }
 
 int frame_get_step(struct frame *f, uint32_t first, struct step *ret_step)
 {
     struct cursor c = {f->body.data, f->body.len, false};
     struct step s = {.stdin_fd = -1};
-    uint8_t flags[3];
+    uint8_t flags[STEP_FLAGS];
 
     get_text(&c, s.profile, sizeof(s.profile));
     get_text(&c, s.phase, sizeof(s.phase));
@@ -195,9 +202,13 @@ int frame_get_step(struct frame *f, uint32_t first, struct step *ret_step)
     get(&c, &s.limits, sizeof(s.limits));
     get(&c, flags, sizeof(flags));
     s.stream = flags[0] != 0;
+    s.tty = flags[4] != 0;
+    get(&c, &s.tty_rows, sizeof(s.tty_rows));
+    get(&c, &s.tty_columns, sizeof(s.tty_columns));
 
-    uint32_t want = s.n_files + (flags[1] != 0) + (flags[2] != 0);
-    if (c.bad || c.left || s.n_argv == 0 || f->n_fds != first + want) {
+    uint32_t want = s.n_files + (flags[1] != 0) + (flags[2] != 0) + (flags[3] != 0);
+    const bool odd = s.tty && want > s.n_files;
+    if (c.bad || c.left || odd || s.n_argv == 0 || f->n_fds != first + want) {
         frame_step_done(&s);
         return -EBADMSG;
     }
@@ -226,6 +237,8 @@ void frame_step_done(struct step *step)
         (void)close(step->stdin_fd);
     if (step->stdout_fd > 0)
         (void)close(step->stdout_fd);
+    if (step->stderr_fd > 0)
+        (void)close(step->stderr_fd);
     *step = (struct step){.stdin_fd = -1};
 }
 

@@ -11,10 +11,10 @@
 #include "sandbox/step.h"
 
 enum frame_type {
-    FRAME_STEP = 1, /* to the keeper: a step; descriptors: files, then stdin, then stdout */
+    FRAME_STEP = 1, /* to the keeper: a step; descriptors: files, stdin, stdout, stderr */
     FRAME_KILL,     /* to the keeper: no body */
     FRAME_READY,    /* struct keeper_info */
-    FRAME_STARTED,  /* no body */
+    FRAME_STARTED,  /* no body; descriptor: the other end of its terminal, if it has one */
     FRAME_PIECE,    /* a byte for the stream, then the bytes */
     FRAME_FILES,    /* some of the files that came out; before FRAME_OUTCOME */
     FRAME_OUTCOME,
@@ -22,6 +22,7 @@ enum frame_type {
     FRAME_RUN,    /* to an init: a step; descriptors as enum run_fd, then those of the step */
     FRAME_REAPED, /* from a stage: its init, and all that it started, is gone */
     FRAME_FAILED, /* from a stage: text; it could not be set up */
+    FRAME_SIGNAL, /* to the keeper: a byte, the signal's number; to the program that runs */
 };
 
 enum { FRAME_FILES_MAX = 64 };

@@ -15,6 +15,7 @@
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
 #include "sandbox/stage.h"
+#include "sandbox/terminal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -42,6 +44,7 @@ struct run {
     struct step step;
     const struct step_file *program; /* executed as it is, not copied; NULL = none */
     int fds[RUN_FDS];
+    int terminal;         /* the program's end, or -1 */
     int dir;              /* the work directory */
     uint64_t cpu_us;      /* ours, before */
     struct rusage before; /* of children */
@@ -134,6 +137,43 @@ static void shut(int *fd)
     *fd = -1;
 }
 
+static int make_terminal(struct init *in, struct run *r, struct err *err)
+{
+    int ends[2];
+    int rc = r->step.tty ? terminal_open(&r->step, ends, err) : 0;
+
+    if (rc < 0 || !r->step.tty)
+        return rc;
+    auto_fd int outer = ends[0];
+    r->terminal = ends[1];
+    rc = report_fd(in->report, REPORT_TERMINAL, outer);
+    return rc < 0 ? err_set(err, rc, "terminal: %s", strerror(-rc)) : 0;
+}
+
+/* The program's standard descriptors. */
+static void choose_descriptors(const struct init *in, const struct run *r, struct launch *l)
+{
+    const struct step *s = &r->step;
+
+    l->in = s->stdin_fd >= 0 ? s->stdin_fd : in->null;
+    l->out = s->stdout_fd > 0 ? s->stdout_fd : r->fds[RUN_STDOUT];
+    l->err = s->stderr_fd > 0 ? s->stderr_fd : r->fds[RUN_STDERR];
+    if (r->terminal >= 0)
+        l->in = l->out = l->err = r->terminal;
+}
+
+static void shut_descriptors(struct run *r)
+{
+    shut(&r->fds[RUN_STDOUT]);
+    shut(&r->fds[RUN_STDERR]);
+    shut(&r->step.stdin_fd);
+    shut(&r->terminal);
+    if (r->step.stdout_fd > 0)
+        shut(&r->step.stdout_fd);
+    if (r->step.stderr_fd > 0)
+        shut(&r->step.stderr_fd);
+}
+
 static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
 {
     struct report rep = {.what = REPORT_STARTED};
@@ -141,24 +181,20 @@ static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err
                        .program = r->program ? r->program->fd : -1,
                        .ids = &in->stage->ids,
                        .filter = &in->stage->filter,
-                       .in = r->step.stdin_fd >= 0 ? r->step.stdin_fd : in->null,
-                       .out = r->step.stdout_fd > 0 ? r->step.stdout_fd : r->fds[RUN_STDOUT],
-                       .err = r->fds[RUN_STDERR],
                        .report = in->report,
                        .ruleset = -1,
                        .alone = r->head.alone != 0};
 
+    choose_descriptors(in, r, &l);
     int rc = launch_program(&l, ret_pid, &rep.at_ns, err);
     if (rc < 0)
         return rc;
+    /* It has not been waited for, so its number is its own. */
+    auto_fd int program = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
     rep.init_us = own_cpu_us() - r->cpu_us;
-    (void)report_send(in->report, &rep, -1);
+    (void)report_send(in->report, &rep, program);
     /* The keeper must see the end of the pipes when the program's side is closed. */
-    shut(&r->fds[RUN_STDOUT]);
-    shut(&r->fds[RUN_STDERR]);
-    shut(&r->step.stdin_fd);
-    if (r->step.stdout_fd > 0)
-        shut(&r->step.stdout_fd);
+    shut_descriptors(r);
     return 0;
 }
 
@@ -253,6 +289,8 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
     if (rc == 0 && in->self >= 0)
         r->program = box_program(&r->step);
     if (rc == 0)
+        rc = make_terminal(in, r, err);
+    if (rc == 0)
         rc = make_work(in, r, err);
     if (rc == 0)
         rc = start(in, r, &program, err);
@@ -273,13 +311,14 @@ static int serve(struct init *in, struct err *err)
     int rc = 0;
 
     while (rc == 0 && channel_get(&in->link, &f) == 1) {
-        struct run r = {.fds = {-1, -1}, .dir = -1, .step.stdin_fd = -1};
+        struct run r = {.fds = {-1, -1}, .terminal = -1, .dir = -1, .step.stdin_fd = -1};
 
         rc = perform(in, &f, &r, err);
         frame_done(&f);
         frame_step_done(&r.step);
         shut(&r.fds[RUN_STDOUT]);
         shut(&r.fds[RUN_STDERR]);
+        shut(&r.terminal);
         shut(&r.dir);
     }
     return rc;

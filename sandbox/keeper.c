@@ -96,6 +96,13 @@ int keeper_kill(struct keeper *k)
     return channel_put(&k->link, FRAME_KILL, (struct span){NULL, 0}, NULL, 0);
 }
 
+int keeper_signal(struct keeper *k, int signal)
+{
+    const uint8_t number = (uint8_t)signal;
+
+    return channel_put(&k->link, FRAME_SIGNAL, (struct span){&number, 1}, NULL, 0);
+}
+
 /* What one frame means. 1 = news, 0 = part of some, negative = nonsense. */
 static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
 {
@@ -105,6 +112,7 @@ static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
         return frame_get_info(f->body, &news->info) < 0 ? -EBADMSG : 1;
     case FRAME_STARTED:
         news->what = KEEPER_STARTED;
+        news->terminal = f->n_fds > 0 ? frame_take(f, 0) : -1;
         return 1;
     case FRAME_PIECE:
         if (f->body.len < 1)
@@ -130,7 +138,7 @@ static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
 
 int keeper_read(struct keeper *k, struct keeper_news *ret_news, struct err *err)
 {
-    *ret_news = (struct keeper_news){.what = KEEPER_NOTHING};
+    *ret_news = (struct keeper_news){.what = KEEPER_NOTHING, .terminal = -1};
     for (;;) {
         int r = channel_get(&k->link, &k->frame);
 

@@ -30,7 +30,8 @@ struct keeper_info {
 enum keeper_what {
     KEEPER_NOTHING, /* poll again */
     KEEPER_READY,   /* it has set itself up; *ret_info */
-    KEEPER_STARTED, /* the program's first instruction */
+    KEEPER_STARTED, /* the program's first instruction; `terminal`, which is the reader's to close
+                     */
     KEEPER_PIECE,   /* output while it runs */
     KEEPER_OUTCOME, /* the end; *ret_outcome, to be given back with step_outcome_done() */
 };
@@ -38,6 +39,7 @@ enum keeper_what {
 struct keeper_news {
     enum keeper_what what;
     struct keeper_info info;
+    int terminal; /* -1 = it has none */
     uint8_t stream;
     struct span piece;
     struct step_outcome outcome;
@@ -47,6 +49,8 @@ struct keeper_news {
 int keeper_send(struct keeper *k, const struct step *step, struct err *err);
 /* Asks it to kill what runs; the outcome still comes, with end KILLED. */
 int keeper_kill(struct keeper *k);
+/* Asks it to send a signal to the program that runs, and to no other of its processes. */
+int keeper_signal(struct keeper *k, int signal);
 /* One piece of news; call until KEEPER_NOTHING. 0 or a negative errno: the keeper is lost. */
 int keeper_read(struct keeper *k, struct keeper_news *ret_news, struct err *err);
 #endif

@@ -10,6 +10,7 @@
 #include "sandbox/caps.h"
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
+#include "sandbox/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,8 @@ static struct failure become_program(const struct launch *l, volatile uint64_t *
         return (struct failure){"descriptors", -r};
     if (setsid() < 0 && errno != EPERM)
         return (struct failure){"setsid", errno};
+    if (l->step->tty && (r = terminal_control(0)) < 0)
+        return (struct failure){"terminal", -r};
     if ((r = rlimit_apply(&l->step->limits, l->alone)) < 0)
         return (struct failure){"rlimits", -r};
     if ((r = userns_become_run(l->ids)) < 0)

@@ -25,7 +25,8 @@ enum report_what {
     REPORT_BORN,     /* with a pidfd of the init */
     REPORT_PARKED,   /* all is ready for a run; with its /proc, if it has one */
     REPORT_LISTENER, /* with the filter's listener */
-    REPORT_STARTED,  /* the program's first instruction; at_ns */
+    REPORT_TERMINAL, /* with the outer end of the program's terminal; before STARTED */
+    REPORT_STARTED,  /* the program's first instruction; at_ns; with a pidfd of the program */
     REPORT_FAILED,   /* text: the run could not be set up */
     REPORT_EXITED,   /* the program has ended and everything it left is dead */
     REPORT_FILE,     /* with a descriptor; text is its name */

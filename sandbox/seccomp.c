@@ -179,7 +179,8 @@ static const char *const partly[] = {"clone", "prlimit64", "personality"};
 static const unsigned long ioctls[] = {
     0x5401 /* TCGETS */,   0x5413 /* TIOCGWINSZ */, 0x541b /* FIONREAD */,
     0x5421 /* FIONBIO */,  0x5451 /* FIOCLEX */,    0x5450 /* FIONCLEX */,
-    0x5452 /* FIOASYNC */, 0x540f /* TIOCGPGRP */,  0x802c542aUL /* TCGETS2 */};
+    0x5452 /* FIOASYNC */, 0x540f /* TIOCGPGRP */,  0x802c542aUL /* TCGETS2 */,
+    0x5402 /* TCSETS */,   0x5403 /* TCSETSW */,    0x5404 /* TCSETSF */};
 
 /* Commands of fcntl(), as masks and values: all but leases and dnotify, which tell a program what
  * others do with the files they share. */

@@ -85,8 +85,11 @@ static int on_news(struct server *s, unsigned news)
 {
     int r = 0;
 
-    if (news & WATCH_STARTED)
-        r = channel_put(&s->daemon, FRAME_STARTED, nothing, NULL, 0);
+    if (news & WATCH_STARTED) {
+        auto_fd int terminal = own_fd_steal(&s->watch.terminal);
+
+        r = channel_put(&s->daemon, FRAME_STARTED, nothing, &terminal, terminal >= 0);
+    }
     if (r == 0 && (news & WATCH_OUTCOME))
         r = say_outcome(s);
     return r;
@@ -98,6 +101,10 @@ static int on_frame(struct server *s, struct frame *f)
 
     if (f->type == FRAME_KILL) {
         watch_kill(&s->watch, KILL_ASKED);
+        return 0;
+    }
+    if (f->type == FRAME_SIGNAL && f->body.len == 1 && f->body.data[0] < NSIG) {
+        watch_signal(&s->watch, f->body.data[0]);
         return 0;
     }
     if (f->type != FRAME_STEP || s->watch.state != WATCH_IDLE)

@@ -56,6 +56,11 @@ struct step {
     /* A pipe that gets stdout instead of the outcome, not counted against `output`: two steps
      * of an interactive problem are joined so. <= 0 = none. */
     int stdout_fd;
+    int stderr_fd; /* the same for stderr */
+    /* A terminal of its own is the program's stdin, stdout and stderr, and controls it: its other
+     * end comes with KEEPER_STARTED, and none of the three descriptors above may be given. */
+    bool tty;
+    uint16_t tty_rows, tty_columns; /* its size at the start; 0 = unknown */
     uint32_t n_out;
     char (
         *out)[LIMIT_FILE_NAME + 1]; /* names, or "*.class": a star and how they end, folders too */

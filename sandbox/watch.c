@@ -36,7 +36,7 @@ static void shut(int *fd)
 
 void watch_init(struct watch *w, struct slot *slot)
 {
-    *w = (struct watch){.slot = slot, .listener = -1};
+    *w = (struct watch){.slot = slot, .listener = -1, .program = -1, .terminal = -1};
     w->step.stdin_fd = -1;
     for (unsigned i = 0; i < 2; i++)
         w->streams[i].fd = -1;
@@ -52,6 +52,8 @@ static void reset(struct watch *w)
         buf_done(&w->streams[i].data);
     }
     shut(&w->listener);
+    shut(&w->program);
+    shut(&w->terminal);
     frame_step_done(&w->step);
     step_outcome_done(&w->outcome);
     watch_init(w, slot);
@@ -193,6 +195,12 @@ void watch_kill(struct watch *w, enum verdict_kill why)
         w->killed_us = cpu_us(w);
 }
 
+void watch_signal(struct watch *w, int signal)
+{
+    if (w->state == WATCH_RUNNING && w->program >= 0)
+        (void)syscall(SYS_pidfd_send_signal, w->program, signal, NULL, 0);
+}
+
 static void break_run(struct watch *w, const char *why)
 {
     (void)snprintf(w->err_text, sizeof(w->err_text), "%s", why);
@@ -322,7 +330,11 @@ static unsigned on_report(struct watch *w, const struct report *r, int *fd)
         shut(&w->listener);
         w->listener = own_fd_steal(fd);
         return 0;
+    case REPORT_TERMINAL:
+        w->terminal = own_fd_steal(fd);
+        return 0;
     case REPORT_STARTED:
+        w->program = own_fd_steal(fd);
         on_started(w, r);
         return WATCH_STARTED;
     case REPORT_FAILED:

@@ -38,6 +38,8 @@ struct watch {
     struct slot_stage *stage;
     struct watch_stream streams[2]; /* stdout, stderr */
     int listener;                   /* -1 = none */
+    int program;                    /* a pidfd of it while it runs, or -1 */
+    int terminal;                   /* of its terminal, the outer end, until it is taken, or -1 */
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
     uint64_t crowd_us;    /* CPU time seen where no cgroup counts it */
@@ -72,6 +74,8 @@ void watch_done(struct watch *w);
 /* Starts a step; takes it. When it cannot be started its outcome is there at once. */
 unsigned watch_start(struct watch *w, struct step *step);
 void watch_kill(struct watch *w, enum verdict_kill why);
+/* Sends a signal to the program, and to it alone; nothing while none runs. */
+void watch_signal(struct watch *w, int signal);
 
 enum { WATCH_FDS = 6 };
 /* Fills `fds` (unused ones are -1) and *ret_timeout_ns (UINT64_MAX = none). */

@@ -204,6 +204,210 @@ static void a_step_that_cannot_start_is_broken_and_the_slot_lives(void **state)
     step_outcome_done(&o);
 }
 
+/* Starts a step, and waits for the program's first instruction. */
+static void begin(struct world *w, const struct step *s, int *ret_terminal)
+{
+    struct keeper_news news;
+    struct err err = {0};
+
+    if (keeper_send(client_keeper(w->client), s, &err) < 0 ||
+        client_wait(w->client, &news, &err) < 0)
+        fail_msg("%s", err.text);
+    if (news.what == KEEPER_OUTCOME)
+        fail_msg("%s", news.outcome.err_text);
+    assert_int_equal(news.what, KEEPER_STARTED);
+    *ret_terminal = news.terminal;
+}
+
+static void end(struct world *w, struct step_outcome *ret)
+{
+    struct keeper_news news;
+    struct err err = {0};
+
+    if (client_wait(w->client, &news, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(news.what, KEEPER_OUTCOME);
+    *ret = news.outcome;
+}
+
+/* All up to and with this text, which must come. */
+static void hear(int fd, const char *text)
+{
+    char got[4096];
+    size_t len = 0;
+
+    do {
+        ssize_t n = len < sizeof(got) - 1 ? read(fd, got + len, 1) : 0;
+
+        got[len += n > 0 ? (size_t)n : 0] = '\0';
+        if (n <= 0)
+            fail_msg("heard \"%s\", not \"%s\"", got, text);
+    } while (!strstr(got, text));
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+/* A step with pipes for its three standard descriptors; ret_ends are ours. */
+static void make_piped(struct world *w, const char *code, struct step *ret, int ret_ends[3])
+{
+    int in[2], out[2], errs[2];
+
+    make_step(w, code, NULL, NULL, ret);
+    assert_int_equal(pipe(in) + pipe(out) + pipe(errs), 0);
+    ret->stdin_fd = in[0];
+    ret->stdout_fd = out[1];
+    ret->stderr_fd = errs[1];
+    ret_ends[0] = in[1];
+    ret_ends[1] = out[0];
+    ret_ends[2] = errs[0];
+}
+
+/* Our copies of the program's ends, without which its end would not be seen. */
+static void let_go(struct step *s)
+{
+    (void)close(s->stdout_fd);
+    (void)close(s->stderr_fd);
+    step_done(s);
+}
+
+static void close_all(const int ends[3])
+{
+    for (int i = 0; i < 3; i++)
+        (void)close(ends[i]);
+}
+
+static void a_program_is_spoken_to_while_it_runs(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+    int ends[3], terminal;
+    char byte;
+
+    make_piped(w,
+               "import sys\n"
+               "for line in sys.stdin:\n"
+               "    print('out ' + line.strip(), flush=True)\n"
+               "    print('err ' + line.strip(), file=sys.stderr, flush=True)\n",
+               &s, ends);
+    begin(w, &s, &terminal);
+    let_go(&s);
+    assert_int_equal(terminal, -1);
+    for (int i = 0; i < 3; i++) {
+        say(ends[0], "hello\n");
+        hear(ends[1], "out hello\n");
+        hear(ends[2], "err hello\n");
+    }
+    (void)close(ends[0]);
+    assert_int_equal(read(ends[1], &byte, 1), 0);
+    assert_int_equal(read(ends[2], &byte, 1), 0);
+    end(w, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_int_equal(o.out.len + o.err.len, 0);
+    step_outcome_done(&o);
+    (void)close(ends[1]);
+    (void)close(ends[2]);
+}
+
+static void a_signal_reaches_the_program_and_not_its_children(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+    int ends[3], terminal;
+
+    make_piped(w,
+               "import os, signal\n"
+               "def handler(*_):\n"
+               "    os.kill(child, signal.SIGTERM)\n"
+               "    os.write(1, b'child %d\\n' % os.waitpid(child, 0)[1])\n"
+               "child = os.fork()\n"
+               "if child == 0:\n"
+               "    signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+               "    while True: signal.pause()\n"
+               "signal.signal(signal.SIGINT, handler)\n"
+               "print('ready', flush=True)\n"
+               "while True: signal.pause()\n",
+               &s, ends);
+    begin(w, &s, &terminal);
+    let_go(&s);
+    hear(ends[1], "ready\n");
+    assert_int_equal(keeper_signal(client_keeper(w->client), SIGINT), 0);
+    hear(ends[1], "child 15\n");
+    assert_int_equal(keeper_signal(client_keeper(w->client), SIGUSR1), 0);
+    end(w, &o);
+    assert_int_equal(o.end, STEP_END_SIGNALED);
+    assert_int_equal(o.signal, SIGUSR1);
+    step_outcome_done(&o);
+    /* None runs: it is nobody's. */
+    assert_int_equal(keeper_signal(client_keeper(w->client), SIGKILL), 0);
+    run(w, "print(1)", NULL, NULL, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    step_outcome_done(&o);
+    close_all(ends);
+}
+
+static void a_terminal_is_the_programs_own(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+    int terminal;
+
+    make_step(w,
+              "import os, sys, termios, tty\n"
+              "print([os.isatty(i) for i in (0, 1, 2)], os.get_terminal_size(),\n"
+              "      os.path.exists('/dev/pts'), os.path.exists('/dev/ptmx'),\n"
+              "      os.path.exists('/dev/tty'), os.getsid(0) == os.getpid())\n"
+              "try: print(os.ttyname(0))\n"
+              "except OSError: print('no name')\n"
+              "try:\n"
+              "    tty.setcbreak(0)\n" /* drops what was typed before */
+              "    print('press'); print('key', os.read(0, 1))\n"
+              "    print('again'); os.read(0, 1)\n"
+              "except KeyboardInterrupt: print('interrupted'); sys.exit(4)\n",
+              NULL, NULL, &s);
+    s.tty = true;
+    s.tty_rows = 33;
+    s.tty_columns = 99;
+    begin(w, &s, &terminal);
+    step_done(&s);
+    assert_true(terminal >= 0);
+    hear(terminal, "[True, True, True] os.terminal_size(columns=99, lines=33) "
+                   "False False False True\r\n");
+    hear(terminal, "no name\r\n");
+    hear(terminal, "press\r\n");
+    say(terminal, "x");
+    hear(terminal, "key b'x'\r\n");
+    hear(terminal, "again\r\n");
+    say(terminal, "\x03");
+    hear(terminal, "interrupted\r\n");
+    end(w, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_int_equal(o.exit_code, 4);
+    step_outcome_done(&o);
+    (void)close(terminal);
+    run(w, "import os\nprint(os.isatty(0), open('/proc/self/mounts').read().count('devpts'))", NULL,
+        NULL, &o);
+    assert_true(span_eq(o.out, span_of("False 0\n")));
+    step_outcome_done(&o);
+}
+
+static void a_step_with_a_terminal_and_a_pipe_is_nonsense(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+
+    make_step(w, "", "input", NULL, &s);
+    s.tty = true;
+    assert_true(client_run(w->client, &s, &o, NULL) < 0);
+    step_done(&s);
+}
+
 #define BOTH(test)                                                                                 \
     {"fresh: " #test, test, setup_fresh, teardown, NULL},                                          \
     {                                                                                              \
@@ -219,6 +423,10 @@ int main(void)
         BOTH(output_is_cut_to_the_byte),
         BOTH(a_refused_call_is_named),
         BOTH(a_step_that_cannot_start_is_broken_and_the_slot_lives),
+        BOTH(a_program_is_spoken_to_while_it_runs),
+        BOTH(a_signal_reaches_the_program_and_not_its_children),
+        BOTH(a_terminal_is_the_programs_own),
+        BOTH(a_step_with_a_terminal_and_a_pipe_is_nonsense),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
