@@ -100,6 +100,11 @@ struct map_item *map_first(const struct map *m)
     return m->items;
 }
 
+struct map_item *map_at(const struct map *m, const void *key, size_t len)
+{
+    return map_find(m, key, len);
+}
+
 struct map_item *map_next(struct map_item *it)
 {
     return it->hh.next;

@@ -25,6 +25,8 @@ size_t map_len(const struct map *m);
 /* A walk: for (it = map_first(m); it; it = map_next(it)). The item in hand may be deleted
  * once map_next() was called on it, and not before. */
 struct map_item *map_first(const struct map *m);
+/* A walk from one key on; NULL when it is not there. */
+struct map_item *map_at(const struct map *m, const void *key, size_t len);
 struct map_item *map_next(struct map_item *it);
 void *map_value(const struct map_item *it);
 const void *map_key(const struct map_item *it, size_t *ret_len);

@@ -19,6 +19,7 @@
 #include "mesh/repair.h"
 #include "mesh/store.h"
 #include "mesh/takeover.h"
+#include "mesh/tally.h"
 #include "mesh/timer.h"
 #include "mesh/watch.h"
 
@@ -62,6 +63,7 @@ void job_free(struct mesh *m, struct job *j)
 {
     timer_stop(m, &j->timer);
     heap_remove(&m->kept, &j->kept);
+    tally_remove(m, j);
     owner_end(m, j);
     takeover_end(j);
     watch_job_gone(m, j);
@@ -79,6 +81,7 @@ void job_remove(struct mesh *m, struct job *j)
             *at = j->dirty_next;
             break;
         }
+    tally_remove(m, j);
     map_del(m->jobs, j->r.jid.b, ID_SIZE);
     timer_stop(m, &j->timer);
     owner_end(m, j);
@@ -117,6 +120,7 @@ void job_arm(struct mesh *m, struct job *j)
 {
     uint64_t due;
 
+    tally_set(m, j);
     if (!m->started)
         return;
     if (j->damaged || (!j->own && !j->take))

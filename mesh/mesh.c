@@ -31,6 +31,7 @@
 #include "mesh/stats.h"
 #include "mesh/steal.h"
 #include "mesh/store.h"
+#include "mesh/tally.h"
 #include "mesh/timer.h"
 #include "mesh/watch.h"
 
@@ -76,6 +77,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     m->jobs = map_new(rng_u64(&m->rng));
     m->purged_keys = map_new(rng_u64(&m->rng));
     m->queue = queue_new(rng_u64(&m->rng));
+    tally_init(m);
     m->stored_last = &m->stored_first;
     m->slots = m->cfg.slots;
     m->store_max = m->cfg.store_max;
@@ -96,6 +98,7 @@ void mesh_free(struct mesh *m)
     gather_done(m);
     store_done(m);
     stats_done(m);
+    tally_done(m);
     purge_done(m);
     session_done(m);
     peers_done(m);
@@ -132,6 +135,7 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
     j->has_spec = rec.acc.epoch > 0 && rec.v.phase == RECORD_PENDING;
     if (rec.v.phase == RECORD_TERMINAL && rec.v.term.len > 0)
         j->result_hash = rec.v.term.hash;
+    tally_set(m, j);
 }
 
 /* Without its counters this node would give job numbers twice: the second job of a number that
@@ -379,6 +383,7 @@ void mesh_check(const struct mesh *m)
     for (const struct run *run = m->runs; run; run = run->next)
         busy += run->stage != RUN_DONE ? 1 : 0;
     assert(busy == m->busy);
+    tally_check(m);
     queue_check(m->queue);
     members_check(m->members);
     load_check(m->load);

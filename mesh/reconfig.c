@@ -8,7 +8,7 @@
 #include "mesh/takeover.h"
 #include "mesh/timer.h"
 
-enum { LOOK_MS = 1000, STREAMS_MAX = 32 };
+enum { LOOK_MS = 1000, LOOK_JOBS = 4096, STREAMS_MAX = 32 };
 
 /* It will not come back, or has been away too long. */
 static bool member_lost(const struct mesh *m, const struct id *nid)
@@ -78,16 +78,21 @@ void reconfig_first(struct mesh *m, struct job *j)
         j->r.v = v;
 }
 
+/* Where the last look ended, or the first job. */
+static struct map_item *look_from(const struct mesh *m)
+{
+    struct map_item *it = map_at(m->jobs, m->reconfig_at.b, ID_SIZE);
+
+    return it ? it : map_first(m->jobs);
+}
+
+/* A share of the jobs at a time: with a million of them nobody waits for a whole walk. */
 static void look(struct mesh *m, struct timer *t)
 {
-    uint32_t streams = 0;
+    uint64_t streams = m->tally.moving;
+    struct map_item *it = look_from(m);
 
-    for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
-        struct job *j = map_value(it);
-
-        streams += j->own && j->r.v.n_prev > 0 ? 1 : 0;
-    }
-    for (struct map_item *it = map_first(m->jobs); it && streams < STREAMS_MAX; it = map_next(it)) {
+    for (uint32_t i = 0; it && i < LOOK_JOBS && streams < STREAMS_MAX; i++, it = map_next(it)) {
         struct job *j = map_value(it);
 
         if (!j->own || !j->own->acked || !reconfig_wanted(m, j))
@@ -96,6 +101,9 @@ static void look(struct mesh *m, struct timer *t)
         job_arm(m, j);
         streams++;
     }
+    memset(&m->reconfig_at, 0, sizeof(m->reconfig_at));
+    if (it)
+        memcpy(m->reconfig_at.b, map_key(it, NULL), ID_SIZE);
     m->repair_tokens = STREAMS_MAX;
     timer_set(m, t, m->now.mono_ns + timer_backoff(m, 0, LOOK_MS, LOOK_MS));
 }
@@ -134,17 +142,4 @@ void reconfig_decided(struct mesh *m, struct job *j)
         return;
     m->repair_tokens--;
     takeover_begin(m, j, TAKEOVER_CLEAN);
-}
-
-uint64_t reconfig_under_replicated(const struct mesh *m)
-{
-    uint64_t n = 0;
-
-    for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
-        const struct job *j = map_value(it);
-
-        if (j->own && (j->r.v.n_prev > 0 || j->r.v.n_rset < m->cfg.replicas || !j->own->acked))
-            n++;
-    }
-    return n;
 }

@@ -19,5 +19,4 @@ void reconfig_first(struct mesh *m, struct job *j);
 bool reconfig_try(struct mesh *m, struct job *j);
 /* True when the set is smaller than it could be, or one of it is gone. */
 bool reconfig_wanted(const struct mesh *m, const struct job *j);
-uint64_t reconfig_under_replicated(const struct mesh *m);
 #endif

@@ -20,6 +20,7 @@
 #include "mesh/reconfig.h"
 #include "mesh/store.h"
 #include "mesh/takeover.h"
+#include "mesh/tally.h"
 #include "mesh/timer.h"
 
 enum { ASK_MS = 10000, ASK_DECIDED_MS = 20000, ASK_DAMAGED_MS = 1000, WAIT_VOTE_MS = 300 };
@@ -229,6 +230,7 @@ void repair_heard(struct mesh *m, struct job *j, const struct id *from, const st
     for (uint32_t i = 0; i < j->r.v.n_rset; i++)
         if (id_eq(&j->r.v.rset[i], from))
             j->heard |= 1u << i;
+    tally_set(m, j);
     if (!heard_enough(m, j))
         return;
     j->damaged = false;

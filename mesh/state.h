@@ -12,6 +12,7 @@
  *     exec.c    what runs here             purge.c    forgetting
  *     steal.c   moving work                peer.c     links, sessions, frames
  *     keyed.c   idempotency keys           repair.c   finding what is missing
+ *     tally.c   how many are in which state
  */
 #include "base/heap.h"
 #include "base/map.h"
@@ -105,6 +106,14 @@ struct job_event {
     size_t len;
 };
 
+/* How tally.c has counted a job. */
+struct tally_set;
+struct tally_mark {
+    bool own, moving, thin;
+    uint8_t state;         /* enum message_state */
+    struct tally_set *set; /* of a decided job that nobody owns */
+};
+
 struct wait;
 
 struct job {
@@ -127,7 +136,8 @@ struct job {
     uint64_t ask_due_ns; /* when to ask about it */
     uint64_t take_due_ns;
     uint32_t take_tries;
-    struct heap_node kept;    /* among the decided ones, oldest first */
+    struct heap_node kept; /* among the decided ones, oldest first */
+    struct tally_mark tally;
     uint32_t change;          /* counter of what clients can see, within the epoch */
     uint32_t next_event;      /* counter within the epoch */
     uint32_t n_events;        /* ring of the last ones */
@@ -276,6 +286,13 @@ struct mesh {
     char seeds[LIMIT_SEEDS][LIMIT_ENDPOINT + 1];
     struct timer seeds_timer;
     struct timer reconfig_timer;
+    struct id reconfig_at; /* where its walk goes on; zero: at the first job */
+    struct {
+        uint64_t own[MESSAGE_STATE_N]; /* owned here, by state; the delayed ones as queued */
+        uint64_t moving;               /* of them, on the way from one set to another */
+        uint64_t thin;                 /* of them, with fewer copies than they should have */
+        struct map *sets;              /* replicas -> struct tally_set, owned */
+    } tally;
     uint32_t repair_tokens; /* decided jobs that may be taken over this second */
     struct timer digest_timer;
     struct request *requests;

@@ -2,7 +2,7 @@
 #include "mesh/stats.h"
 
 #include "mesh/job.h"
-#include "mesh/reconfig.h"
+#include "mesh/tally.h"
 
 enum { RING = 1024, MINUTE_MS = 60000 };
 
@@ -96,18 +96,13 @@ void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats)
     s.nodes_known = members_len(m->members);
     s.nodes_missing = 0;
     memset(s.jobs, 0, sizeof(s.jobs));
-    for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
-        const struct job *j = map_value(it);
-
-        if (list_is_teller(m, j))
-            s.jobs[job_state(m, j)]++;
-    }
+    tally_states(m, s.jobs);
     for (int i = 0; i < LIMIT_PRIORITIES; i++)
         s.waiting[i] = queue_len_of(m->queue, (uint8_t)i);
     s.oldest_waiting_ms = oldest < m->now.mono_ns ? (m->now.mono_ns - oldest) / STATE_MS : 0;
     s.slots = m->slots;
     s.slots_busy = m->busy;
-    s.under_replicated = reconfig_under_replicated(m);
+    s.under_replicated = m->tally.thin;
     s.suspicions = members_suspicions(m->members);
     if (m->ring) {
         quantiles(m, m->ring->waited, m->ring->n_waited, s.wait_us);

@@ -12,6 +12,7 @@
 #include "mesh/blob.h"
 #include "mesh/job.h"
 #include "mesh/mutant.h"
+#include "mesh/tally.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -143,6 +144,7 @@ void store_flush(struct mesh *m)
         m->dirty = j->dirty_next;
         j->dirty_next = NULL;
         j->dirty = false;
+        tally_set(m, j);
         if (!j->damaged)
             record_store(m, j);
     }
