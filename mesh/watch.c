@@ -155,8 +155,9 @@ static void event_keep(struct mesh *m, struct job *j, enum message_event_kind ki
 {
     struct job_event *e;
 
-    if (!j->events)
-        j->events = own_calloc(LIMIT_EVENTS_PER_JOB, sizeof(*j->events));
+    /* Most jobs have a handful, and there may be a million of jobs: it doubles as it fills. */
+    if ((j->n_events & (j->n_events - 1)) == 0 && j->n_events < LIMIT_EVENTS_PER_JOB)
+        j->events = own_realloc(j->events, (j->n_events ? 2 * j->n_events : 1) * sizeof(*e));
     if (j->n_events == LIMIT_EVENTS_PER_JOB) {
         free(j->events[0].body);
         memmove(j->events, j->events + 1, (LIMIT_EVENTS_PER_JOB - 1) * sizeof(*j->events));
