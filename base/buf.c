@@ -65,11 +65,13 @@ int buf_putc(struct buf *b, uint8_t c)
 
 int buf_printf(struct buf *b, const char *fmt, ...)
 {
+    size_t room = b->cap - b->len;
     va_list ap;
     int need;
 
+    /* Most of the time it fits where it is. */
     va_start(ap, fmt);
-    need = vsnprintf(NULL, 0, fmt, ap);
+    need = vsnprintf(room ? (char *)b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
     if (need < 0)
         return -EINVAL;
@@ -77,9 +79,11 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     uint8_t *at = buf_reserve(b, (size_t)need);
     if (!at)
         return -ENOSPC;
-    va_start(ap, fmt);
-    (void)vsnprintf((char *)at, (size_t)need + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)need >= room) {
+        va_start(ap, fmt);
+        (void)vsnprintf((char *)at, (size_t)need + 1, fmt, ap);
+        va_end(ap);
+    }
     b->len += (size_t)need;
     return 0;
 }
