@@ -71,35 +71,39 @@ static struct id job_number(struct mesh *m)
     return id_job_new(m->now.wall_ms, &m->cfg.nid, m->seq++);
 }
 
-void client_create(struct mesh *m, const struct asker *who, const struct origin *origin,
-                   struct span spec)
+void client_create_as(struct mesh *m, const struct asker *who, const struct client_wish *wanted,
+                      const struct id *jid, const struct value *first)
 {
-    struct id jid = job_number(m);
-    struct value first;
-
-    placement_new(m, &jid, &first);
-    if (first.n_rset < placement_least(m)) {
-        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_QUORUM_MS);
-        return;
-    }
-
-    struct job *j = job_new(m, &jid);
+    const struct origin *origin = wanted->origin;
+    struct job *j = job_new(m, jid);
     struct watch_wish wish = {
         .kind = WAIT_DURABLE, .who = *who, .due_ns = m->now.mono_ns + TIMING_SUBMIT * STATE_MS};
 
     j->r.origin = own_memdup(origin, sizeof(*origin));
     j->r.acc = (struct ballot){1, m->cfg.nid};
     j->r.promised = j->r.acc;
-    j->r.v = first;
+    j->r.v = *first;
     if (origin->head.delay_ms > 0) {
         j->r.v.delay_ms = origin->head.delay_ms;
         j->r.v.not_before_ms = m->now.wall_ms + origin->head.delay_ms;
     }
-    store_spec_put(m, j, spec);
+    store_spec_put(m, j, wanted->spec);
     m->stats.submitted++;
     watch_add(m, j, &wish);
     owner_begin(m, j);
     job_arm(m, j);
+}
+
+void client_create(struct mesh *m, const struct asker *who, const struct client_wish *wanted)
+{
+    struct id jid = job_number(m);
+    struct value first;
+
+    placement_new(m, &jid, &first);
+    if (first.n_rset < placement_least(m))
+        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_QUORUM_MS);
+    else
+        client_create_as(m, who, wanted, &jid, &first);
 }
 
 /* True, and answered, when this node takes no submit now. */
@@ -128,7 +132,7 @@ static void client_submit(struct mesh *m, const struct asker *who, struct span f
     else if (origin.head.keyed)
         keyed_submit(m, who, &origin, msg->submit.spec, frame);
     else if (!submit_refused(m, who))
-        client_create(m, who, &origin, msg->submit.spec);
+        client_create(m, who, &(struct client_wish){&origin, msg->submit.spec});
 }
 
 /* ---- one job ---- */

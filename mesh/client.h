@@ -10,7 +10,16 @@ void client_gone(struct mesh *m, uint64_t client);
 void client_serve(struct mesh *m, const struct asker *who, struct span frame);
 /* Fills an origin from a spec. 0, or -EBADMSG. */
 int client_origin(const struct mesh *m, struct span spec, struct origin *ret_origin);
+/* What a job is to be. */
+struct client_wish {
+    const struct origin *origin;
+    struct span spec; /* encoded */
+};
+
 /* Creates a job of this node's own, with `who` waiting for it to be durable. */
-void client_create(struct mesh *m, const struct asker *who, const struct origin *origin,
-                   struct span spec);
+void client_create(struct mesh *m, const struct asker *who, const struct client_wish *wanted);
+/* The same under a name and in a set that are known to be this node's alone to give: nothing of
+ * that name was ever accepted or promised anywhere. */
+void client_create_as(struct mesh *m, const struct asker *who, const struct client_wish *wanted,
+                      const struct id *jid, const struct value *first);
 #endif

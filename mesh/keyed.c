@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "mesh/keyed.h"
 
+#include "mesh/client.h"
 #include "mesh/forward.h"
 #include "mesh/job.h"
 #include "mesh/peer.h"
@@ -46,6 +47,13 @@ static void keyed_known(struct mesh *m, struct job *j, const struct asker *who,
     } else {
         keyed_wait(m, j, who, true);
     }
+}
+
+/* Of a set of one, the promise and what is accepted lie in one batch: to ask itself first would
+ * cost a sync and could learn nothing. */
+static bool is_alone(const struct mesh *m, const struct value *v)
+{
+    return v->n_rset == 1 && v->n_prev == 0 && id_eq(&v->rset[0], &m->cfg.nid);
 }
 
 static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker *who,
@@ -96,6 +104,8 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
     else if (!job_find(m, &jid) &&
              queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
         watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_MS);
+    else if (!job_find(m, &jid) && is_alone(m, &v))
+        client_create_as(m, who, &(struct client_wish){origin, spec}, &jid, &v);
     else
         keyed_begin(m, &jid, who, origin, spec);
 }

@@ -39,6 +39,20 @@ static void nothing_is_acknowledged_before_it_is_synced(void **state)
     hamlet_free(h);
 }
 
+static void a_lone_node_acknowledges_a_key_after_one_sync(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {7, 7, 7}};
+    uint64_t token = hamlet_submit(h, 0, &head);
+
+    (void)state;
+    hamlet_run(h, HAMLET_SYNC_MS - 1);
+    assert_null(hamlet_answer(h, token));
+    hamlet_run(h, 1);
+    assert_non_null(hamlet_answer(h, token));
+    hamlet_free(h);
+}
+
 static void a_query_waits_for_a_change(void **state)
 {
     struct hamlet *h = hamlet_new(1);
@@ -239,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_runs_and_its_result_is_told),
         cmocka_unit_test(nothing_is_acknowledged_before_it_is_synced),
+        cmocka_unit_test(a_lone_node_acknowledges_a_key_after_one_sync),
         cmocka_unit_test(a_query_waits_for_a_change),
         cmocka_unit_test(a_restart_runs_unfinished_jobs_again),
         cmocka_unit_test(a_job_that_takes_its_node_down_ends_as_failed),
