@@ -73,6 +73,8 @@ static const struct config_key keys[] = {
     {"ARENA_RATE_EXEMPT", CONFIG_TEXT, "", 0, 0, "networks without a rate limit", false, false},
     {"ARENA_COMPAT_PISTON", CONFIG_BOOL, "true", 0, 0, "serve Piston's API under /api/v2", true,
      false},
+    {"ARENA_COMPAT_JUDGE0", CONFIG_BOOL, "true", 0, 0, "serve Judge0's API: /submissions ...", true,
+     false},
     {"ARENA_CORS_ORIGINS", CONFIG_TEXT, "*", 0, 0, "origins whose pages may read answers", false,
      false},
     {"ARENA_JWT_KEYS", CONFIG_TEXT, "", 0, 0, "JWKS or key file; none = no authentication", false,

@@ -36,6 +36,20 @@ enum api_body {
     X(LANGUAGES, GET, "/api/languages", api_languages_handle, READ, NONE)                          \
     X(PISTON_EXECUTE, POST, "/api/v2/execute", api_piston_execute, SUBMIT, SUBMIT)                 \
     X(PISTON_RUNTIMES, GET, "/api/v2/runtimes", api_piston_runtimes, READ, NONE)                   \
+    X(JUDGE0_CREATE, POST, "/submissions", api_judge0_create, SUBMIT, SUBMIT)                      \
+    X(JUDGE0_LIST, GET, "/submissions", api_judge0_list, READ, NONE)                               \
+    X(JUDGE0_CREATE_BATCH, POST, "/submissions/batch", api_judge0_create_batch, SUBMIT, SUBMIT)    \
+    X(JUDGE0_GET_BATCH, GET, "/submissions/batch", api_judge0_get_batch, READ, NONE)               \
+    X(JUDGE0_GET, GET, "/submissions/:token", api_judge0_get, READ, NONE)                          \
+    X(JUDGE0_DELETE, DELETE, "/submissions/:token", api_judge0_delete, CANCEL, NONE)               \
+    X(JUDGE0_LANGUAGES, GET, "/languages", api_judge0_languages_list, READ, NONE)                  \
+    X(JUDGE0_LANGUAGES_ALL, GET, "/languages/all", api_judge0_languages_all, READ, NONE)           \
+    X(JUDGE0_LANGUAGE, GET, "/languages/:id", api_judge0_language_get, READ, NONE)                 \
+    X(JUDGE0_STATUSES, GET, "/statuses", api_judge0_statuses_list, READ, NONE)                     \
+    X(JUDGE0_ABOUT, GET, "/about", api_judge0_about, NONE, NONE)                                   \
+    X(JUDGE0_VERSION, GET, "/version", api_judge0_version, NONE, NONE)                             \
+    X(JUDGE0_CONFIG, GET, "/config_info", api_judge0_config, READ, NONE)                           \
+    X(JUDGE0_SYSTEM, GET, "/system_info", api_judge0_system, READ, NONE)                           \
     X(OPENAPI, GET, "/api/openapi.json", api_openapi_handle, NONE, NONE)
 
 enum api_route_id {
