@@ -18,9 +18,9 @@
 enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 };
 
 #define FRAMES(X)                                                                                  \
-    X(HELLO, 4)      /* session, boot, generation, an introduction of mesh/member.h */             \
-    X(HELLO_ACK, 5)  /* the session that is acknowledged, and the same */                          \
-    X(REFUSE, 2)     /* boot, generation: your disk held more before */                            \
+    X(HELLO, 5)      /* to, session, boot, generation, an introduction of mesh/member.h */         \
+    X(HELLO_ACK, 6)  /* the session that is acknowledged, and the same */                          \
+    X(REFUSE, 3)     /* to, boot, generation: your disk held more before */                        \
     X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                  \
     X(ACCEPT, 3)     /* record; its spec while pending, its result once ended, or nil; lost? */    \
     X(OK, 9)         /* jid promised(2) acc(2) ver decided cancel need: the sender's state */      \

@@ -103,6 +103,8 @@ void members_start(struct members *m, uint64_t now_ns)
     m->next_probe_ns = now_ns + rng_below(&m->rng, roster_ns(m->config.probe_ms));
     m->next_gossip_ns = now_ns + rng_below(&m->rng, roster_ns(m->config.gossip_ms));
     m->next_pushpull_ns = now_ns + rng_below(&m->rng, roster_ns(TIMING_PUSHPULL));
+    /* The disks this node had before are known of old, and nobody will say that it is up. */
+    rumour_settle(m, roster_self(m), now_ns);
     rumour_spread(m, roster_self(m));
 }
 

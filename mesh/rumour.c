@@ -111,7 +111,7 @@ static bool gone(const struct member *p)
 
 /* A name is a place (a StatefulSet's ordinal) and a nid is a disk: when another disk is up in
  * the place of one that is gone, the gone one will not come back. */
-static void names_settle(struct members *m, struct roster_entry *e, uint64_t now_ns)
+void rumour_settle(struct members *m, struct roster_entry *e, uint64_t now_ns)
 {
     if (e->pub.meta.name[0] == '\0')
         return;
@@ -189,7 +189,7 @@ static void hear_alive(struct members *m, struct roster_entry *e, const struct r
     adopt_meta(m, e, r);
     roster_set_state(m, e, MEMBER_ALIVE, now_ns);
     if (!was_up)
-        names_settle(m, e, now_ns);
+        rumour_settle(m, e, now_ns);
     rumour_spread(m, e);
 }
 
@@ -230,7 +230,7 @@ static void hear_gone(struct members *m, struct roster_entry *e, const struct ru
     e->pub.incarnation = r->incarnation;
     e->accuser = r->by;
     roster_set_state(m, e, is_goodbye(r) ? MEMBER_LEFT : MEMBER_DEAD, now_ns);
-    names_settle(m, e, now_ns);
+    rumour_settle(m, e, now_ns);
     rumour_spread(m, e);
 }
 
@@ -262,7 +262,7 @@ static void hear_of_stranger(struct members *m, const struct rumour *r, uint64_t
     m->out[m->n_out - 1].before = m->out[m->n_out - 1].after = e->pub.state;
     rumour_spread(m, e);
     if (r->state == MEMBER_ALIVE)
-        names_settle(m, e, now_ns);
+        rumour_settle(m, e, now_ns);
     if (is_goodbye(r)) {
         hear_gone(m, e, r, now_ns);
     } else if (r->state != MEMBER_ALIVE && r->state != MEMBER_FORGOTTEN) {

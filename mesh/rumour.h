@@ -33,6 +33,8 @@ void rumour_hear(struct members *m, const struct rumour *r, enum rumour_way way,
 void rumour_accuse(struct members *m, struct roster_entry *e, uint64_t now_ns);
 /* The time of a suspicion is up. */
 void rumour_expire(struct members *m, struct roster_entry *e, uint64_t now_ns);
+/* `e` is up, or gone, since now: another of its name may be replaced by it, or it by another. */
+void rumour_settle(struct members *m, struct roster_entry *e, uint64_t now_ns);
 /* This node has something new to say of itself, or of `e`. */
 void rumour_spread(struct members *m, struct roster_entry *e);
 

@@ -50,8 +50,10 @@ uint64_t session_link(const struct link *l)
 
 /* ---- HELLO ---- */
 
+/* `l->nid` says whom it is for: the endpoint of one whose disk was replaced is the new one's. */
 static void hello_fields(struct mesh *m, struct buf *b, const struct link *l)
 {
+    wire_put_id(b, &l->nid);
     wire_put_uint(b, l->session);
     wire_put_uint(b, m->cfg.boot);
     wire_put_uint(b, m->gen);
@@ -90,8 +92,9 @@ static void hello(struct mesh *m, const struct link *l)
         wire_put_uint(&b, p->session_in);
         hello_fields(m, &b, l);
     }
-    if (p && p->refused) {
+    if (p && p->refused_boot) {
         frame_put(&b, FRAME_REFUSE);
+        wire_put_id(&b, &p->nid);
         wire_put_uint(&b, p->refused_boot);
         wire_put_uint(&b, p->generation);
     }
@@ -270,25 +273,29 @@ void session_done(struct mesh *m)
 
 /* ---- receiving ---- */
 
-static void refuse(struct mesh *m, struct peer *p, uint64_t boot)
+struct hello {
+    struct id to; /* zero: whoever is there */
+    uint64_t session, boot, generation;
+};
+
+static void refuse(struct mesh *m, struct peer *p, const struct hello *h)
 {
-    p->refused_boot = boot;
-    if (p->refused)
-        return;
-    p->refused = true;
-    effect_log(&m->fx, LOG_ERROR, "peer %s came back with an older disk: refused",
-               peer_name(m, &p->nid));
+    p->refused_boot = h->boot;
+    /* A word of an earlier life that came late takes nothing from the later one; to a disk that
+     * went back it must be said all the same. */
+    if (!p->refused && h->session >= p->session_in) {
+        p->refused = true;
+        effect_log(&m->fx, LOG_ERROR, "peer %s came back with an older disk: refused",
+                   peer_name(m, &p->nid));
+    }
     /* It is told with every HELLO it gets from here. */
     if (p->link && p->link->up)
         hello(m, p->link);
 }
 
-struct hello {
-    uint64_t session, boot, generation;
-};
-
 static void hello_read(struct wire_reader *r, struct hello *h)
 {
+    h->to = wire_get_id(r);
     h->session = wire_get_uint(r, UINT64_MAX);
     h->boot = wire_get_uint(r, UINT64_MAX);
     h->generation = wire_get_uint(r, UINT64_MAX);
@@ -300,21 +307,27 @@ static struct peer *hello_take(struct mesh *m, const struct id *from, struct wir
     struct hello h;
 
     hello_read(r, &h);
+    if (!r->bad && !id_is_zero(&h.to) && !id_eq(&h.to, &m->cfg.nid)) {
+        wire_skip(r);
+        return NULL;
+    }
     if (r->bad || members_meet(m->members, from, r, m->now.mono_ns) != 0 || peer_gone(m, from))
         return NULL;
 
     struct peer *p = peer_add(m, from);
-    if (!p || h.session < p->session_in)
+    bool older = p && (h.boot < p->boot || (h.boot > p->boot && h.generation < p->generation));
+    if (!p || (h.session < p->session_in && !older))
         return NULL;
     if (!p->link) {
         p->connect_ns = 0;
         session_connect(m, p);
     }
-    if (h.boot < p->boot || (h.boot > p->boot && h.generation < p->generation)) {
-        refuse(m, p, h.boot);
+    if (older) {
+        refuse(m, p, &h);
         return NULL;
     }
     p->refused = false;
+    p->refused_boot = 0;
     p->boot = h.boot;
     if (h.generation > p->generation)
         p->generation = h.generation;
@@ -326,6 +339,7 @@ static struct peer *hello_take(struct mesh *m, const struct id *from, struct wir
 /* A seed that turned out to be this node itself. */
 static void hello_own(struct mesh *m, struct wire_reader *r)
 {
+    (void)wire_get_id(r);
     uint64_t session = wire_get_uint(r, UINT64_MAX);
 
     r->at = r->end;
@@ -409,10 +423,11 @@ void session_on_hello_ack(struct mesh *m, const struct id *from, struct wire_rea
 
 void session_on_refuse(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
+    struct id to = wire_get_id(r);
     uint64_t boot = wire_get_uint(r, UINT64_MAX);
     uint64_t generation = wire_get_uint(r, UINT64_MAX);
 
-    if (r->bad || boot != m->cfg.boot)
+    if (r->bad || !id_eq(&to, &m->cfg.nid) || boot != m->cfg.boot)
         return;
 
     struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);

@@ -274,6 +274,26 @@ static void another_disk_in_the_place_of_a_dead_one_replaces_it(void **state)
     village_done(&v);
 }
 
+static void a_node_that_starts_again_has_replaced_the_disks_it_had_before(void **state)
+{
+    struct id old = village_nid(40);
+    struct member_config c = {.nid = village_nid(41), .boot = 2, .seed = 1, .meta = {.name = "n"}};
+    struct members *m = members_new(&c);
+    const struct member_output *out;
+    uint32_t n;
+    uint32_t said = 0;
+
+    (void)state;
+    members_load(m, &old, &c.meta, false);
+    members_start(m, 1);
+    assert_int_equal(members_get(m, &old)->state, MEMBER_REPLACED);
+    out = members_outputs(m, &n);
+    for (uint32_t i = 0; i < n; i++)
+        said += out[i].type == MEMBER_OUT_STATE && id_eq(&out[i].nid, &old);
+    assert_int_equal(said, 1);
+    members_free(m);
+}
+
 static void two_that_are_up_under_one_name_are_reported_and_both_kept(void **state)
 {
     struct village v;
@@ -530,6 +550,7 @@ int main(void)
         cmocka_unit_test(draining_is_told_to_all),
         cmocka_unit_test(a_new_life_wins_over_what_was_said_of_the_last),
         cmocka_unit_test(another_disk_in_the_place_of_a_dead_one_replaces_it),
+        cmocka_unit_test(a_node_that_starts_again_has_replaced_the_disks_it_had_before),
         cmocka_unit_test(two_that_are_up_under_one_name_are_reported_and_both_kept),
         cmocka_unit_test(the_forgotten_stay_so_and_are_told),
         cmocka_unit_test(a_disk_that_was_rolled_back_is_told),
