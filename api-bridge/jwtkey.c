@@ -10,7 +10,6 @@
 #include "base/own.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 enum {
     JWT_KEYS_MAX = 32,
@@ -39,26 +38,6 @@ void api_jwt_keys_free(struct api_jwt_keys *keys)
     for (size_t i = 0; i < keys->n; i++)
         (void)cjose_jwk_release(keys->at[i].jwk);
     free(keys);
-}
-
-static int jwt_file_read(const char *path, struct buf *out, struct err *err)
-{
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return err_errno(err, "%s", path);
-    for (;;) {
-        uint8_t *at = buf_reserve(out, 4096);
-        ssize_t n = at ? read(fd, at, 4096) : -1;
-
-        if (!at)
-            return err_set(err, EFBIG, "%s: too large for a key file", path);
-        if (n < 0)
-            return err_errno(err, "%s", path);
-        if (n == 0)
-            return 0;
-        out->len += (size_t)n;
-    }
 }
 
 static int jwt_keys_add(struct api_jwt_keys *keys, cjose_jwk_t *jwk, struct err *err)
@@ -211,7 +190,7 @@ struct api_jwt_keys *api_jwt_keys_load(const char *path, struct err *err)
     int r;
 
     buf_init(&text, JWT_FILE_MAX);
-    r = jwt_file_read(path, &text, err);
+    r = buf_load(&text, path, err);
     if (r == 0) {
         struct span s = buf_span(&text);
         size_t blank = 0;

@@ -87,13 +87,20 @@ int api_peer_file_each(const char *path,
                        int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
                        void *ctx, struct err *err)
 {
+    auto_buf struct buf text;
     zconfig_t *root;
-    int r = 0;
+    int r;
 
     zsys_handler_set(NULL); /* signals are the program's own */
-    root = zconfig_load(path);
+    buf_init(&text, LIMIT_MIB);
+    r = buf_load(&text, path, err);
+    if (r < 0)
+        return r;
+    (void)buf_putc(&text, '\0');
+    /* Not zconfig_load(): it leaks what it opened when the text is bad. */
+    root = zconfig_str_load((const char *)text.data);
     if (!root)
-        return err_set(err, ENOENT, "%s: cannot be read", path);
+        return err_set(err, EINVAL, "%s: not a zconfig file (NAME = VALUE)", path);
     for (zconfig_t *e = zconfig_child(root); e && r == 0; e = zconfig_next(e)) {
         r = fn(ctx, zconfig_name(e), zconfig_value(e), err);
         if (r < 0)

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -86,6 +87,27 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     }
     b->len += (size_t)need;
     return 0;
+}
+
+int buf_load(struct buf *b, const char *path, struct err *err)
+{
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char chunk[4096];
+
+    if (fd < 0)
+        return err_errno(err, "%s", path);
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, "%s", path);
+        if (n == 0)
+            return 0;
+        if (buf_put(b, chunk, (size_t)n) < 0)
+            return err_set(err, EFBIG, "%s: larger than %zu bytes", path, b->max);
+    }
 }
 
 void buf_consume(struct buf *b, size_t len)

@@ -6,6 +6,7 @@
  * returns -ENOSPC, so a caller may write a whole message and test once at the end.
  * Not thread safe.
  */
+#include "base/err.h"
 #include "base/own.h"
 
 #include <stdbool.h>
@@ -36,6 +37,8 @@ int buf_put(struct buf *b, const void *src, size_t len);
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, uint8_t c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Appends what the file holds. -errno when it cannot be read, -EFBIG when it does not fit. */
+int buf_load(struct buf *b, const char *path, struct err *err);
 /* Drops the first `len` bytes. */
 void buf_consume(struct buf *b, size_t len);
 /* Hands the bytes over (NUL behind them, not counted); the buffer is empty after. */

@@ -508,14 +508,19 @@ int link_file_each(const char *path,
                    int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
                    void *ctx, struct err *err)
 {
+    auto_buf struct buf text;
     zconfig_t *root;
-    int rc = 0;
+    int rc;
 
-    if (access(path, R_OK) != 0)
-        return err_errno(err, "open %s", path);
-    root = zconfig_load(path);
+    buf_init(&text, LIMIT_MIB);
+    rc = buf_load(&text, path, err);
+    if (rc < 0)
+        return rc;
+    (void)buf_putc(&text, '\0');
+    /* Not zconfig_load(): it leaks what it opened when the text is bad. */
+    root = zconfig_str_load((const char *)text.data);
     if (!root)
-        return err_set(err, EINVAL, "%s is not a zconfig file", path);
+        return err_set(err, EINVAL, "%s: not a zconfig file (NAME = VALUE)", path);
     for (zconfig_t *item = zconfig_child(root); item && rc == 0; item = zconfig_next(item))
         rc = fn(ctx, zconfig_name(item), zconfig_value(item), err);
     zconfig_destroy(&root);

@@ -28,6 +28,21 @@ static void a_buffer_refuses_what_passes_its_cap(void **state)
     assert_memory_equal(b.data, "abcd", 4);
 }
 
+static void a_file_is_loaded_whole_or_refused_by_name(void **state)
+{
+    auto_buf struct buf b;
+    struct err err = {0};
+
+    (void)state;
+    buf_init(&b, 64);
+    assert_int_equal(buf_load(&b, "/proc/self/comm", &err), 0);
+    assert_true(b.len > 0 && b.data[b.len - 1] == '\n');
+    assert_int_equal(buf_load(&b, "/nowhere/at/all", &err), -ENOENT);
+    assert_non_null(strstr(err.text, "/nowhere/at/all"));
+    assert_int_equal(buf_load(&b, "/proc/self/maps", &err), -EFBIG);
+    assert_non_null(strstr(err.text, "larger than 64 bytes"));
+}
+
 static void an_error_wraps_outward(void **state)
 {
     struct err err = {0};
@@ -218,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_refuses_what_passes_its_cap),
+        cmocka_unit_test(a_file_is_loaded_whole_or_refused_by_name),
         cmocka_unit_test(an_error_wraps_outward),
         cmocka_unit_test(hashes_match_their_published_vectors),
         cmocka_unit_test(a_crc_is_the_same_at_every_length_and_address_and_in_pieces),
