@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * How this works: a stream follows one or more topics. An id is the list of its jobs'
- * positions, in hex, in the order of the request: "1", or "3.17.0". A stream ends when all its
- * jobs are decided, when the server stops (`bye`), or when the client reads too slowly.
+ * How this works: a stream follows one or more topics. An event's id is the positions of all
+ * its jobs (api-bridge/position.h). A stream ends when all its jobs are decided, when the
+ * server stops (`bye`), or when the client reads too slowly.
  *
  *   GET --> (one job: does it exist?) --> 200, `retry:` --> events ... --> done
  */
 #include "api-bridge/stream.h"
 #include "api-bridge/config.h"
 #include "api-bridge/metrics.h"
+#include "api-bridge/position.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
 #include "api-bridge/topic.h"
@@ -20,11 +21,9 @@
 #include <inttypes.h>
 
 enum {
-    STREAM_JOBS_MAX = 100,
     STREAM_RETRY_MS = 2000, /* when a client should come back; up to twice that */
     STREAM_BEATS_PER_TICK = 256,
     STREAM_QUEUE_READY = 64 * LIMIT_KIB, /* with more waiting, its events wait in the topic */
-    STREAM_ID_MAX = STREAM_JOBS_MAX * 17 + 8,
 };
 
 struct stream {
@@ -135,9 +134,12 @@ static void on_stop(struct api_exchange *x)
 
 static void put_id(const struct stream *s, struct buf *out)
 {
-    (void)buf_puts(out, "id: ");
+    uint64_t seqs[API_POSITIONS_MAX];
+
     for (unsigned i = 0; i < s->n; i++)
-        (void)buf_printf(out, "%s%" PRIx64, i ? "." : "", s->jobs[i].seq);
+        seqs[i] = s->jobs[i].seq;
+    (void)buf_puts(out, "id: ");
+    (void)api_positions_write(seqs, s->n, out);
     (void)buf_putc(out, '\n');
 }
 
@@ -253,26 +255,15 @@ static void stream_start(struct stream *s)
         stream_end(s, "event: bye\ndata: {}\n\n");
 }
 
-/* The positions of Last-Event-ID; one that does not fit the jobs starts them all anew. */
+/* A Last-Event-ID that does not fit the jobs starts them all anew. */
 static void read_positions(struct stream *s)
 {
     struct span header = api_request_header(&s->x->req, "last-event-id");
-    char text[STREAM_ID_MAX] = "", *at = text;
+    uint64_t seqs[API_POSITIONS_MAX] = {0};
 
-    if (header.len == 0 || header.len >= sizeof(text))
-        return;
-    memcpy(text, header.data, header.len);
-    for (unsigned i = 0; i < s->n; i++) {
-        char *end;
-
-        s->jobs[i].seq = strtoull(at, &end, 16);
-        if (end == at || *end != (i + 1 < s->n ? '.' : '\0')) {
-            for (unsigned k = 0; k < s->n; k++)
-                s->jobs[k].seq = 0;
-            return;
-        }
-        at = end + 1;
-    }
+    (void)api_positions_read(header, s->n, seqs);
+    for (unsigned i = 0; i < s->n; i++)
+        s->jobs[i].seq = seqs[i];
 }
 
 static struct stream *stream_new(struct api_exchange *x, const struct id *jids, unsigned n)
@@ -347,15 +338,15 @@ void api_stream_job(struct api_exchange *x)
     api_answer_code(x, API_FAULT_UNAVAILABLE);
 }
 
-static unsigned read_jobs(const struct api_request *r, struct id jids[STREAM_JOBS_MAX],
+static unsigned read_jobs(const struct api_request *r, struct id jids[API_POSITIONS_MAX],
                           struct api_fault *f)
 {
-    char text[STREAM_JOBS_MAX * (ID_TEXT_LEN + 1) + 1];
+    char text[API_POSITIONS_MAX * (ID_TEXT_LEN + 1) + 1];
     unsigned n = 0;
 
     if (api_request_query(r, "jobs", text, sizeof(text)) != 1 || !text[0]) {
         api_fault_field(f, API_FAULT_MISSING_FIELD, "jobs",
-                        "jobs must be 1 to %d job ids with commas between", STREAM_JOBS_MAX);
+                        "jobs must be 1 to %d job ids with commas between", API_POSITIONS_MAX);
         return 0;
     }
     for (const char *at = text; *at && !f->code; at += *at == ',') {
@@ -364,7 +355,7 @@ static unsigned read_jobs(const struct api_request *r, struct id jids[STREAM_JOB
 
         if (len == ID_TEXT_LEN)
             memcpy(word, at, len);
-        if (n == STREAM_JOBS_MAX || id_parse(word, &jids[n]) < 0)
+        if (n == API_POSITIONS_MAX || id_parse(word, &jids[n]) < 0)
             api_fault_field(f, API_FAULT_BAD_VALUE, "jobs", "\"%.*s\" is not a job id",
                             len < 64 ? (int)len : 64, at);
         n++;
@@ -376,7 +367,7 @@ static unsigned read_jobs(const struct api_request *r, struct id jids[STREAM_JOB
 void api_stream_jobs(struct api_exchange *x)
 {
     static const char *const known[] = {"jobs"};
-    struct id jids[STREAM_JOBS_MAX];
+    struct id jids[API_POSITIONS_MAX];
     struct api_fault f = {0};
     unsigned n;
 
