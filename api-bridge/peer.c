@@ -5,6 +5,9 @@
  * (uv_prepare) a dirty socket is read until it is empty; when that takes too long, an idle
  * handle keeps the loop from blocking, and the rest is read in the next turn. A monitor
  * socket tells when the connection is made and lost.
+ *
+ * What is sent in a turn of the loop leaves at its end, in one message of several parts, each a
+ * frame: one wake-up of the other side for all of them. What comes may have several parts too.
  */
 #include <czmq.h>
 
@@ -16,6 +19,8 @@
 
 enum {
     PEER_READS_PER_TURN = 256,
+    PEER_TOGETHER = 128, /* frames in one message */
+    PEER_TOGETHER_BYTES = 256 * LIMIT_KIB,
     PEER_ROUNDS_PER_TURN = 8,
     PEER_KEY_LEN = 40,
     PEER_HWM = 100000,
@@ -45,6 +50,9 @@ struct api_peer {
     bool freed;
     const struct api_peer_events *events;
     void *ctx;
+    uint32_t n_out; /* frames that wait for the end of the turn */
+    size_t out_bytes;
+    zmq_msg_t out[PEER_TOGETHER];
 };
 
 static int read_key(const char *path, struct err *err)
@@ -141,16 +149,13 @@ static void drain(struct api_peer *p)
     p->dirty = false;
     for (int i = 0; i < PEER_READS_PER_TURN && !p->freed; i++) {
         zmq_msg_t m;
-        bool whole;
 
         (void)zmq_msg_init(&m);
         if (zmq_msg_recv(&m, p->socket, ZMQ_DONTWAIT) < 0) {
             (void)zmq_msg_close(&m);
             return;
         }
-        whole = !zmq_msg_more(&m);
-        if (whole)
-            p->events->frame(p->ctx, (struct span){zmq_msg_data(&m), zmq_msg_size(&m)});
+        p->events->frame(p->ctx, (struct span){zmq_msg_data(&m), zmq_msg_size(&m)});
         (void)zmq_msg_close(&m);
     }
     p->dirty = true;
@@ -201,6 +206,23 @@ static void on_idle(uv_idle_t *h)
     (void)uv_idle_stop(h);
 }
 
+/* A message whose first part finds no room is dropped whole: its askers ask again. */
+static void flush(struct api_peer *p)
+{
+    bool lost = false;
+
+    for (uint32_t i = 0; i < p->n_out; i++) {
+        int more = i + 1 < p->n_out ? ZMQ_SNDMORE : 0;
+
+        lost = lost || zmq_msg_send(&p->out[i], p->socket, ZMQ_DONTWAIT | more) < 0;
+        if (lost)
+            (void)zmq_msg_close(&p->out[i]);
+    }
+    p->dirty = p->dirty || p->n_out > 0;
+    p->n_out = 0;
+    p->out_bytes = 0;
+}
+
 static void on_prepare(uv_prepare_t *h)
 {
     struct api_peer *p = h->data;
@@ -208,8 +230,11 @@ static void on_prepare(uv_prepare_t *h)
     if (p->fresh)
         on_watch(&p->watch, 0, 0);
     p->fresh = false;
-    for (int i = 0; i < PEER_ROUNDS_PER_TURN && p->dirty && !p->freed; i++)
+    flush(p);
+    for (int i = 0; i < PEER_ROUNDS_PER_TURN && p->dirty && !p->freed; i++) {
         drain(p);
+        flush(p); /* what the answers made be asked */
+    }
     if (p->dirty && !p->freed)
         (void)uv_idle_start(&p->idle, on_idle);
 }
@@ -246,6 +271,8 @@ static int open_sockets(struct api_peer *p, const char *endpoint, struct err *er
 
 static void close_sockets(struct api_peer *p)
 {
+    for (uint32_t i = 0; i < p->n_out; i++)
+        (void)zmq_msg_close(&p->out[i]);
     if (p->monitor)
         (void)zmq_close(p->monitor);
     if (p->socket)
@@ -298,8 +325,16 @@ void api_peer_free(struct api_peer *p)
 
 int api_peer_send(struct api_peer *p, struct span frame)
 {
-    p->dirty = true;
-    if (!p->is_up || zmq_send(p->socket, frame.data, frame.len, ZMQ_DONTWAIT) < 0)
+    zmq_msg_t *m;
+
+    if (!p->is_up)
         return -EAGAIN;
+    if (p->n_out == PEER_TOGETHER || p->out_bytes > PEER_TOGETHER_BYTES)
+        flush(p);
+    m = &p->out[p->n_out++];
+    if (zmq_msg_init_size(m, frame.len) != 0)
+        abort();
+    memcpy(zmq_msg_data(m), frame.data, frame.len);
+    p->out_bytes += frame.len;
     return 0;
 }

@@ -2,7 +2,7 @@
 #ifndef API_PEER_H
 #define API_PEER_H
 /*
- * A wire to one peer of the mesh: a ZeroMQ DEALER in a libuv loop, single-part frames, CURVE
+ * A wire to one peer of the mesh: a ZeroMQ DEALER in a libuv loop, a part a frame, CURVE
  * when the cluster has a key. A frame may be lost: nothing is sent again here. It reconnects
  * by itself and tells when the wire is up or down. Belongs to its loop's thread.
  * api-bridge/peer.c is the only file that includes ZeroMQ and czmq, so its reader of settings
@@ -37,6 +37,6 @@ struct api_peer *api_peer_new(uv_loop_t *loop, const char *endpoint,
                               const struct api_peer_events *events, void *ctx, struct err *err);
 /* No event comes after this; the memory goes when the loop has closed the handles. */
 void api_peer_free(struct api_peer *p);
-/* 0, or -EAGAIN when the wire is down or full. */
+/* Leaves at the end of the loop's turn. 0, or -EAGAIN when the wire is down. */
 int api_peer_send(struct api_peer *p, struct span frame);
 #endif

@@ -3,7 +3,7 @@
 #define MESH_MESSAGE_H
 /*
  * What a client (the bridge, the command line) and a peer say to each other, one frame a
- * message: a msgpack array [MESSAGE_VERSION, type, token, fields...]. `token` is the client's
+ * message (those that leave together are the parts of one ZeroMQ message): a msgpack array [MESSAGE_VERSION, type, token, fields...]. `token` is the client's
  * own number for a request and comes back in its answers. A peer answers every request once;
  * a WATCH is followed by EVENTs until the job is decided or UNWATCH. Any peer answers for any
  * job: it forwards to the owner when it does not hold the job itself.

@@ -8,6 +8,8 @@
  *                                                                                   |
  *        writer <- PERSIST, READ     DEALER, ROUTER <- SEND, CLIENT     outbox <- EXEC, KILL
  *
+ * What clients are told in a step leaves at its end, one message for each of them.
+ *
  * A turn takes at most ACTOR_BURST frames of a socket, control before bulk before clients, so
  * that a flood on one does not keep the others waiting. An effect whose batch is not synced is
  * copied and parked; SYNCED lets the parked ones go, in order, before the next step.
@@ -29,6 +31,8 @@
 enum {
     ACTOR_BURST = 256,
     ACTOR_EVENTS_MAX = 4 * ACTOR_BURST,
+    ACTOR_TOGETHER = 128, /* frames in one message */
+    ACTOR_TOGETHER_BYTES = 256 * LIMIT_KIB,
     ACTOR_WAIT_MS = 1000,
     ACTOR_SNAPSHOT_NS = 250000000,
     ACTOR_EXIT_FATAL = 70, /* EX_SOFTWARE */
@@ -38,6 +42,13 @@ struct actor_parked {
     struct actor_parked *next;
     struct mesh_effect effect;
     uint8_t *owned;
+};
+
+/* A frame for a client. */
+struct actor_answer {
+    uint64_t client; /* 0: it has left */
+    struct span frame;
+    uint8_t *owned; /* the frame, when it was parked */
 };
 
 struct actor {
@@ -53,6 +64,8 @@ struct actor {
     struct actor_parked *parked;
     struct actor_parked *parked_last;
     uint64_t synced;
+    struct actor_answer *answers; /* of this step */
+    uint32_t n_answers, cap_answers;
     struct err failed; /* to start */
     /* Of one turn. */
     struct mesh_event events[ACTOR_EVENTS_MAX];
@@ -95,19 +108,63 @@ static void actor_post(struct actor *a, const struct mesh_effect *fx)
     mailbox_put(a->outbox, l);
 }
 
-static void actor_to_client(struct actor *a, uint64_t client, struct span frame)
+/* `owned` is taken. */
+static void actor_to_client(struct actor *a, uint64_t client, struct span frame, uint8_t *owned)
+{
+    if (a->n_answers == a->cap_answers) {
+        a->cap_answers = a->cap_answers ? 2 * a->cap_answers : ACTOR_BURST;
+        a->answers = own_realloc(a->answers, a->cap_answers * sizeof(*a->answers));
+    }
+    a->answers[a->n_answers++] = (struct actor_answer){client, frame, owned};
+}
+
+static void actor_send_client(struct actor *a, uint64_t client, const struct span *frames,
+                              uint32_t n)
 {
     struct span name = clients_name(a->clients, client);
     int rc;
 
     if (!name.len)
         return;
-    rc = link_send(a->listeners[LINK_CLIENT], name, frame);
+    rc = link_send_many(a->listeners[LINK_CLIENT], name, frames, n);
     if (rc == 0)
         return;
-    atomic_fetch_add(&a->dropped, 1);
+    atomic_fetch_add(&a->dropped, n);
     if (rc == -EHOSTUNREACH)
         clients_gone(a->clients, client);
+}
+
+/* From the first that has not left: all that are for the same client. */
+static void actor_flush_from(struct actor *a, uint32_t first)
+{
+    uint64_t client = a->answers[first].client;
+    struct span frames[ACTOR_TOGETHER];
+    size_t bytes = 0;
+    uint32_t n = 0;
+
+    for (uint32_t i = first; i < a->n_answers && n < ACTOR_TOGETHER; i++) {
+        struct actor_answer *x = &a->answers[i];
+
+        if (x->client != client)
+            continue;
+        bytes += x->frame.len;
+        if (n > 0 && bytes > ACTOR_TOGETHER_BYTES)
+            break;
+        frames[n++] = x->frame;
+        x->client = 0;
+    }
+    actor_send_client(a, client, frames, n);
+}
+
+static void actor_flush(struct actor *a)
+{
+    for (uint32_t i = 0; i < a->n_answers; i++) {
+        if (a->answers[i].client)
+            actor_flush_from(a, i);
+    }
+    for (uint32_t i = 0; i < a->n_answers; i++)
+        free(a->answers[i].owned);
+    a->n_answers = 0;
 }
 
 static _Noreturn void actor_fatal(const char *text)
@@ -135,7 +192,7 @@ static void actor_carry_out(struct actor *a, const struct mesh_effect *fx)
         contacts_send(a->contacts, fx->send.link, fx->send.lane, fx->send.frame);
         break;
     case MESH_FX_CLIENT:
-        actor_to_client(a, fx->client.client, fx->client.frame);
+        actor_to_client(a, fx->client.client, fx->client.frame, NULL);
         break;
     case MESH_FX_EXEC:
     case MESH_FX_KILL:
@@ -211,7 +268,10 @@ static void actor_synced(struct actor *a, uint64_t synced)
             continue;
         }
         *at = p->next;
-        actor_carry_out(a, &p->effect);
+        if (p->effect.type == MESH_FX_CLIENT)
+            actor_to_client(a, p->effect.client.client, p->effect.client.frame, STEAL(p->owned));
+        else
+            actor_carry_out(a, &p->effect);
         actor_parked_free(p);
     }
     a->parked_last = last;
@@ -229,6 +289,7 @@ static void actor_step(struct actor *a)
         else
             actor_carry_out(a, &fx[i]);
     }
+    actor_flush(a);
     for (uint32_t i = 0; i < a->n_frames; i++)
         link_frame_done(&a->frames[i]);
     a->n_events = 0;
@@ -444,6 +505,9 @@ void actor_free(struct actor *a)
         next = p->next;
         actor_parked_free(p);
     }
+    for (uint32_t i = 0; i < a->n_answers; i++)
+        free(a->answers[i].owned);
+    free(a->answers);
     mesh_free(a->mesh);
     (void)pthread_mutex_destroy(&a->lock);
     free(a);

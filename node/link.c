@@ -40,6 +40,9 @@ struct link {
     void *monitor;
     enum link_state state;
     bool router;
+    bool more;                   /* parts of a message are left, each a frame of its own */
+    uint8_t from[LINK_NAME_MAX]; /* of whom */
+    size_t from_len;
 };
 
 struct link_actor {
@@ -265,53 +268,57 @@ void link_free(struct link *l)
 
 int link_send(struct link *l, struct span to, struct span frame)
 {
+    return link_send_many(l, to, &frame, 1);
+}
+
+int link_send_many(struct link *l, struct span to, const struct span *frames, uint32_t n)
+{
     if (l->router && zmq_send(l->socket, to.data, to.len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
         return -errno;
-    return zmq_send(l->socket, frame.data, frame.len, ZMQ_DONTWAIT) < 0 ? -errno : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        int more = i + 1 < n ? ZMQ_SNDMORE : 0;
+
+        if (zmq_send(l->socket, frames[i].data, frames[i].len, ZMQ_DONTWAIT | more) < 0)
+            return -errno;
+    }
+    return 0;
 }
 
-/* Throws away what is left of a message of several parts. Returns whether there was any. */
-static bool link_skip_rest(struct link *l)
+/* Reads who sends; false: nothing is there. The length is 0 when it is nobody we can answer. */
+static bool link_recv_name(struct link *l)
 {
+    int rc = zmq_recv(l->socket, l->from, sizeof(l->from), ZMQ_DONTWAIT);
     int more = 0;
     size_t size = sizeof(more);
-    bool any = false;
 
-    while (zmq_getsockopt(l->socket, ZMQ_RCVMORE, &more, &size) == 0 && more) {
-        zmq_msg_t part;
-
-        (void)zmq_msg_init(&part);
-        (void)zmq_msg_recv(&part, l->socket, ZMQ_DONTWAIT);
-        (void)zmq_msg_close(&part);
-        any = true;
-    }
-    return any;
+    if (rc < 0)
+        return false;
+    l->from_len = (size_t)rc <= sizeof(l->from) ? (size_t)rc : 0;
+    l->more = zmq_getsockopt(l->socket, ZMQ_RCVMORE, &more, &size) == 0 && more;
+    return true;
 }
 
-/* 0, -EAGAIN, or -EBADMSG for a message that was not one frame and is gone. */
+/* 0, -EAGAIN, or -EBADMSG for a part that is from nobody and is gone. */
 static int link_recv_one(struct link *l, struct link_frame *f)
 {
     zmq_msg_t *m = (zmq_msg_t *)(void *)f->message;
-    int rc;
 
-    f->from_len = 0;
-    if (l->router) {
-        rc = zmq_recv(l->socket, f->from, sizeof(f->from), ZMQ_DONTWAIT);
-        if (rc < 0)
+    if (l->router && !l->more) {
+        if (!link_recv_name(l))
             return -EAGAIN;
-        f->from_len = (size_t)rc;
-        if (f->from_len > sizeof(f->from)) {
-            (void)link_skip_rest(l);
+        if (!l->more)
             return -EBADMSG;
-        }
     }
     (void)zmq_msg_init(m);
     if (zmq_msg_recv(m, l->socket, ZMQ_DONTWAIT) < 0)
         return -EAGAIN;
-    if (link_skip_rest(l)) {
+    l->more = zmq_msg_more(m);
+    if (l->router && l->from_len == 0) {
         (void)zmq_msg_close(m);
         return -EBADMSG;
     }
+    memcpy(f->from, l->from, l->from_len);
+    f->from_len = l->from_len;
     f->data = (struct span){zmq_msg_data(m), zmq_msg_size(m)};
     return 0;
 }

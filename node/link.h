@@ -2,9 +2,10 @@
 #ifndef NODE_LINK_H
 #define NODE_LINK_H
 /*
- * ZeroMQ, as this project uses it: ROUTERs that listen, DEALERs that dial, single-part frames,
- * CURVE on all of them when the cluster has a key. Every frame may be lost: nothing is sent
- * again here. A link belongs to one thread; link_init() and link_done() to the main one.
+ * ZeroMQ, as this project uses it: ROUTERs that listen, DEALERs that dial, CURVE on all of them
+ * when the cluster has a key. A message has one part for each frame in it. Every frame may be
+ * lost: nothing is sent again here. A link belongs to one thread; link_init() and link_done() to
+ * the main one.
  *
  * The cluster has one secret key: it is the server's key of every listener and the client's
  * key of every dialler, and a ZAP handler (czmq's zauth) admits that key and no other. Without
@@ -56,6 +57,9 @@ void link_free(struct link *l);
 /* 0; -EAGAIN: no room or not connected; -EHOSTUNREACH: `to` is gone. `to` is ignored by a
  * dialled link. */
 int link_send(struct link *l, struct span to, struct span frame);
+/* The same for frames that leave together, in one message of several parts: it costs one
+ * wake-up of whoever reads them. */
+int link_send_many(struct link *l, struct span to, const struct span *frames, uint32_t n);
 /* 0, then link_frame_done() is due; -EAGAIN: nothing there. */
 int link_recv(struct link *l, struct link_frame *ret_frame);
 void link_frame_done(struct link_frame *f);

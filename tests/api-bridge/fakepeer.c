@@ -336,6 +336,15 @@ static void serve(const struct message *m)
     }
 }
 
+/* Parts of this message are left. */
+static bool more(void)
+{
+    int yes = 0;
+    size_t size = sizeof(yes);
+
+    return zmq_getsockopt(router, ZMQ_RCVMORE, &yes, &size) == 0 && yes;
+}
+
 static void receive(void)
 {
     static uint8_t frame[LIMIT_FRAME_BULK];
@@ -347,11 +356,13 @@ static void receive(void)
         if (n < 0)
             return;
         client_len = (size_t)n;
-        n = zmq_recv(router, frame, sizeof(frame), 0);
-        if (n < 0 || message_decode((struct span){frame, (size_t)n}, &m, NULL) < 0)
-            continue;
-        serve(&m);
-        message_done(&m);
+        while (n >= 0 && more()) {
+            n = zmq_recv(router, frame, sizeof(frame), 0);
+            if (n < 0 || message_decode((struct span){frame, (size_t)n}, &m, NULL) < 0)
+                continue;
+            serve(&m);
+            message_done(&m);
+        }
     }
 }
 

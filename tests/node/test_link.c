@@ -87,6 +87,40 @@ static void a_frame_goes_there_and_back_under_a_name(void **state)
     link_free(server);
 }
 
+static void frames_sent_together_arrive_one_by_one(void **state)
+{
+    const struct id self = {{1, 2, 3}};
+    const struct span frames[] = {span_of("one"), span_of(""), span_of("three")};
+    char endpoint[64];
+    struct link *server = listener(endpoint);
+    struct link *client = link_dial(LINK_CLIENT, endpoint, &self, NULL);
+    struct link_frame f;
+
+    (void)state;
+    wait_open(client);
+    assert_int_equal(link_send_many(client, (struct span){NULL, 0}, frames, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        struct id from;
+
+        f = receive(server);
+        assert_true(span_eq(f.data, frames[i]));
+        assert_int_equal(link_name_parse(f.from, f.from_len, &from), 0);
+        assert_true(id_eq(&from, &self));
+        if (i < 2)
+            link_frame_done(&f);
+    }
+    assert_int_equal(
+        link_send_many(server, (struct span){f.from, f.from_len}, frames, ARRAY_LEN(frames)), 0);
+    link_frame_done(&f);
+    for (int i = 0; i < 3; i++) {
+        f = receive(client);
+        assert_true(span_eq(f.data, frames[i]));
+        link_frame_done(&f);
+    }
+    link_free(client);
+    link_free(server);
+}
+
 static void a_link_that_breaks_says_so(void **state)
 {
     char endpoint[64];
@@ -193,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_key_everybody_can_read_is_refused),
         cmocka_unit_test_setup(a_strangers_key_is_refused, with_key),
         cmocka_unit_test(a_frame_goes_there_and_back_under_a_name),
+        cmocka_unit_test(frames_sent_together_arrive_one_by_one),
         cmocka_unit_test(a_link_that_breaks_says_so),
         cmocka_unit_test(two_connections_of_one_node_live_side_by_side),
         cmocka_unit_test(a_client_that_is_gone_cannot_be_reached),
