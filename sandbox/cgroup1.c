@@ -172,8 +172,9 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err
     if (fresh || c->set.memory != l->memory)
         r = set_memory(c, l->memory + c->stages_memory + CGROUP_SPARE);
     (void)cgfile_u64(c->pids_current, &c->base_pids);
-    if (r == 0 && (fresh || c->pids_max != c->base_pids + l->processes)) {
-        c->pids_max = c->base_pids + l->processes;
+    /* The program's first process is there already, and waits. */
+    if (r == 0 && (fresh || c->pids_max != c->base_pids - 1 + l->processes)) {
+        c->pids_max = c->base_pids - 1 + l->processes;
         r = cgfile_write_u64(c->dir[CGROUP1_PIDS], "pids.max", c->pids_max);
     }
     if (r == 0 && (fresh || c->set.cpu_share != l->cpu_share))

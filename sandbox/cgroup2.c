@@ -237,7 +237,7 @@ bool cgroup2_is_quiet(const struct cgroup_run *c)
 {
     uint64_t now;
 
-    return cgfile_u64(c->pids_current, &now) && now == 1;
+    return cgfile_u64(c->pids_current, &now) && now == 2;
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123" */

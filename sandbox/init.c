@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * How this works: the init is pid 1 of namespaces of its own. Parked, it waits for a run. For one
- * it mounts the work directory, writes the files, starts the program (launch.c), and reaps
- * whatever becomes an orphan. When the program ends it kills and reaps all that is left, opens the
- * files wanted back, and hands their descriptors to the keeper. Then it ends, or, where slots are
- * reused, it takes the work directory away, makes sure that nothing is left, and parks again; any
- * doubt and it ends. If it dies first, the kernel kills its whole pid namespace.
+ * it sizes the work directory, writes the files, lets the process that launch.c has made ready
+ * become the program, and reaps whatever becomes an orphan. When the program ends it kills and
+ * reaps all that is left, opens the files wanted back, and hands their descriptors to the keeper.
+ * Then it ends, or, where slots are reused, it takes the work directory away, makes sure that
+ * nothing is left, and parks again; any doubt and it ends. If it dies first, the kernel kills its
+ * whole pid namespace.
  */
 #include "base/clock.h"
 #include "sandbox/box.h"
@@ -29,7 +30,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { INODES_SPARE = 4 }; /* the work directory itself, and folders above inputs */
+enum {
+    INODES_SPARE = 4, /* the work directory itself, and folders above inputs */
+    WORK_FIRST = 4096 /* bytes and inodes of a work directory before its first run */
+};
 
 struct init {
     const struct stage_spec *stage;
@@ -37,6 +41,10 @@ struct init {
     int report;
     int null; /* an empty stdin */
     int self; /* our /proc, or -1 */
+    struct {
+        uint64_t size, files;
+    } work; /* how much the work directory may hold */
+    struct launcher launcher;
 };
 
 struct run {
@@ -86,6 +94,19 @@ static int protect(const struct init_spec *spec, struct err *err)
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? err_errno(err, "dumpable") : 0;
 }
 
+/* What the next run needs that is the same for all, or likely to be: a work directory, and the
+ * process that will be its program. Where no group counts processes, those of the
+ * slot's user are counted, so there it is not made before it is needed. */
+static int prepare(struct init *in, struct err *err)
+{
+    const struct isolation *i = &in->stage->isolation;
+
+    in->launcher.terminal = -1;
+    int rc = mount_work(&in->stage->ids, in->work.size, in->work.files, err);
+
+    return rc == 0 && i->cgroups && i->spaces ? launch_prepare(&in->launcher, err) : rc;
+}
+
 /* All that can be done before there is a run. */
 static int settle(struct init *in, const struct init_spec *spec, struct err *err)
 {
@@ -108,7 +129,14 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
     in->self = -1;
     if (spec->stage->isolation.proc)
         in->self = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return 0;
+    in->work.size = in->work.files = WORK_FIRST;
+    in->launcher = (struct launcher){.ids = &spec->stage->ids,
+                                     .filter = &spec->stage->filter,
+                                     .report = spec->report,
+                                     .ruleset = -1,
+                                     .terminal = -1,
+                                     .null = in->null};
+    return prepare(in, err);
 }
 
 static int make_work(struct init *in, struct run *r, struct err *err)
@@ -116,15 +144,18 @@ static int make_work(struct init *in, struct run *r, struct err *err)
     const struct step_limits *l = &r->step.limits;
     const uint64_t files = r->step.n_files;
     const struct box_how how = {&in->stage->ids, r->program};
-    int rc =
-        mount_work(&in->stage->ids, l->file_size + box_size(&r->step, r->program) + files * 4096,
-                   l->files + files * INODES_SPARE + INODES_SPARE, err);
+    const uint64_t size = l->file_size + box_size(&r->step, r->program) + files * 4096;
+    const uint64_t inodes = l->files + files * INODES_SPARE + INODES_SPARE;
 
-    if (rc < 0)
-        return rc;
-    if (chdir(STEP_WORK_DIR) < 0)
-        return err_errno(err, "chdir");
-    r->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (size != in->work.size || inodes != in->work.files) {
+        int rc = mount_work_resize(size, inodes, err);
+
+        if (rc < 0)
+            return rc;
+        in->work.size = size;
+        in->work.files = inodes;
+    }
+    r->dir = open(STEP_WORK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r->dir < 0)
         return err_errno(err, "work directory");
     return box_fill(r->dir, &r->step, &how, err);
@@ -174,19 +205,28 @@ static void shut_descriptors(struct run *r)
         shut(&r->step.stderr_fd);
 }
 
+/* Makes sure that a process waits to be the program. One that gets a terminal must have it before
+ * it has the filter, so it is made now. */
+static int ready(struct init *in, const struct run *r, struct err *err)
+{
+    if (r->terminal >= 0)
+        launch_discard(&in->launcher);
+    in->launcher.terminal = r->terminal;
+    return in->launcher.pid ? 0 : launch_prepare(&in->launcher, err);
+}
+
 static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
 {
     struct report rep = {.what = REPORT_STARTED};
-    struct launch l = {.step = &r->step,
-                       .program = r->program ? r->program->fd : -1,
-                       .ids = &in->stage->ids,
-                       .filter = &in->stage->filter,
-                       .report = in->report,
-                       .ruleset = -1,
-                       .alone = r->head.alone != 0};
+    struct launch as = {.step = &r->step,
+                        .program = r->program ? r->program->fd : -1,
+                        .dir = r->dir,
+                        .alone = r->head.alone != 0};
+    int rc = ready(in, r, err);
 
-    choose_descriptors(in, r, &l);
-    int rc = launch_program(&l, ret_pid, &rep.at_ns, err);
+    choose_descriptors(in, r, &as);
+    if (rc == 0)
+        rc = launch_program(&in->launcher, &as, ret_pid, &rep.at_ns, err);
     if (rc < 0)
         return rc;
     /* It has not been waited for, so its number is its own. */
@@ -270,11 +310,11 @@ static bool alone(const struct init *in)
 static int clean(struct init *in, struct run *r, struct err *err)
 {
     shut(&r->dir);
-    if (chdir("/") < 0)
-        return err_errno(err, "chdir");
     int rc = mount_work_done(err);
     if (rc == 0 && !alone(in))
         rc = err_set(err, EBUSY, "a process is left");
+    if (rc == 0)
+        rc = prepare(in, err);
     return rc == 0 ? report_fd(in->report, REPORT_CLEAN, -1) : rc;
 }
 

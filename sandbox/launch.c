@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * How this works: the child of vfork() borrows this process's memory until it execs, so what
- * went wrong is written to a variable that the parent reads after. The child is already the
- * program's user when it loads the filter; nothing of the program runs before exec.
+ * How this works: the process that waits has a stack of its own in its starter's memory, and
+ * shares its descriptors until it executes something, which is when the kernel gives it a copy
+ * of them and clears `state`. What went wrong is written to the launcher. Nothing of a program
+ * runs before exec, and the starter sleeps whenever the other one is awake.
+ *
+ *     init   launch_prepare --wait--            launch_program --wait--
+ *                  |           ^                     |            ^
+ *     child        +-- user, filter --- sleep ---    +-- exec ----+
  */
 #include "sandbox/launch.h"
 
@@ -15,91 +20,172 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-struct failure {
-    const char *where;
-    int code;
-};
+enum { STACK = 64 * LIMIT_KIB };
 
-static int put_descriptors(const struct launch *l)
+/* Sleeps while the state is `is`. Does not look at errno, which the two processes share. */
+static void await(struct launcher *l, enum launch_state is)
+{
+    while (atomic_load(&l->state) == (int)is)
+        (void)syscall(SYS_futex, &l->state, FUTEX_WAIT, is, NULL, NULL, 0);
+}
+
+static void tell(struct launcher *l, enum launch_state state)
+{
+    atomic_store(&l->state, (int)state);
+    (void)syscall(SYS_futex, &l->state, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static int put_descriptors(const struct launch *as)
 {
     /* None of ours is below 3, so no dup2 overwrites what the next one copies. */
-    if (dup2(l->in, 0) < 0 || dup2(l->out, 1) < 0 || dup2(l->err, 2) < 0)
+    if (dup2(as->in, 0) < 0 || dup2(as->out, 1) < 0 || dup2(as->err, 2) < 0)
         return -errno;
     /* All are CLOEXEC from birth; this also holds for what a library may have opened. */
     return syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
-static int put_filter(const struct launch *l)
+static int put_filter(const struct launcher *l)
 {
     int listener = filter_load(l->filter);
 
     if (listener <= 0)
         return listener;
-    return report_fd(l->report, REPORT_LISTENER, listener);
+    int r = report_fd(l->report, REPORT_LISTENER, listener);
+    (void)close(listener);
+    return r;
 }
 
-static int put_landlock(const struct launch *l)
+static int put_landlock(const struct launcher *l)
 {
     if (l->ruleset < 0)
         return 0;
     return syscall(SYS_landlock_restrict_self, l->ruleset, 0) < 0 ? -errno : 0;
 }
 
-/* Returns only when something failed. */
-static struct failure become_program(const struct launch *l, volatile uint64_t *ret_at_ns)
+/* What is the same for all runs. */
+static struct launch_failure become_harmless(const struct launcher *l)
 {
-    int r = put_descriptors(l);
+    int r;
 
-    if (r < 0)
-        return (struct failure){"descriptors", -r};
     if (setsid() < 0 && errno != EPERM)
-        return (struct failure){"setsid", errno};
-    if (l->step->tty && (r = terminal_control(0)) < 0)
-        return (struct failure){"terminal", -r};
-    if ((r = rlimit_apply(&l->step->limits, l->alone)) < 0)
-        return (struct failure){"rlimits", -r};
+        return (struct launch_failure){"setsid", errno};
+    if (l->terminal >= 0 && (r = terminal_control(l->terminal)) < 0)
+        return (struct launch_failure){"terminal", -r};
     if ((r = userns_become_run(l->ids)) < 0)
-        return (struct failure){"user", -r};
+        return (struct launch_failure){"user", -r};
     if ((r = caps_drop()) < 0)
-        return (struct failure){"capabilities", -r};
+        return (struct launch_failure){"capabilities", -r};
     if ((r = put_landlock(l)) < 0)
-        return (struct failure){"landlock", -r};
+        return (struct launch_failure){"landlock", -r};
     if ((r = put_filter(l)) < 0)
-        return (struct failure){"seccomp", -r};
-    *ret_at_ns = clock_mono_ns();
-    if (l->program >= 0)
-        (void)execveat(l->program, "", l->step->argv, l->step->env, AT_EMPTY_PATH);
-    else
-        (void)execve(l->step->argv[0], l->step->argv, l->step->env);
-    return (struct failure){l->step->argv[0], errno};
+        return (struct launch_failure){"seccomp", -r};
+    return (struct launch_failure){NULL, 0};
 }
 
-int launch_program(const struct launch *l, pid_t *ret_pid, uint64_t *ret_at_ns, struct err *err)
+/* Returns only when something failed. */
+static struct launch_failure become_program(struct launcher *l)
 {
-    volatile struct failure failure = {NULL, 0};
-    volatile uint64_t at_ns = 0;
-    pid_t pid = vfork();
+    const struct launch *as = l->as;
+    int r = put_descriptors(as);
 
-    if (pid == 0) {
-        struct failure f = become_program(l, &at_ns);
+    if (r < 0)
+        return (struct launch_failure){"descriptors", -r};
+    if (fchdir(as->dir) < 0)
+        return (struct launch_failure){"work directory", errno};
+    if ((r = rlimit_apply(&as->step->limits, as->alone)) < 0)
+        return (struct launch_failure){"rlimits", -r};
+    l->at_ns = clock_mono_ns();
+    if (as->program >= 0)
+        (void)execveat(as->program, "", as->step->argv, as->step->env, AT_EMPTY_PATH);
+    else
+        (void)execve(as->step->argv[0], as->step->argv, as->step->env);
+    return (struct launch_failure){as->step->argv[0], errno};
+}
 
-        failure.where = f.where;
-        failure.code = f.code;
+static int child(void *arg)
+{
+    struct launcher *l = arg;
+
+    l->failure = become_harmless(l);
+    if (l->failure.where)
         _exit(127);
+    tell(l, LAUNCH_WAITING);
+    await(l, LAUNCH_WAITING);
+    l->failure = become_program(l);
+    _exit(127);
+}
+
+/* Being woken at the exec, we are not to take the CPU from the program that goes on: what is left
+ * to do can wait until it sleeps, ends, or has had its turn. */
+static void give_way(bool yes)
+{
+    const struct sched_param zero = {0};
+
+    (void)sched_setscheduler(0, yes ? SCHED_BATCH : SCHED_OTHER, &zero);
+}
+
+/* The child is dead: it is reaped and forgotten. */
+static int failed(struct launcher *l, struct err *err)
+{
+    while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    l->pid = 0;
+    if (!l->failure.where)
+        return err_set(err, EIO, "killed before it was a program");
+    return err_set(err, l->failure.code, "%s: %s", l->failure.where, strerror(l->failure.code));
+}
+
+int launch_prepare(struct launcher *l, struct err *err)
+{
+    if (!l->stack) {
+        void *at = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (at == MAP_FAILED)
+            return err_errno(err, "stack");
+        l->stack = at;
     }
-    if (pid < 0)
-        return err_errno(err, "vfork");
-    if (failure.code) {
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-        return err_set(err, failure.code, "%s: %s", failure.where, strerror(failure.code));
-    }
-    *ret_pid = pid;
-    *ret_at_ns = at_ns;
+    l->failure = (struct launch_failure){NULL, 0};
+    l->at_ns = 0;
+    atomic_store(&l->state, LAUNCH_PREPARING);
+    l->pid =
+        clone(child, (char *)l->stack + STACK,
+              CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID | SIGCHLD, l, NULL, NULL, &l->state);
+    if (l->pid < 0)
+        return err_errno(err, "clone");
+    await(l, LAUNCH_PREPARING);
+    return atomic_load(&l->state) == LAUNCH_GONE ? failed(l, err) : 0;
+}
+
+void launch_discard(struct launcher *l)
+{
+    if (!l->pid)
+        return;
+    (void)kill(l->pid, SIGKILL);
+    (void)failed(l, NULL);
+}
+
+int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, uint64_t *ret_at_ns,
+                   struct err *err)
+{
+    l->as = as;
+    give_way(true);
+    tell(l, LAUNCH_GOING);
+    await(l, LAUNCH_GOING);
+    give_way(false);
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(l->null, fd) < 0)
+            return err_errno(err, "descriptors");
+    if (l->failure.where || l->at_ns == 0)
+        return failed(l, err);
+    *ret_pid = l->pid;
+    *ret_at_ns = l->at_ns;
+    l->pid = 0;
     return 0;
 }

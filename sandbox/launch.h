@@ -2,28 +2,63 @@
 #ifndef SANDBOX_LAUNCH_H
 #define SANDBOX_LAUNCH_H
 /*
- * The last steps of a process before it is the untrusted program: descriptors, rlimits, user,
- * capabilities, filter, exec. Runs in a child of vfork(), so it only makes system calls.
+ * The last steps of a process before it is the untrusted program. Most are taken before there is
+ * a run: a process is started that has the program's user, no capabilities and the filter, and
+ * waits. For a run it only puts descriptors and rlimits in place and calls exec.
+ *
+ * The waiting process shares its starter's memory and descriptors, as a child of vfork() would,
+ * so it only makes system calls. Used by an init, which has one at a time.
  */
 #include "base/err.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/step.h"
 #include "sandbox/userns.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
+/* What a run decides. */
 struct launch {
     const struct step *step;
-    const struct ids *ids;
-    const struct filter *filter;
     int program;      /* executed instead of argv[0], or -1 */
     int in, out, err; /* the program's standard descriptors */
-    int report;       /* where the listener is sent */
-    int ruleset;      /* Landlock, or -1 */
+    int dir;          /* its current directory */
     bool alone;       /* no cgroup */
 };
 
-/* Starts the program and returns once it has been exec'ed. 0 with its pid and the moment of the
- * exec (CLOCK_MONOTONIC), or a negative errno. */
-int launch_program(const struct launch *l, pid_t *ret_pid, uint64_t *ret_at_ns, struct err *err);
+struct launch_failure {
+    const char *where; /* NULL = none */
+    int code;
+};
+
+/* A word that both processes sleep on. The kernel sets it to LAUNCH_GONE when the one that waits
+ * executes something, or ends (CLONE_CHILD_CLEARTID). */
+enum launch_state { LAUNCH_GONE, LAUNCH_PREPARING, LAUNCH_WAITING, LAUNCH_GOING };
+
+struct launcher {
+    /* Set by the owner. */
+    const struct ids *ids;
+    const struct filter *filter;
+    int report;   /* where the listener is sent */
+    int ruleset;  /* Landlock, or -1 */
+    int terminal; /* will control it, or -1 */
+    int null;     /* an empty descriptor */
+
+    pid_t pid;               /* of the process that waits, 0 = none */
+    const struct launch *as; /* what it is to become */
+    struct launch_failure failure;
+    uint64_t at_ns; /* of the exec */
+    _Atomic int state;
+    void *stack;
+};
+
+/* Starts a process and returns when it waits; its listener has been sent by then. */
+int launch_prepare(struct launcher *l, struct err *err);
+/* Ends the process that waits, if there is one. */
+void launch_discard(struct launcher *l);
+/* Makes the process that waits the program and returns once it has been exec'ed; standard
+ * descriptors of the caller are empty again. 0 with its pid and the moment of the exec
+ * (CLOCK_MONOTONIC), or a negative errno. */
+int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, uint64_t *ret_at_ns,
+                   struct err *err);
 #endif

@@ -288,6 +288,16 @@ int mount_work(const struct ids *ids, uint64_t size, uint64_t files, struct err 
     return 0;
 }
 
+int mount_work_resize(uint64_t size, uint64_t files, struct err *err)
+{
+    char options[96];
+
+    (void)snprintf(options, sizeof(options), "size=%" PRIu64 ",nr_inodes=%" PRIu64, size, files);
+    if (mount(NULL, STEP_WORK_DIR, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, options) < 0)
+        return err_errno(err, "size of " STEP_WORK_DIR);
+    return 0;
+}
+
 int mount_work_done(struct err *err)
 {
     return umount2(STEP_WORK_DIR, UMOUNT_NOFOLLOW) < 0 ? err_errno(err, "umount " STEP_WORK_DIR)

@@ -29,6 +29,8 @@ int mount_root(const struct root_spec *spec, struct err *err);
 int mount_proc(struct err *err);
 /* The work directory of one run: `size` bytes and `files` inodes at most. */
 int mount_work(const struct ids *ids, uint64_t size, uint64_t files, struct err *err);
+/* Changes how much an empty one may hold. */
+int mount_work_resize(uint64_t size, uint64_t files, struct err *err);
 /* Takes it away. -EBUSY: something still uses it. */
 int mount_work_done(struct err *err);
 #endif

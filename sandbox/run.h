@@ -24,7 +24,7 @@ struct run_head {
 enum report_what {
     REPORT_BORN,     /* with a pidfd of the init */
     REPORT_PARKED,   /* all is ready for a run; with its /proc, if it has one */
-    REPORT_LISTENER, /* with the filter's listener */
+    REPORT_LISTENER, /* with the listener of the next run's filter */
     REPORT_TERMINAL, /* with the outer end of the program's terminal; before STARTED */
     REPORT_STARTED,  /* the program's first instruction; at_ns; with a pidfd of the program */
     REPORT_FAILED,   /* text: the run could not be set up */

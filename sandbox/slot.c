@@ -214,6 +214,8 @@ void slot_buried(struct slot_stage *st)
         (void)close(in->pidfd);
     if (in->proc >= 0)
         (void)close(in->proc);
+    if (in->listener >= 0)
+        (void)close(in->listener);
     cgroup_run_free(in->group);
     *in = (struct slot_init){.link.fd = -1};
 }
@@ -251,7 +253,8 @@ int slot_birth(struct slot *s, struct slot_stage *st, struct err *err)
 
     if (r < 0)
         return r;
-    *in = (struct slot_init){.alive = true, .report = report[0], .pidfd = -1, .proc = -1};
+    *in = (struct slot_init){
+        .alive = true, .report = report[0], .pidfd = -1, .proc = -1, .listener = -1};
     channel_init(&in->link, &link[0]);
     in->group = cgroup_run_new(s->cgroup);
     const int fds[BIRTH_FDS] = {link[1], report[1], cgroup_run_fd(in->group)};
@@ -280,6 +283,8 @@ static bool hear(struct slot_stage *st, struct err *err)
             in->parked = true;
             in->proc = own_fd_steal(&fd);
         }
+        if (rep.what == REPORT_LISTENER)
+            in->listener = own_fd_steal(&fd);
         if (rep.what == REPORT_FAILED)
             (void)err_set(err, EIO, "%s", rep.text);
         if (fd >= 0)

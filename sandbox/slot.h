@@ -18,7 +18,8 @@ struct slot_init {
     struct channel link;
     int report;
     int pidfd;
-    int proc; /* the /proc of its namespace, -1 = none */
+    int proc;     /* the /proc of its namespace, -1 = none */
+    int listener; /* of the filter of its next run, -1 = none */
     unsigned runs;
     struct cgroup_run *group;
 };

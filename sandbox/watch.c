@@ -137,6 +137,7 @@ static int launch(struct watch *w, struct err *err)
         r = make_stream(&w->streams[1], w->step.limits.output, &errs, err);
     if (r < 0)
         return r;
+    w->listener = own_fd_steal(&w->stage->init.listener);
     const int fds[RUN_FDS] = {out, errs};
     return ask(w, fds, err);
 }
@@ -322,13 +323,22 @@ static void on_file(struct watch *w, const struct report *r, int fd)
     o->files[o->n_files++] = file;
 }
 
+/* It comes with the process that waits to be a program: before its run, or, where nothing is made
+ * ready ahead, in it. */
+static void on_listener(struct watch *w, int *fd)
+{
+    int *at = w->state == WATCH_LAUNCHING ? &w->listener : &w->stage->init.listener;
+
+    shut(at);
+    *at = own_fd_steal(fd);
+}
+
 /* One report. Returns news. */
 static unsigned on_report(struct watch *w, const struct report *r, int *fd)
 {
     switch (r->what) {
     case REPORT_LISTENER:
-        shut(&w->listener);
-        w->listener = own_fd_steal(fd);
+        on_listener(w, fd);
         return 0;
     case REPORT_TERMINAL:
         w->terminal = own_fd_steal(fd);
