@@ -3,10 +3,11 @@
 #define MESH_MESSAGE_H
 /*
  * What a client (the bridge, the command line) and a peer say to each other, one frame a
- * message (those that leave together are the parts of one ZeroMQ message): a msgpack array [MESSAGE_VERSION, type, token, fields...]. `token` is the client's
- * own number for a request and comes back in its answers. A peer answers every request once;
- * a WATCH is followed by EVENTs until the job is decided or UNWATCH. Any peer answers for any
- * job: it forwards to the owner when it does not hold the job itself.
+ * message; frames that leave together are the parts of one ZeroMQ message. A frame is a msgpack
+ * array [MESSAGE_VERSION, type, token, fields...]. `token` is the client's own number for a request
+ * and comes back in its answers. A peer answers every request once; a WATCH is followed by EVENTs
+ * until the job is decided or UNWATCH. Any peer answers for any job: it forwards to the owner when
+ * it does not hold the job itself.
  *
  * A session is a program that somebody talks to while it runs. SESSION_OPEN names it by its
  * token, and every further message of it, both ways, has that token. The peer that is asked runs
