@@ -6,8 +6,10 @@
  * to be final, and hands the job's view to api-bridge/webhook.h. The event's id is the job's,
  * so a receiver can tell a repetition.
  *
- * It is the bridge that took the job which calls back: what it had not delivered when it
- * stopped or died is not delivered. Belongs to its loop.
+ * The bridge that took the job calls back, and says so to the mesh. What it had not delivered
+ * when it stopped or died, the mesh still owes (mesh/owed.h): a bridge that sweeps asks for
+ * such jobs and delivers them. At least once, therefore, for as long as the job is kept and
+ * some bridge lives. Belongs to its loop.
  */
 #include "api-bridge/link.h"
 #include "api-bridge/webhook.h"
@@ -22,5 +24,8 @@ void api_callbacks_follow(struct api_callbacks *c, const struct id *jid, const c
                           const char *url);
 /* Asks again for jobs that could not be seen. */
 void api_callbacks_tick(struct api_callbacks *c);
+/* Looks after jobs that other bridges took, too; one loop of a program does. Nothing is asked
+ * without a secret to sign with. */
+void api_callbacks_sweep(struct api_callbacks *c);
 size_t api_callbacks_pending(const struct api_callbacks *c);
 #endif

@@ -170,6 +170,8 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     s->languages = s->link ? api_languages_new(s->link) : NULL;
     s->streams = s->link ? api_streams_new(s) : NULL;
     s->callbacks = s->link ? api_callbacks_new(&s->loop, s->link, &o->config->webhook) : NULL;
+    if (s->callbacks && o->index == 0)
+        api_callbacks_sweep(s->callbacks);
     r = s->link ? listen_on(s, o->config, ret_port, err) : -err->code;
     if (r < 0) {
         uv_close((uv_handle_t *)&s->listener, NULL);

@@ -173,7 +173,7 @@ void accept_propose(struct mesh *m, struct job *j)
 static bool replica_behind(const struct job *j, const struct replica *p)
 {
     return ballot_cmp(&p->acc, &j->r.acc) != 0 || p->ver < j->r.ver ||
-           (j->r.decided && !p->decided) || (j->r.cancel && !p->cancel);
+           (j->r.decided && !p->decided) || (j->r.cancel && !p->cancel) || (j->r.told && !p->told);
 }
 
 bool accept_behind(const struct job *j, const struct id *nid)
@@ -282,6 +282,7 @@ void accept_reply(struct mesh *m, struct job *j, const struct id *to, uint32_t n
     wire_put_uint(b, j->r.ver);
     wire_put_bool(b, j->r.decided);
     wire_put_bool(b, j->r.cancel);
+    wire_put_bool(b, j->r.told);
     wire_put_uint(b, need);
 }
 
@@ -417,6 +418,7 @@ static void replica_note(struct replica *p, const struct record *ok)
     p->ver = ok->ver;
     p->decided = ok->decided;
     p->cancel = ok->cancel;
+    p->told = ok->told;
     p->tries = 0;
 }
 
@@ -443,6 +445,7 @@ void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
     ok.ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
     ok.decided = wire_get_bool(r);
     ok.cancel = wire_get_bool(r);
+    ok.told = wire_get_bool(r);
     need = (uint32_t)wire_get_uint(r, UINT32_MAX);
 
     struct job *j = r->bad ? NULL : job_find(m, &ok.jid);

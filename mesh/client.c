@@ -12,6 +12,7 @@
 #include "mesh/job.h"
 #include "mesh/keyed.h"
 #include "mesh/list.h"
+#include "mesh/owed.h"
 #include "mesh/owner.h"
 #include "mesh/peer.h"
 #include "mesh/placement.h"
@@ -161,7 +162,9 @@ static void job_answer(struct mesh *m, struct job *j, const struct asker *who,
         if (!id_is_zero(&who->peer))
             wish.due_ns = m->now.mono_ns + REMOTE_WATCH_MS * STATE_MS;
         watch_add(m, j, &wish);
-    } else if (j->r.decided) {
+    } else if (msg->type == MESSAGE_TOLD || j->r.decided) {
+        if (msg->type == MESSAGE_TOLD)
+            owed_told(m, j);
         watch_answer(m, who, &done);
     } else {
         wish.kind = WAIT_DECIDED;
@@ -198,7 +201,8 @@ void client_serve(struct mesh *m, const struct asker *who, struct span frame)
         return;
     if (msg.type == MESSAGE_SUBMIT)
         client_submit(m, &asker, frame, &msg);
-    else if (msg.type == MESSAGE_QUERY || msg.type == MESSAGE_CANCEL || msg.type == MESSAGE_WATCH)
+    else if (msg.type == MESSAGE_QUERY || msg.type == MESSAGE_CANCEL || msg.type == MESSAGE_WATCH ||
+             msg.type == MESSAGE_TOLD)
         client_job(m, &asker, frame, &msg);
     else if (msg.type == MESSAGE_LIST)
         list_serve(m, &asker, &msg);
@@ -254,6 +258,7 @@ static void client_dispatch(struct mesh *m, const struct asker *who, struct span
     case MESSAGE_QUERY:
     case MESSAGE_CANCEL:
     case MESSAGE_WATCH:
+    case MESSAGE_TOLD:
         client_job(m, who, frame, msg);
         break;
     case MESSAGE_UNWATCH:

@@ -12,6 +12,7 @@
 #include "mesh/frame.h"
 #include "mesh/job.h"
 #include "mesh/list.h"
+#include "mesh/owed.h"
 #include "mesh/peer.h"
 #include "mesh/placement.h"
 #include "mesh/purge.h"
@@ -439,7 +440,9 @@ void forward_decided(struct mesh *m, struct job *j)
         request_end(m, q);
         wish.kind = type == MESSAGE_WATCH ? WAIT_EVENTS : WAIT_CHANGE;
         wish.seen = type == MESSAGE_WATCH ? wish.seen : 0;
-        if (type == MESSAGE_CANCEL)
+        if (type == MESSAGE_TOLD)
+            owed_told(m, j);
+        if (type == MESSAGE_CANCEL || type == MESSAGE_TOLD)
             watch_answer(m, &wish.who, &done);
         else
             watch_add(m, j, &wish);

@@ -23,7 +23,7 @@ enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 }
     X(REFUSE, 3)     /* to, boot, generation: your disk held more before */                        \
     X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                  \
     X(ACCEPT, 3)     /* record; its spec while pending, its result once ended, or nil; lost? */    \
-    X(OK, 9)         /* jid promised(2) acc(2) ver decided cancel need: the sender's state */      \
+    X(OK, 10)        /* jid promised(2) acc(2) ver decided cancel told need: its state */          \
     X(PREPARE, 4)    /* jid ballot(2) create */                                                    \
     X(PROM, 4)       /* jid ballot(2) record */                                                    \
     X(PURGE, 1)      /* jid: all hold the decision, forget it */                                   \

@@ -125,8 +125,9 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
         b = frame_get_ballot(r);
         out->ballot = ballot_of(&b);
         out->ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
-        wire_skip(r);
-        wire_skip(r);
+        wire_skip(r); /* decided */
+        wire_skip(r); /* cancel */
+        wire_skip(r); /* told */
         /* One that still lacks the blob, or accepted nothing, only answers. */
         out->vote = wire_get_uint(r, UINT32_MAX) == 0 && out->ballot.epoch > 0;
     } else {

@@ -13,6 +13,7 @@
 
 #include "mesh/accept.h"
 #include "mesh/exec.h"
+#include "mesh/owed.h"
 #include "mesh/owner.h"
 #include "mesh/purge.h"
 #include "mesh/queue.h"
@@ -63,6 +64,7 @@ void job_free(struct mesh *m, struct job *j)
 {
     timer_stop(m, &j->timer);
     heap_remove(&m->kept, &j->kept);
+    owed_remove(m, j);
     tally_remove(m, j);
     owner_end(m, j);
     takeover_end(j);
@@ -82,6 +84,7 @@ void job_remove(struct mesh *m, struct job *j)
             break;
         }
     tally_remove(m, j);
+    owed_remove(m, j);
     map_del(m->jobs, j->r.jid.b, ID_SIZE);
     timer_stop(m, &j->timer);
     owner_end(m, j);
@@ -121,6 +124,7 @@ void job_arm(struct mesh *m, struct job *j)
     uint64_t due;
 
     tally_set(m, j);
+    owed_set(m, j);
     if (!m->started)
         return;
     if (j->damaged || (!j->own && !j->take))

@@ -3,6 +3,7 @@
 
 #include "mesh/frame.h"
 #include "mesh/job.h"
+#include "mesh/owed.h"
 #include "mesh/peer.h"
 #include "mesh/stats.h"
 #include "mesh/timer.h"
@@ -111,11 +112,17 @@ static struct message_job *page_own(const struct mesh *m, const struct message *
     return page;
 }
 
+/* What this node has to say to a LIST. */
+static struct message_job *page_here(struct mesh *m, const struct message *msg, uint32_t *ret_n)
+{
+    return msg->list.owed ? owed_take(m, page_limit(msg), ret_n) : page_own(m, msg, ret_n);
+}
+
 void list_serve(struct mesh *m, const struct asker *who, const struct message *msg)
 {
     struct message out = {.type = MESSAGE_JOBS};
 
-    out.jobs.jobs = page_own(m, msg, &out.jobs.n);
+    out.jobs.jobs = page_here(m, msg, &out.jobs.n);
     if (out.jobs.n == page_limit(msg))
         out.jobs.cursor = out.jobs.jobs[out.jobs.n - 1].jid;
     watch_answer(m, who, &out);
@@ -213,7 +220,7 @@ void list_request(struct mesh *m, const struct asker *who, struct span frame,
     g->who = *who;
     g->type = MESSAGE_LIST;
     g->limit = page_limit(msg);
-    g->jobs = page_own(m, msg, &g->n);
+    g->jobs = page_here(m, msg, &g->n);
     gather_start(m, g, frame);
 }
 

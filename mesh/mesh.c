@@ -74,6 +74,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     effects_init(&m->fx);
     heap_init(&m->timers);
     heap_init(&m->kept);
+    heap_init(&m->owed);
     m->jobs = map_new(rng_u64(&m->rng));
     m->purged_keys = map_new(rng_u64(&m->rng));
     m->queue = queue_new(rng_u64(&m->rng));
@@ -108,6 +109,7 @@ void mesh_free(struct mesh *m)
     effects_done(&m->fx);
     heap_done(&m->timers);
     heap_done(&m->kept);
+    heap_done(&m->owed);
     buf_done(&m->sink);
     free(m->languages);
     free(m);

@@ -165,7 +165,7 @@ static const struct field job_fields[] = {
 static const struct field list_fields[] = {
     FIELD(struct message, list.tenant), FIELD(struct message, list.tag),
     FIELD(struct message, list.states), FIELD(struct message, list.cursor),
-    FIELD(struct message, list.limit),
+    FIELD(struct message, list.limit),  FIELD(struct message, list.owed),
 };
 static const struct field target_fields[] = {FIELD(struct message, node.nid)};
 static const struct field welcome_fields[] = {
@@ -262,6 +262,7 @@ static const struct field_table types[MESSAGE_TYPE_N] = {
     [MESSAGE_LANGUAGES] = {.size = sizeof(struct message)},
     [MESSAGE_DRAIN] = CARRIES(target_fields),
     [MESSAGE_FORGET] = CARRIES(target_fields),
+    [MESSAGE_TOLD] = CARRIES(job_fields),
     [MESSAGE_WELCOME] = CARRIES(welcome_fields),
     [MESSAGE_ACCEPTED] = CARRIES(accepted_fields),
     [MESSAGE_REFUSED] = CARRIES(refused_fields),

@@ -37,7 +37,8 @@ enum { MESSAGE_VERSION = 1 };
     X(NODES)                                                                                       \
     X(LANGUAGES)                                                                                   \
     X(DRAIN)  /* admin: this node stops taking work and hands over */                              \
-    X(FORGET) /* admin: nid */
+    X(FORGET) /* admin: nid */                                                                     \
+    X(TOLD)   /* jid: its callback was delivered, or given up */
 /* Answers */
 #define MESSAGE_ANSWERS(X)                                                                         \
     X(WELCOME) /* nid, name, endpoints of other peers to fall back on */                           \
@@ -321,6 +322,7 @@ struct message {
             uint8_t states; /* bit per enum message_state; 0 = all */
             struct id cursor;
             uint32_t limit;
+            bool owed; /* those whose callback is due, to be called by who asks; no pages */
         } list;
         struct {
             struct id nid;

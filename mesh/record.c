@@ -18,7 +18,7 @@ enum {
     FIELDS_VALUE = 11,
     FIELDS_ORIGIN = 7,
     FIELDS_HEAD = 11,
-    FIELDS_RECORD = 8,
+    FIELDS_RECORD = 9,
 };
 
 int ballot_cmp(const struct ballot *a, const struct ballot *b)
@@ -244,6 +244,7 @@ int record_encode(const struct record *r, struct buf *out)
     else
         wire_put_nil(out);
     wire_put_bool(out, r->cancel);
+    wire_put_bool(out, r->told);
     if (r->decided)
         term_put(out, &r->final);
     else
@@ -265,6 +266,7 @@ static void record_get(struct wire_reader *w, struct record *r)
     if (!wire_get_nil(w))
         value_get(w, &r->v);
     r->cancel = wire_get_bool(w);
+    r->told = wire_get_bool(w);
     r->decided = !wire_get_nil(w) && !w->bad;
     if (r->decided)
         term_get(w, &r->final);
@@ -330,6 +332,10 @@ int record_join(struct record *dst, const struct record *src)
     if (src->cancel && !dst->cancel) {
         dst->cancel = true;
         changed |= RECORD_CANCEL;
+    }
+    if (src->told && !dst->told) {
+        dst->told = true;
+        changed |= RECORD_TOLD;
     }
     if (src->decided && !dst->decided) {
         dst->decided = true;

@@ -7,6 +7,7 @@
  *     promised   the highest ballot this replica will listen to           max
  *     acc, ver   the highest (ballot, version) accepted, with its value   lexicographic max
  *     cancel     somebody asked for it                                    or
+ *     told       its callback was delivered, or given up                  or
  *     decided    a majority accepted the end: it never changes            sticky
  *     origin     what was submitted                                       immutable
  *
@@ -75,6 +76,7 @@ struct record {
     uint32_t ver;
     struct value v; /* when something is accepted */
     bool cancel;
+    bool told;
     bool decided;
     struct term final;     /* when decided */
     struct origin *origin; /* owned; NULL while only promised */
@@ -95,7 +97,13 @@ int record_encode(const struct record *r, struct buf *out);
 int record_decode(struct wire_reader *w, struct record *ret_record);
 
 /* What join changed. */
-enum { RECORD_PROMISED = 1, RECORD_ACCEPTED = 2, RECORD_CANCEL = 4, RECORD_DECIDED = 8 };
+enum {
+    RECORD_PROMISED = 1,
+    RECORD_ACCEPTED = 2,
+    RECORD_CANCEL = 4,
+    RECORD_DECIDED = 8,
+    RECORD_TOLD = 16
+};
 /* Makes `dst` the join of both, as if src's owner had sent it what src accepted, and then
  * its preparer what src promised: an accept below dst's promise is not taken, unless it is
  * decided. Returns what changed, or -EPROTO when the two hold different decisions (dst is left

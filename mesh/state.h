@@ -12,7 +12,7 @@
  *     exec.c    what runs here             purge.c    forgetting
  *     steal.c   moving work                peer.c     links, sessions, frames
  *     keyed.c   idempotency keys           repair.c   finding what is missing
- *     tally.c   how many are in which state
+ *     tally.c   how many are in which state  owed.c   callbacks nobody has delivered
  */
 #include "base/heap.h"
 #include "base/map.h"
@@ -47,6 +47,7 @@ struct replica {
     uint32_t ver;
     bool decided;
     bool cancel;
+    bool told;
     bool has_spec;
     bool has_result;
     bool promised; /* to the ballot of the takeover under way */
@@ -137,6 +138,7 @@ struct job {
     uint64_t take_due_ns;
     uint32_t take_tries;
     struct heap_node kept; /* among the decided ones, oldest first */
+    struct heap_node owed; /* its callback is, by when it may be handed out */
     struct tally_mark tally;
     uint32_t change;          /* counter of what clients can see, within the epoch */
     uint32_t next_event;      /* counter within the epoch */
@@ -252,6 +254,7 @@ struct mesh {
     size_t cached; /* bytes of specs and results in memory */
 
     struct heap kept; /* decided jobs */
+    struct heap owed; /* of them, those whose callback is owed */
     struct queue *queue;
     uint32_t slots;
     struct run *runs;

@@ -195,6 +195,7 @@ static void takeover_won(struct mesh *m, struct job *j)
     j->r.acc = t->ballot;
     j->r.ver = 0;
     j->r.cancel = j->r.cancel || t->best.cancel;
+    j->r.told = j->r.told || t->best.told;
     if (!j->r.origin)
         j->r.origin = STEAL(t->best.origin);
     if (t->best.decided && !j->r.decided) {
@@ -243,6 +244,7 @@ static void best_merge(struct mesh *m, struct job *j, const struct record *src)
         config_add(m, j, &best->v);
     }
     best->cancel = best->cancel || src->cancel;
+    best->told = best->told || src->told;
     if (src->decided) {
         best->decided = true;
         best->final = src->final;

@@ -82,6 +82,14 @@ class Bridge:
         self.process.stderr.close()
         return status
 
+    def kill(self):
+        """kill -9: nothing is finished, nobody is told."""
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
     def connect(self, timeout=10):
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
         if self.tls:

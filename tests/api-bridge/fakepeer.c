@@ -25,6 +25,7 @@ struct job {
     struct buf result;
     uint8_t body_hash[ID_SIZE];
     bool burst;
+    bool told; /* its callback was delivered */
 };
 
 static void *router;
@@ -248,6 +249,12 @@ static void on_job(const struct message *m)
         on_watch(m, j);
         return;
     }
+    if (m->type == MESSAGE_TOLD) {
+        j->told = true;
+        a.type = MESSAGE_DONE;
+        answer(&a);
+        return;
+    }
     if (m->type == MESSAGE_CANCEL) {
         if (!message_state_final(j->view.state))
             j->view.state = MESSAGE_STATE_CANCELLED;
@@ -295,6 +302,9 @@ static void on_list(const struct message *m)
     for (struct map_item *it = map_first(jobs); it && a.jobs.n < m->list.limit; it = map_next(it)) {
         const struct job *j = map_value(it);
 
+        if (m->list.owed &&
+            (j->told || !j->view.callback[0] || !message_state_final(j->view.state)))
+            continue;
         if ((m->list.tag[0] && !tagged(j, m->list.tag)) ||
             (m->list.states && !(m->list.states & 1U << j->view.state)))
             continue;
@@ -319,6 +329,7 @@ static void serve(const struct message *m)
         break;
     case MESSAGE_QUERY:
     case MESSAGE_CANCEL:
+    case MESSAGE_TOLD:
     case MESSAGE_WATCH:
         on_job(m);
         break;

@@ -212,7 +212,7 @@ class TwoLoops(Calls):
 class Receiver:
     """A server that takes callbacks, after it has refused the first of each."""
 
-    def __init__(self):
+    def __init__(self, refuse_first=True):
         outer = self
         self.got = []
         self.refused = set()
@@ -223,7 +223,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 event = self.headers["X-Arena-Event"]
                 with outer.changed:
-                    first = event not in outer.refused
+                    first = refuse_first and event not in outer.refused
                     outer.refused.add(event)
                     if not first:
                         outer.got.append((dict(self.headers), body))
@@ -267,6 +267,18 @@ class Callbacks(Case):
         self.bridge.request("DELETE", "/api/jobs/" + late)
         self.assertTrue(receiver.wait(2))
         self.assertEqual(json.loads(receiver.got[1][1])["state"], "cancelled")
+
+    def test_a_bridge_that_dies_leaves_its_callbacks_to_another(self):
+        receiver = Receiver(refuse_first=False)
+        self.addCleanup(receiver.stop)
+        other = Bridge([self.peer], **self.settings).ready()
+        status, answer, _ = other.post("/api/execute", job(tags=["wait"], callback=receiver.url))
+        self.assertEqual(status, 202, answer)
+        other.kill()
+        self.bridge.request("DELETE", "/api/jobs/" + answer["jobId"])
+        self.assertTrue(receiver.wait(1))
+        seen = json.loads(receiver.got[0][1])
+        self.assertEqual((seen["jobId"], seen["state"]), (answer["jobId"], "cancelled"))
 
     def test_an_address_that_is_not_allowed_is_refused(self):
         for url in ("http://127.0.0.2/", "https://10.0.0.1/", "ftp://a.example/", "nonsense",

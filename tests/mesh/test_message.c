@@ -98,6 +98,7 @@ static void fill_request(struct message *m)
     case MESSAGE_CANCEL:
     case MESSAGE_WATCH:
     case MESSAGE_UNWATCH:
+    case MESSAGE_TOLD:
         m->job.jid = jid;
         memcpy(m->job.tenant, "acme", 5);
         m->job.wait_ms = 30000;
@@ -109,6 +110,7 @@ static void fill_request(struct message *m)
         m->list.states = 0x3f;
         m->list.cursor = jid;
         m->list.limit = 50;
+        m->list.owed = true;
         break;
     case MESSAGE_DRAIN:
     case MESSAGE_FORGET:

@@ -52,6 +52,7 @@ static struct record record_random(struct rng *rng)
     if (rng_chance(rng, 300000))
         r.promised.epoch += 1 + rng_below(rng, 2);
     r.cancel = rng_chance(rng, 200000);
+    r.told = rng_chance(rng, 200000);
     r.decided = rng_chance(rng, 200000);
     if (r.decided)
         r.final.end = RECORD_CANCELLED;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "mesh/owed.h"
+#include "tests/mesh/hamlet.h"
+
+/* Submits a job with a callback (or none) and lets it come to its end. */
+static struct id job_run(struct hamlet *h, const char *callback)
+{
+    struct message msg = {.type = MESSAGE_SUBMIT};
+    struct spec_file file = {.name = "main.py", .content = span_of("print(1)")};
+    struct spec spec = {.n_files = 1, .files = &file};
+    struct buf b;
+
+    spec.head.priority = 2;
+    spec.head.attempts_max = 1;
+    (void)snprintf(spec.head.tenant, sizeof(spec.head.tenant), "someone");
+    (void)snprintf(spec.head.language, sizeof(spec.head.language), "python");
+    (void)snprintf(spec.callback, sizeof(spec.callback), "%s", callback);
+    buf_init(&b, LIMIT_SPEC);
+    assert_int_equal(spec_encode(&spec, &b), 0);
+    msg.submit.spec = buf_span(&b);
+    uint64_t token = hamlet_ask(h, 0, &msg);
+    buf_done(&b);
+    hamlet_run(h, 3000);
+
+    const struct message *answer = hamlet_answer(h, token);
+    assert_non_null(answer);
+    assert_int_equal(answer->type, MESSAGE_ACCEPTED);
+    return answer->accepted.jid;
+}
+
+/* What a bridge at `node` is given to call. */
+static const struct message *take(struct hamlet *h, int node)
+{
+    struct message msg = {.type = MESSAGE_LIST};
+
+    msg.list.owed = true;
+    msg.list.limit = 10;
+    msg.list.tenant[0] = '*';
+    uint64_t token = hamlet_ask(h, node, &msg);
+    hamlet_run(h, 1000);
+    assert_non_null(hamlet_answer(h, token));
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_JOBS);
+    return hamlet_answer(h, token);
+}
+
+static void a_callback_is_handed_out_by_one_node_until_it_is_told(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    const struct message *found;
+    struct id jid;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    (void)job_run(h, "");
+    jid = job_run(h, "https://example.com/done");
+    assert_int_equal(take(h, 1)->jobs.n, 0); /* the bridge that took it has its time */
+    hamlet_run(h, OWED_GRACE_MS);
+    found = take(h, 2);
+    assert_int_equal(found->jobs.n, 1);
+    assert_true(id_eq(&found->jobs.jobs[0].jid, &jid));
+    assert_string_equal(found->jobs.jobs[0].callback, "https://example.com/done");
+    assert_string_equal(found->jobs.jobs[0].tenant, "someone");
+    assert_int_equal(take(h, 0)->jobs.n, 0); /* somebody is at it */
+    hamlet_run(h, OWED_LEASE_MS);
+    assert_int_equal(take(h, 0)->jobs.n, 1); /* and died of it */
+    hamlet_free(h);
+}
+
+static void what_was_told_stays_told(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    jid = job_run(h, "https://example.com/done");
+    uint64_t token = hamlet_about(h, 2, MESSAGE_TOLD, &jid);
+    hamlet_run(h, 2000);
+    assert_non_null(hamlet_answer(h, token));
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_DONE);
+    for (int i = 0; i < 3; i++)
+        hamlet_crash(h, i);
+    for (int i = 0; i < 3; i++)
+        hamlet_restart(h, i);
+    hamlet_run(h, 30000);
+    assert_int_equal(hamlet_state(h, 1, &jid), MESSAGE_STATE_COMPLETED);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(take(h, i)->jobs.n, 0);
+    hamlet_free(h);
+}
+
+static void what_was_not_told_is_owed_after_a_crash_of_any_node(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 3; lost++) {
+        struct hamlet *h = hamlet_new(3);
+        struct id jid;
+
+        hamlet_run(h, 5000);
+        hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+        jid = job_run(h, "https://example.com/done");
+        hamlet_crash(h, lost);
+        hamlet_run(h, 2 * OWED_GRACE_MS + 5000);
+        const struct message *found = take(h, (lost + 1) % 3);
+        assert_int_equal(found->jobs.n, 1);
+        assert_true(id_eq(&found->jobs.jobs[0].jid, &jid));
+        hamlet_free(h);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_callback_is_handed_out_by_one_node_until_it_is_told),
+        cmocka_unit_test(what_was_told_stays_told),
+        cmocka_unit_test(what_was_not_told_is_owed_after_a_crash_of_any_node),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
