@@ -470,32 +470,29 @@ static void digest(struct span a, struct span b, uint8_t out[ID_SIZE])
 }
 
 /*
- * A name nobody else gives: that of this thread, random, and a number that starts anywhere.
- * The mesh's job id keeps bytes 6 to 15 but for six bits, and stores jobs by their ids: names
- * that follow each other lie side by side, and a commit of many jobs writes few pages.
+ * A name nobody else gives and nobody can guess: a number that starts anywhere, and 48 random
+ * bits. The mesh's job id keeps bytes 6 to 15 but for six bits, and stores jobs by their ids:
+ * names that begin alike lie side by side, and a commit of many jobs writes few pages.
  */
 static void name_draw(uint8_t name[ID_SIZE])
 {
     static _Thread_local struct {
         bool drawn;
-        uint64_t next;
-        uint8_t tail[4];
+        uint32_t next;
     } own;
 
-    if (!own.drawn && (RAND_bytes((uint8_t *)&own.next, sizeof(own.next)) != 1 ||
-                       RAND_bytes(own.tail, sizeof(own.tail)) != 1))
+    if (RAND_bytes(name, ID_SIZE) != 1)
         abort();
+    if (!own.drawn)
+        memcpy(&own.next, name, sizeof(own.next));
     own.drawn = true;
     own.next++;
-    memset(name, 0, ID_SIZE);
-    /* 42 bits, around the version (byte 6, high) and the variant (byte 8, high two). */
-    name[6] = own.next >> 38 & 0x0f;
-    name[7] = (uint8_t)(own.next >> 30);
-    name[8] = own.next >> 24 & 0x3f;
-    name[9] = (uint8_t)(own.next >> 16);
-    name[10] = (uint8_t)(own.next >> 8);
-    name[11] = (uint8_t)own.next;
-    memcpy(name + 12, own.tail, sizeof(own.tail));
+    memset(name, 0, 6);
+    /* 26 bits, around the version (byte 6, high) and the variant (byte 8, high two). */
+    name[6] = own.next >> 22 & 0x0f;
+    name[7] = (uint8_t)(own.next >> 14);
+    name[8] = own.next >> 8 & 0x3f;
+    name[9] = (uint8_t)own.next;
 }
 
 void api_submit_key(struct api_submission *s, const char *tenant, struct span key)

@@ -161,6 +161,25 @@ static void without_a_key_every_job_has_a_name_of_its_own(void **state)
     read_done(&b);
 }
 
+static void a_name_given_by_the_bridge_is_near_the_last_and_cannot_be_guessed(void **state)
+{
+    uint8_t names[32][ID_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct read r;
+
+        read_init(&r, "{\"code\":\"x\",\"language\":\"py\"}");
+        api_submit_key(&r.s, "", (struct span){0});
+        memcpy(names[i], r.s.spec.head.key, ID_SIZE);
+        read_done(&r);
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(names[i] + 10, names[k] + 10, 6);
+    }
+    for (size_t i = 1; i < ARRAY_LEN(names); i++)
+        assert_true((uint8_t)(names[i][9] - names[i - 1][9]) == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +188,7 @@ int main(void)
         cmocka_unit_test(a_large_number_is_the_least_urgent_class),
         cmocka_unit_test(a_key_names_the_job_of_its_tenant),
         cmocka_unit_test(without_a_key_every_job_has_a_name_of_its_own),
+        cmocka_unit_test(a_name_given_by_the_bridge_is_near_the_last_and_cannot_be_guessed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
