@@ -306,6 +306,10 @@ static void actor_take_letters(struct actor *a)
     for (struct letter *l = all; l; l = l->next) {
         if (a->n_events == ACTOR_EVENTS_MAX)
             actor_step(a);
+        if (l->event.type == MESH_EV_N) {
+            actor_carry_out(a, &l->effect);
+            continue;
+        }
         if (l->event.type == MESH_EV_SYNCED)
             actor_synced(a, l->event.synced.batch);
         a->events[a->n_events] = l->event;
@@ -320,14 +324,32 @@ static void actor_take_letters(struct actor *a)
     }
 }
 
+/* Sessions are the loop's. */
+static void actor_post_client(struct actor *a, enum mesh_event_type type, uint64_t client,
+                              struct span frame)
+{
+    struct letter *l = letter_event(type);
+
+    l->effect.type = MESH_FX_N;
+    l->event.client.client = client;
+    if (frame.len)
+        letter_attach(l, frame, &l->event.client.frame);
+    mailbox_put(a->outbox, l);
+}
+
 static void actor_take_frame(struct actor *a, enum link_kind kind, const struct link_frame *f)
 {
     struct mesh_event *e;
     struct id from;
     uint64_t client;
+    enum message_type type;
 
     if (kind == LINK_CLIENT) {
         client = clients_number(a->clients, (struct span){f->from, f->from_len});
+        if (message_peek(f->data, &type) == 0 && message_type_session(type)) {
+            actor_post_client(a, MESH_EV_CLIENT, client, f->data);
+            return;
+        }
         e = actor_event(a, MESH_EV_CLIENT);
         e->client.client = client;
         e->client.frame = f->data;
@@ -359,8 +381,10 @@ static void actor_take_gone(struct actor *a)
     uint64_t link;
     bool up;
 
-    while (a->n_events < ACTOR_EVENTS_MAX && clients_take_gone(a->clients, &client))
+    while (a->n_events < ACTOR_EVENTS_MAX && clients_take_gone(a->clients, &client)) {
         actor_event(a, MESH_EV_CLIENT_GONE)->client.client = client;
+        actor_post_client(a, MESH_EV_CLIENT_GONE, client, (struct span){NULL, 0});
+    }
     while (a->n_events < ACTOR_EVENTS_MAX && contacts_take_change(a->contacts, &link, &up))
         actor_event(a, up ? MESH_EV_LINK_UP : MESH_EV_LINK_DOWN)->link.link = link;
 }

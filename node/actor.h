@@ -7,7 +7,8 @@
  * disk is parked until the writer has synced its batch.
  *
  * Events from other threads come through `inbox` (the writer's answers, the loop's slots and
- * seeds); EXEC, KILL and DRAINED go to the loop through `outbox`.
+ * seeds, what it says to clients in sessions); EXEC, KILL and DRAINED go to the loop through
+ * `outbox`, and with them what clients say in sessions, which is none of the mesh's business.
  */
 #include "base/err.h"
 #include "node/disk.h"

@@ -12,7 +12,11 @@
  */
 #include "mesh/mesh.h"
 
-/* To the actor: an event for the mesh. To the loop: an effect to carry out there. */
+/*
+ * To the actor: an event for the mesh, or, with event type MESH_EV_N, an effect to carry out. To
+ * the loop: an effect to carry out there, or, with effect type MESH_FX_N, an event of a client
+ * that is not the mesh's: a frame of a session, or that the client is gone.
+ */
 struct letter {
     struct letter *next;
     struct mesh_event event;

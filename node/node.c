@@ -16,6 +16,7 @@
 #include "node/actor.h"
 #include "node/languages.h"
 #include "node/link.h"
+#include "node/lives.h"
 #include "node/loop.h"
 #include "node/metrics.h"
 #include "node/probe.h"
@@ -47,6 +48,7 @@ struct node {
     struct slots *slots;
     struct languages *languages;
     struct runs *runs;
+    struct lives *lives;
     struct metrics *metrics;
     struct mailbox *inbox;
     struct mailbox *outbox;
@@ -146,7 +148,42 @@ static void node_seeds_found(void *ctx, const char *const *endpoints, uint32_t n
     mailbox_put(n->inbox, l);
 }
 
+static void node_to_client(void *ctx, uint64_t client, struct span frame)
+{
+    struct node *n = ctx;
+    struct letter *l = letter_event(MESH_EV_N);
+
+    l->effect.type = MESH_FX_CLIENT;
+    l->effect.client.client = client;
+    letter_attach(l, frame, &l->effect.client.frame);
+    mailbox_put(n->inbox, l);
+}
+
 /* --- from the actor ------------------------------------------------------------------------ */
+
+static void node_carry_out(struct node *n, const struct letter *l)
+{
+    switch (l->effect.type) {
+    case MESH_FX_EXEC:
+        runs_exec(n->runs, l->effect.exec.exec, l->effect.exec.spec);
+        break;
+    case MESH_FX_KILL:
+        runs_kill(n->runs, l->effect.exec.exec);
+        break;
+    case MESH_FX_DRAINED:
+        log_plain(LOG_INFO, "drained; going down");
+        node_stop(n, 0);
+        break;
+    case MESH_FX_N:
+        if (l->event.type == MESH_EV_CLIENT)
+            lives_frame(n->lives, l->event.client.client, l->event.client.frame);
+        else
+            lives_gone(n->lives, l->event.client.client);
+        break;
+    default:
+        break;
+    }
+}
 
 static void node_outbox(void *ctx, int events)
 {
@@ -156,14 +193,7 @@ static void node_outbox(void *ctx, int events)
     (void)events;
     for (struct letter *l = mailbox_take(n->outbox); l; l = next) {
         next = l->next;
-        if (l->effect.type == MESH_FX_EXEC)
-            runs_exec(n->runs, l->effect.exec.exec, l->effect.exec.spec);
-        else if (l->effect.type == MESH_FX_KILL)
-            runs_kill(n->runs, l->effect.exec.exec);
-        else if (l->effect.type == MESH_FX_DRAINED) {
-            log_plain(LOG_INFO, "drained; going down");
-            node_stop(n, 0);
-        }
+        node_carry_out(n, l);
         letter_free(l);
     }
 }
@@ -212,6 +242,13 @@ static int node_metrics(struct node *n, struct buf *body)
     return 200;
 }
 
+static bool node_leaving(void *ctx)
+{
+    const struct node *n = ctx;
+
+    return n->draining || (n->actor && actor_draining(n->actor));
+}
+
 /* NULL: ready. */
 static const char *node_not_ready(struct node *n)
 {
@@ -219,7 +256,7 @@ static const char *node_not_ready(struct node *n)
 
     if (!n->actor)
         return "starting";
-    if (n->draining || actor_draining(n->actor))
+    if (node_leaving(n))
         return "draining";
     if (!languages_known(n->languages))
         return "asking the languages for their versions";
@@ -415,34 +452,13 @@ static void node_reload(void *ctx)
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-/* Beside this program when not configured. */
-static int node_sandbox_path(struct node *n, struct err *err)
-{
-    const char *path = config_text(n->config, "ARENA_SANDBOX");
-    ssize_t len = 0;
-    char *slash;
-
-    (void)snprintf(n->sandbox, sizeof(n->sandbox), "%s", path);
-    if (!path[0]) {
-        len = readlink("/proc/self/exe", n->sandbox, sizeof(n->sandbox) - 32);
-        n->sandbox[len > 0 ? len : 0] = 0;
-        slash = strrchr(n->sandbox, '/');
-        if (!slash)
-            return err_set(err, ENOENT, "ARENA_SANDBOX: cannot find arena-sandbox");
-        (void)snprintf(slash, 32, "/arena-sandbox");
-    }
-    if (access(n->sandbox, X_OK) != 0)
-        return err_errno(err, "ARENA_SANDBOX: %s", n->sandbox);
-    return 0;
-}
-
 static int node_open(struct node *n, struct err *err)
 {
     struct probe_config probe = {.answer = node_answer, .ctx = n};
     int rc = settings_actor(n->config, &n->actor_config, err);
 
     if (rc == 0)
-        rc = node_sandbox_path(n, err);
+        rc = settings_sandbox(n->config, n->sandbox, sizeof(n->sandbox), err);
     if (rc != 0)
         return rc;
     n->profiles = profile_set_load(config_text(n->config, "ARENA_PROFILE_DIR"), err);
@@ -477,6 +493,21 @@ static void node_figures(struct node *n)
     n->metrics = metrics_new(names, len);
 }
 
+static void node_lives(struct node *n)
+{
+    const struct lives_hooks hooks = {
+        .send = node_to_client, .stepped = node_stepped, .leaving = node_leaving, .ctx = n};
+    struct lives_config c = {.env = {.loop = n->loop,
+                                     .slots = n->slots,
+                                     .profiles = n->profiles,
+                                     .node = n->actor_config.mesh.name},
+                             .runs = n->runs,
+                             .seed = clock_mono_ns()};
+
+    settings_lives(n->config, &c);
+    n->lives = lives_new(&c, &hooks);
+}
+
 static void node_start(struct node *n)
 {
     const struct slots_config slots = {.loop = n->loop,
@@ -504,6 +535,7 @@ static void node_start(struct node *n)
     n->slots = slots_new(&slots);
     runs.slots = n->slots;
     n->runs = runs_new(&runs, &hooks);
+    node_lives(n);
     if (config_bool(n->config, "ARENA_SELFTEST"))
         n->proof = proof_new(n->loop, n->sandbox, config_text(n->config, "ARENA_PROFILE_DIR"),
                              node_proved, n);
@@ -547,6 +579,7 @@ void node_free(struct node *n)
         return;
     runs_free(n->runs);
     slots_free(n->slots);
+    lives_free(n->lives);
     languages_free(n->languages);
     actor_free(n->actor);
     seeds_free(n->seeds);

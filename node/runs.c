@@ -16,6 +16,7 @@ struct runs {
     struct runs_item **last;
     uint32_t len;
     uint32_t offered;
+    uint32_t reserved;
     bool open;
     struct loop_timer *pump;
 };
@@ -112,6 +113,7 @@ static void runs_offer(struct runs *s)
 
     for (struct runs_item *i = s->first; i; i = i->next)
         extra += run_active(i->run) > 1 ? run_active(i->run) - 1 : 0;
+    extra += s->reserved;
     ready -= extra < ready ? extra : ready;
     if (!s->open)
         ready = 0;
@@ -202,4 +204,23 @@ void runs_kill(struct runs *s, uint64_t exec)
 uint32_t runs_len(const struct runs *s)
 {
     return s->len;
+}
+
+bool runs_reserve(struct runs *s)
+{
+    uint32_t idle = slots_ready(s->config.slots) - slots_busy(s->config.slots);
+
+    for (struct runs_item *i = s->first; i && idle > 0; i = i->next)
+        idle -= run_wants(i->run);
+    if (!s->open || idle == 0)
+        return false;
+    s->reserved++;
+    runs_wake(s);
+    return true;
+}
+
+void runs_release(struct runs *s)
+{
+    s->reserved--;
+    runs_wake(s);
 }

@@ -43,4 +43,8 @@ void runs_open(struct runs *s);
 /* A slot became idle, ready or was lost. */
 void runs_wake(struct runs *s);
 uint32_t runs_len(const struct runs *s);
+/* Takes a slot from what is offered to the mesh, for one who runs a step of his own in it; false
+ * when none is idle that no job here waits for. Given back with runs_release(). */
+bool runs_reserve(struct runs *s);
+void runs_release(struct runs *s);
 #endif

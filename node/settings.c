@@ -57,6 +57,18 @@ static const struct config_key settings_keys[] = {
      false},
     {"ARENA_TAKEOVERS_MAX", CONFIG_UINT, "2", 0, 25,
      "deaths of its node a running job may outlive before it fails", false, false},
+    {"ARENA_SESSIONS_MAX", CONFIG_UINT, "0", 0, 256,
+     "sessions at a time; 0: all slots but two, or one", false, false},
+    {"ARENA_SESSIONS_TENANT_MAX", CONFIG_UINT, "0", 0, 256,
+     "sessions of one tenant at a time; 0: half of all, rounded up", false, false},
+    {"ARENA_SESSION_TIME", CONFIG_MILLIS, "10m", 100, 86400000, "how long a session's program runs",
+     false, false},
+    {"ARENA_SESSION_CPU", CONFIG_MILLIS, "60s", 10, 86400000, "CPU time of a session's program",
+     false, false},
+    {"ARENA_SESSION_OUTPUT", CONFIG_SIZE, "4m", 1, 1ull << 40,
+     "bytes a session's program may write", false, false},
+    {"ARENA_SESSION_IDLE", CONFIG_MILLIS, "2m", 100, 86400000,
+     "how long nothing may be read or written in a session", false, false},
     {"ARENA_DRAIN_TIME", CONFIG_MILLIS, "150s", 0, 86400000,
      "how long running jobs may finish after SIGTERM", false, false},
     {"ARENA_SANDBOX", CONFIG_TEXT, "", 0, 2048, "path of arena-sandbox; empty: beside this program",
@@ -189,4 +201,48 @@ struct program_policy settings_policy(const struct config *c)
         .output = config_uint(c, "OUTPUT_LIMIT"),
         .compile_ms = config_uint(c, "COMPILE_TIME_LIMIT"),
     };
+}
+
+static struct live_limits settings_live(const struct config *c)
+{
+    return (struct live_limits){
+        .wall_ms = config_uint(c, "ARENA_SESSION_TIME"),
+        .cpu_ms = config_uint(c, "ARENA_SESSION_CPU"),
+        .output = config_uint(c, "ARENA_SESSION_OUTPUT"),
+        .idle_ms = config_uint(c, "ARENA_SESSION_IDLE"),
+    };
+}
+
+void settings_lives(const struct config *c, struct lives_config *ret_config)
+{
+    const uint32_t slots = (uint32_t)config_uint(c, "WORKER_CONCURRENCY");
+    const uint32_t max = (uint32_t)config_uint(c, "ARENA_SESSIONS_MAX");
+    const uint32_t tenant = (uint32_t)config_uint(c, "ARENA_SESSIONS_TENANT_MAX");
+
+    /* Two are left: a job with an interactor needs as many. */
+    ret_config->max = max ? max : slots > 2 ? slots - 2 : 1;
+    ret_config->tenant_max = tenant ? tenant : (ret_config->max + 1) / 2;
+    ret_config->env.policy = settings_policy(c);
+    ret_config->env.limits = settings_live(c);
+}
+
+int settings_sandbox(const struct config *c, char *ret_path, size_t size, struct err *err)
+{
+    static const char name[] = "/arena-sandbox";
+    const char *path = config_text(c, "ARENA_SANDBOX");
+    ssize_t len = 0;
+    char *slash;
+
+    (void)snprintf(ret_path, size, "%s", path);
+    if (!path[0]) {
+        len = readlink("/proc/self/exe", ret_path, size - sizeof(name));
+        ret_path[len > 0 ? len : 0] = 0;
+        slash = strrchr(ret_path, '/');
+        if (!slash)
+            return err_set(err, ENOENT, "ARENA_SANDBOX: cannot find arena-sandbox");
+        (void)snprintf(slash, sizeof(name), "%s", name);
+    }
+    if (access(ret_path, X_OK) != 0)
+        return err_errno(err, "ARENA_SANDBOX: %s", ret_path);
+    return 0;
 }

@@ -141,6 +141,16 @@ static void slot_finished(struct slot *slot, struct step_outcome *outcome)
     slot->pool->config.changed(slot->pool->config.ctx);
 }
 
+static void slot_began(struct slot *slot, int fd)
+{
+    auto_fd int terminal = fd;
+
+    if (terminal >= 0 && slot->hooks && slot->hooks->terminal)
+        slot->hooks->terminal(slot->ctx, &terminal);
+    if (slot->hooks)
+        slot->hooks->started(slot->ctx);
+}
+
 /* False once there is no more, or the keeper is not this one any more. */
 static bool slot_news(struct slot *slot)
 {
@@ -158,8 +168,7 @@ static bool slot_news(struct slot *slot)
         slot_ready(slot, &news.info);
         break;
     case KEEPER_STARTED:
-        if (slot->hooks)
-            slot->hooks->started(slot->ctx);
+        slot_began(slot, news.terminal);
         break;
     case KEEPER_PIECE:
         if (slot->hooks)
@@ -337,4 +346,10 @@ void slot_kill(struct slot *slot)
         loop_timer_set(slot->timer, SLOT_KILL_MS_MAX);
     else
         slot_lost(slot, "it cannot be told to kill");
+}
+
+void slot_signal(struct slot *slot, int signal)
+{
+    if (slot->state == SLOT_BUSY && keeper_signal(slot->keeper, signal) != 0)
+        slot_lost(slot, "it cannot be told to signal");
 }

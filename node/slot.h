@@ -25,6 +25,8 @@ struct slots_config {
  * pool's again before it is called. */
 struct slot_hooks {
     void (*started)(void *ctx);
+    /* May be NULL: the outer end of the program's terminal, before `started`; may be stolen. */
+    void (*terminal)(void *ctx, int *fd);
     void (*piece)(void *ctx, uint8_t stream, struct span piece);
     void (*outcome)(void *ctx, struct step_outcome *outcome); /* lent for the call */
     void (*lost)(void *ctx, const char *why);
@@ -47,4 +49,6 @@ int slots_run(struct slots *s, const struct step *step, const struct slot_hooks 
               struct slot **ret_slot);
 /* Of a slot that slots_run() gave, until its outcome: kill what runs there. */
 void slot_kill(struct slot *slot);
+/* The same: a signal to the program that runs there, and to it alone. */
+void slot_signal(struct slot *slot, int signal);
 #endif
