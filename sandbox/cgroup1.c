@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/membarrier.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
@@ -51,8 +52,10 @@ static int open_files(struct cgroup1 *c)
     c->oom_control = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.oom_control", O_RDONLY);
     c->pids_events = cgfile_open(c->dir[CGROUP1_PIDS], "pids.events", O_RDONLY);
     c->pids_current = cgfile_open(c->dir[CGROUP1_PIDS], "pids.current", O_RDONLY);
-    const int all[] = {c->cpu_usage,   c->cpu_stat,    c->peak,        c->usage,
-                       c->oom_control, c->pids_events, c->pids_current};
+    c->pids_max_fd = cgfile_open(c->dir[CGROUP1_PIDS], "pids.max", O_WRONLY);
+    c->stale = true;
+    const int all[] = {c->pids_max_fd, c->cpu_usage,   c->cpu_stat,    c->peak,
+                       c->usage,       c->oom_control, c->pids_events, c->pids_current};
     for (unsigned i = 0; i < ARRAY_LEN(all); i++)
         if (all[i] < 0)
             return all[i];
@@ -80,7 +83,7 @@ int cgroup1_new(struct cgroup1 *c, const char *name, struct err *err)
     for (unsigned i = 0; i < CGROUP1_N; i++)
         c->parent[i] = c->dir[i] = -1;
     c->cpu_usage = c->peak = c->oom_control = c->pids_events = c->usage = c->pids_current = -1;
-    c->cpu_stat = c->oom_event = -1;
+    c->cpu_stat = c->oom_event = c->pids_max_fd = -1;
     for (unsigned i = 0; i < CGROUP1_N; i++) {
         int r = make(c, (enum cgroup1_controller)i, name, err);
 
@@ -107,6 +110,7 @@ void cgroup1_free(struct cgroup1 *c, const char *name)
     shut(c->pids_events);
     shut(c->pids_current);
     shut(c->oom_event);
+    shut(c->pids_max_fd);
     for (unsigned i = 0; i < CGROUP1_N; i++) {
         shut(c->dir[i]);
         if (c->parent[i] >= 0)
@@ -162,6 +166,14 @@ static int set_cpu(struct cgroup1 *c, uint64_t share)
                                 share * PERIOD_US / 1000 > 1000 ? share * PERIOD_US / 1000 : 1000);
 }
 
+static int set_processes(struct cgroup1 *c, uint64_t most)
+{
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%" PRIu64, most);
+
+    return pwrite(c->pids_max_fd, text, (size_t)n, 0) == n ? 0 : -errno;
+}
+
 static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err *err)
 {
     bool fresh = !c->measured;
@@ -175,7 +187,7 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err
     /* The program's first process is there already, and waits. */
     if (r == 0 && (fresh || c->pids_max != c->base_pids - 1 + l->processes)) {
         c->pids_max = c->base_pids - 1 + l->processes;
-        r = cgfile_write_u64(c->dir[CGROUP1_PIDS], "pids.max", c->pids_max);
+        r = set_processes(c, c->pids_max);
     }
     if (r == 0 && (fresh || c->set.cpu_share != l->cpu_share))
         r = set_cpu(c, l->cpu_share);
@@ -183,6 +195,14 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err
         return err_set(err, r, "cgroup v1 limits: %s", strerror(-r));
     c->set = *l;
     return 0;
+}
+
+static void look(struct cgroup1 *c)
+{
+    c->seen_oom = cgfile_key(c->oom_control, "oom_kill");
+    c->seen_refused = cgfile_key(c->pids_events, "max");
+    if (c->stale || c->set.cpu_share)
+        c->seen_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
 }
 
 int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct err *err)
@@ -196,9 +216,12 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct er
     (void)!read(c->oom_event, &old, sizeof(old));
     if (!cgfile_u64(c->cpu_usage, &c->base_cpu_ns) || !cgfile_u64(c->usage, &c->base_usage))
         return err_set(err, EIO, "cgroup v1 counters cannot be read");
-    c->base_oom = cgfile_key(c->oom_control, "oom_kill");
-    c->base_refused = cgfile_key(c->pids_events, "max");
-    c->base_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
+    if (c->stale)
+        look(c);
+    c->stale = false;
+    c->base_oom = c->seen_oom;
+    c->base_refused = c->seen_refused;
+    c->base_throttled_ns = c->seen_throttled_ns;
     return 0;
 }
 
@@ -220,7 +243,7 @@ bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us)
     return true;
 }
 
-void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
+void cgroup1_use(struct cgroup1 *c, struct cgroup_use *ret_use)
 {
     uint64_t peak = 0;
 
@@ -228,15 +251,16 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
     (void)cgroup1_cpu(c, &ret_use->cpu_us);
     if (cgfile_u64(c->peak, &peak) && peak > c->base_usage)
         ret_use->memory_peak = peak - c->base_usage + CHARGE_BATCH;
-    ret_use->oom_kills = cgfile_key(c->oom_control, "oom_kill") - c->base_oom;
-    ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base_refused;
-    ret_use->throttled_us =
-        (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
+    look(c);
+    ret_use->oom_kills = c->seen_oom - c->base_oom;
+    ret_use->forks_refused = c->seen_refused - c->base_refused;
+    ret_use->throttled_us = (c->seen_throttled_ns - c->base_throttled_ns) / 1000;
 }
 
 /* Processes need CPU time to die, and a group that has used up its share would wait for more. */
 void cgroup1_hurry(struct cgroup1 *c)
 {
+    c->stale = true;
     if (c->set.cpu_share == 0)
         return;
     c->set.cpu_share = 0;
@@ -264,7 +288,7 @@ static bool has_leftovers(const struct cgroup1 *c)
 void cgroup1_end(struct cgroup1 *c)
 {
     c->pids_max = 0;
-    (void)cgfile_write(c->dir[CGROUP1_PIDS], "pids.max", "max");
+    (void)!pwrite(c->pids_max_fd, "max", 3, 0);
     if (!has_leftovers(c))
         return;
     (void)cgfile_write(c->dir[CGROUP1_MEMORY], "memory.force_empty", "0");

@@ -193,10 +193,10 @@ static void choose_descriptors(const struct init *in, const struct run *r, struc
         l->in = l->out = l->err = r->terminal;
 }
 
+/* What others are to see the end of when the program's side is closed. The keeper's own pipes
+ * stay open here until the end, which it is told of anyway: it need not wake up for theirs. */
 static void shut_descriptors(struct run *r)
 {
-    shut(&r->fds[RUN_STDOUT]);
-    shut(&r->fds[RUN_STDERR]);
     shut(&r->step.stdin_fd);
     shut(&r->terminal);
     if (r->step.stdout_fd > 0)
@@ -233,7 +233,6 @@ static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err
     auto_fd int program = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
     rep.init_us = own_cpu_us() - r->cpu_us;
     (void)report_send(in->report, &rep, program);
-    /* The keeper must see the end of the pipes when the program's side is closed. */
     shut_descriptors(r);
     return 0;
 }
@@ -267,7 +266,10 @@ static void report_end(struct init *in, const struct run *r, int32_t status)
 {
     struct rusage u;
     struct statvfs fs;
-    struct report rep = {.what = REPORT_EXITED, .status = status, .at_ns = clock_mono_ns()};
+    struct report rep = {.what = REPORT_EXITED,
+                         .status = status,
+                         .at_ns = clock_mono_ns(),
+                         .done = r->step.n_out == 0};
 
     (void)getrusage(RUSAGE_CHILDREN, &u);
     rep.cpu_us = time_us(&u) - time_us(&r->before);
@@ -337,8 +339,10 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
     if (rc < 0)
         return rc;
     report_end(in, r, reap(program));
-    (void)box_collect(r->dir, &r->step, send_file, in);
-    rc = report_send(in->report, &done, -1);
+    if (r->step.n_out) {
+        (void)box_collect(r->dir, &r->step, send_file, in);
+        rc = report_send(in->report, &done, -1);
+    }
     if (rc < 0 || r->head.last)
         return rc < 0 ? rc : 1;
     return clean(in, r, err);

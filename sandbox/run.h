@@ -44,6 +44,7 @@ struct report {
     uint64_t switches_voluntary, switches_forced;
     uint64_t box_left; /* bytes free in the work directory at the end */
     uint32_t executable;
+    uint32_t done; /* of EXITED: no files will come, nor REPORT_DONE */
     char text[ERR_TEXT_MAX];
 };
 #endif

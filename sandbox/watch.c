@@ -25,7 +25,7 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER };
 #define CROWD_LOOK_NS (10 * NS_PER_MS)
 #define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
 
-enum { RUNS_MAX = 1000, REFUSALS_MAX = 64, PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
+enum { RUNS_MAX = 1000, REFUSALS_MAX = 64 };
 
 static void shut(int *fd)
 {
@@ -48,8 +48,7 @@ static void reset(struct watch *w)
     struct slot *slot = w->slot;
 
     for (unsigned i = 0; i < 2; i++) {
-        shut(&w->streams[i].fd);
-        buf_done(&w->streams[i].data);
+        stream_done(&w->streams[i]);
     }
     shut(&w->listener);
     shut(&w->program);
@@ -79,23 +78,6 @@ static int own_stdin(struct step *step, struct err *err)
         return err_errno(err, "stdin");
     (void)close(step->stdin_fd);
     step->stdin_fd = fd;
-    return 0;
-}
-
-static int make_stream(struct watch_stream *s, uint64_t limit, int *ret_theirs, struct err *err)
-{
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return err_errno(err, "pipe");
-    s->fd = fds[0];
-    *ret_theirs = fds[1];
-    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-        return err_errno(err, "pipe");
-    /* A big pipe saves wake-ups; it is a wish, and the kernel may refuse it. */
-    if (limit > PIPE_MIN)
-        (void)fcntl(s->fd, F_SETPIPE_SZ, limit < PIPE_MAX ? (int)limit : PIPE_MAX);
-    buf_init(&s->data, limit);
     return 0;
 }
 
@@ -132,9 +114,9 @@ static int launch(struct watch *w, struct err *err)
     if (r == 0)
         r = cgroup_begin(w->slot->cgroup, w->stage->init.group, &w->step.limits, err);
     if (r == 0)
-        r = make_stream(&w->streams[0], w->step.limits.output, &out, err);
+        r = stream_open(&w->streams[0], w->step.limits.output, &out, err);
     if (r == 0)
-        r = make_stream(&w->streams[1], w->step.limits.output, &errs, err);
+        r = stream_open(&w->streams[1], w->step.limits.output, &errs, err);
     if (r < 0)
         return r;
     w->listener = own_fd_steal(&w->stage->init.listener);
@@ -257,32 +239,17 @@ static void look_at_cpu(struct watch *w, uint64_t now)
 
 static void take_output(struct watch *w, unsigned i, watch_piece *piece, void *arg)
 {
-    struct watch_stream *s = &w->streams[i];
-    uint8_t waste[4096];
+    struct span got = {NULL, 0};
+    int r;
 
-    while (s->fd >= 0) {
-        size_t room = s->data.max - s->data.len;
-        size_t want = room < PIPE_MIN ? room : PIPE_MIN;
-        uint8_t *at = want ? buf_reserve(&s->data, want) : waste;
-        ssize_t n = read(s->fd, at, want ? want : sizeof(waste));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return;
-        if (n == 0) {
-            shut(&s->fd);
-            return;
-        }
-        if (!want) {
-            s->truncated = true;
-            watch_kill(w, KILL_OUTPUT);
-            return;
-        }
-        s->data.len += (size_t)n;
-        if (w->step.stream)
-            piece(arg, (uint8_t)i, (struct span){at, (size_t)n});
-    }
+    do {
+        got.len = 0;
+        r = stream_take(&w->streams[i], &got);
+        if (w->step.stream && got.len)
+            piece(arg, (uint8_t)i, got);
+    } while (r == 1);
+    if (r < 0)
+        watch_kill(w, KILL_OUTPUT);
 }
 
 static void on_started(struct watch *w, const struct report *r)
@@ -306,6 +273,15 @@ static void on_exited(struct watch *w, const struct report *r)
     w->ended_ns = r->at_ns;
     w->wall_at_ns = w->cpu_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + ENDING_NS;
+}
+
+/* All there is has been said. */
+static unsigned on_done(struct watch *w)
+{
+    if (w->state != WATCH_ENDING)
+        return 0;
+    w->state = WATCH_REAPING;
+    return WATCH_OUTCOME;
 }
 
 static void on_file(struct watch *w, const struct report *r, int fd)
@@ -352,15 +328,12 @@ static unsigned on_report(struct watch *w, const struct report *r, int *fd)
         return 0;
     case REPORT_EXITED:
         on_exited(w, r);
-        return 0;
+        return r->done ? on_done(w) : 0;
     case REPORT_FILE:
         on_file(w, r, *fd);
         return 0;
     case REPORT_DONE:
-        if (w->state != WATCH_ENDING)
-            return 0;
-        w->state = WATCH_REAPING;
-        return WATCH_OUTCOME;
+        return on_done(w);
     case REPORT_CLEAN:
         w->clean = true;
         return 0;
@@ -564,6 +537,13 @@ static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
     o->setup_us = w->started_ns > w->asked_ns ? (w->started_ns - w->asked_ns) / 1000 : 0;
 }
 
+static uint64_t final_cpu_us(const struct watch *w, const struct cgroup_use *use)
+{
+    if (w->killed_us || !use->cpu_us)
+        return cpu_us(w);
+    return use->cpu_us > w->overhead_us ? use->cpu_us - w->overhead_us : 0;
+}
+
 static void decide(struct watch *w)
 {
     const struct profile *p = profile_find(w->slot->profiles, w->step.profile);
@@ -579,7 +559,7 @@ static void decide(struct watch *w)
 
     cgroup_use(w->slot->cgroup, &f.use);
     f.box_full = f.exited && w->exit.box_left == 0;
-    f.cpu_us = cpu_us(w);
+    f.cpu_us = final_cpu_us(w, &f.use);
     f.memory = f.use.memory_peak ? f.use.memory_peak : w->exit.memory;
     if (w->peak > f.memory)
         f.memory = w->peak;
@@ -596,7 +576,7 @@ static void decide(struct watch *w)
 
 void watch_take_outcome(struct watch *w, struct step_outcome *ret)
 {
-    struct watch_stream *s = w->streams;
+    struct stream *s = w->streams;
 
     *ret = w->outcome;
     w->outcome = (struct step_outcome){.exit_code = -1};

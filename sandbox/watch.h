@@ -12,6 +12,7 @@
  */
 #include "sandbox/report.h"
 #include "sandbox/slot.h"
+#include "sandbox/stream.h"
 #include "sandbox/verdict.h"
 
 #include <poll.h>
@@ -25,21 +26,15 @@ enum watch_state {
     WATCH_REAPING,   /* the outcome is known; the init cleans up, or is being reaped */
 };
 
-struct watch_stream {
-    int fd;
-    struct buf data;
-    bool truncated;
-};
-
 struct watch {
     struct slot *slot; /* borrowed */
     enum watch_state state;
     struct step step;
     struct slot_stage *stage;
-    struct watch_stream streams[2]; /* stdout, stderr */
-    int listener;                   /* -1 = none */
-    int program;                    /* a pidfd of it while it runs, or -1 */
-    int terminal;                   /* of its terminal, the outer end, until it is taken, or -1 */
+    struct stream streams[2]; /* stdout, stderr */
+    int listener;             /* -1 = none */
+    int program;              /* a pidfd of it while it runs, or -1 */
+    int terminal;             /* of its terminal, the outer end, until it is taken, or -1 */
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
     uint64_t crowd_us;    /* CPU time seen where no cgroup counts it */

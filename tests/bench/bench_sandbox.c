@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * bench_sandbox SANDBOX HELLO FORKER: what it costs to run a static program in a sandbox, next
- * to starting it with nothing and to starting it with bubblewrap.
+ * bench_sandbox SANDBOX HELLO HELLO_LIBC FORKER: what it costs to run a static program in a
+ * sandbox, next to starting it with nothing and to starting it with bubblewrap.
  *
  * How this works: the ways to start are measured in turns, one of each per round, so that a
  * slow minute of the machine hits all alike; then the same with a pause before each start,
  * because attaching to control groups costs most when nothing has done so for a while. Figures
- * are medians. Prints "NAME ratio FIGURE target FIGURE ok|short" and fails when one is short.
+ * are medians. Two of bubblewrap: with what a run of ours has too (a /proc, a /dev and a scratch
+ * directory of its own), which the target is about, and with nothing but the namespaces. A
+ * program with a C library is timed besides, for the record. Prints "NAME ratio FIGURE target
+ * FIGURE ok|short" and fails when one is short.
  */
 #include "base/buf.h"
 #include "base/clock.h"
@@ -26,6 +29,7 @@
 enum {
     ROUNDS = 300,
     IDLE_ROUNDS = 30,
+    LIBC_ROUNDS = 100,
     IDLE_MS = 100,
     BWRAP_EVERY = 5, /* bubblewrap is slow; a median needs no more */
     RUNS = 3000,
@@ -138,12 +142,12 @@ static bool is_hello(struct keeper_news *news)
     return true;
 }
 
-static uint64_t run_sandbox(struct subject *s)
+static uint64_t run_sandbox(struct subject *s, int program)
 {
     struct keeper_news news;
     uint64_t begin = clock_mono_ns();
 
-    subject_send(s, hello_fd, 5000);
+    subject_send(s, program, 5000);
     do
         news = subject_wait(s);
     while (!is_hello(&news));
@@ -208,40 +212,92 @@ static void pause_ms(int ms)
         (void)nanosleep(&ts, NULL);
 }
 
+static int memfd_of(const char *path)
+{
+    auto_fd int in = open(path, O_RDONLY | O_CLOEXEC);
+    int out = memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    char buf[65536];
+    ssize_t n;
+
+    if (in < 0 || out < 0)
+        die(path, strerror(errno));
+    while ((n = read(in, buf, sizeof(buf))) > 0)
+        if (write(out, buf, (size_t)n) != n)
+            die(path, strerror(errno));
+    (void)fcntl(out, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+    return out;
+}
+
+#define BWRAP "/usr/bin/bwrap", "--unshare-all", "--ro-bind", "/", "/"
+
+/* Starts the program with bubblewrap; `bare`: with no more than namespaces. */
+static uint64_t run_bwrap(bool bare)
+{
+    const char *const least[] = {BWRAP, hello, NULL};
+    const char *const same[] = {BWRAP,     "--proc", "/proc", "--dev", "/dev",
+                                "--tmpfs", "/tmp",   hello,   NULL};
+
+    return run_bare((char *const *)(uintptr_t)(bare ? least : same));
+}
+
+enum { EXEC, REUSED, FRESH, BOXED, BOXED_LEAST, WAYS };
+
+static void verdict_bwrap(const char *when, double reused, struct series s[WAYS])
+{
+    char name[64];
+
+    if (s[BOXED].n == 0) {
+        printf("launch%s_to_bwrap skipped: bubblewrap is not installed\n", when);
+        return;
+    }
+    printf("medians%s, us: bwrap %.0f, with namespaces only %.0f (%.2f of it)\n", when,
+           median(&s[BOXED]), median(&s[BOXED_LEAST]), reused / median(&s[BOXED_LEAST]));
+    (void)snprintf(name, sizeof(name), "launch%s_to_bwrap", when);
+    verdict(name, reused / median(&s[BOXED]), 0.1, true);
+}
+
 static void compare(struct subject *reused, struct subject *fresh, size_t rounds, int gap_ms)
 {
-    static struct series bare, warm, cold, bwrap;
+    static struct series s[WAYS];
     char *plain[] = {(char *)(uintptr_t)hello, NULL};
-    static char bw[] = "/usr/bin/bwrap", all[] = "--unshare-all", bind[] = "--ro-bind",
-                root[] = "/";
-    char *boxed[] = {bw, all, bind, root, root, plain[0], NULL};
-    bool have = access(bw, X_OK) == 0;
+    bool have = access("/usr/bin/bwrap", X_OK) == 0;
     const char *when = gap_ms ? "_idle" : "";
     char name[64];
 
-    bare.n = warm.n = cold.n = bwrap.n = 0;
+    for (unsigned k = 0; k < WAYS; k++)
+        s[k].n = 0;
     for (size_t i = 0; i < rounds; i++) {
         pause_ms(gap_ms);
-        bare.us[bare.n++] = run_bare(plain);
+        s[EXEC].us[s[EXEC].n++] = run_bare(plain);
         pause_ms(gap_ms);
-        warm.us[warm.n++] = run_sandbox(reused);
+        s[REUSED].us[s[REUSED].n++] = run_sandbox(reused, hello_fd);
         pause_ms(gap_ms);
-        cold.us[cold.n++] = run_sandbox(fresh);
-        if (have && i % BWRAP_EVERY == 0) {
+        s[FRESH].us[s[FRESH].n++] = run_sandbox(fresh, hello_fd);
+        for (unsigned k = BOXED; have && i % BWRAP_EVERY == 0 && k <= BOXED_LEAST; k++) {
             pause_ms(gap_ms);
-            bwrap.us[bwrap.n++] = run_bare(boxed);
+            s[k].us[s[k].n++] = run_bwrap(k == BOXED_LEAST);
         }
     }
-    printf("medians%s, us: vfork+exec %.0f, reused slot %.0f, fresh namespaces %.0f, bwrap %.0f\n",
-           when, median(&bare), median(&warm), median(&cold), median(&bwrap));
+    printf("medians%s, us: vfork+exec %.0f, reused slot %.0f, fresh namespaces %.0f\n", when,
+           median(&s[EXEC]), median(&s[REUSED]), median(&s[FRESH]));
     (void)snprintf(name, sizeof(name), "launch%s_to_exec", when);
-    verdict(name, median(&warm) / median(&bare), 5, true);
-    if (have) {
-        (void)snprintf(name, sizeof(name), "launch%s_to_bwrap", when);
-        verdict(name, median(&warm) / median(&bwrap), 0.1, true);
-    } else {
-        printf("launch%s_to_bwrap skipped: bubblewrap is not installed\n", when);
+    verdict(name, median(&s[REUSED]) / median(&s[EXEC]), 5, true);
+    verdict_bwrap(when, median(&s[REUSED]), s);
+}
+
+static void compare_libc(struct subject *reused, const char *program)
+{
+    static struct series exec, boxed;
+    char *plain[] = {(char *)(uintptr_t)program, NULL};
+    int fd = memfd_of(program);
+
+    for (size_t i = 0; i < LIBC_ROUNDS; i++) {
+        exec.us[exec.n++] = run_bare(plain);
+        boxed.us[boxed.n++] = run_sandbox(reused, fd);
     }
+    printf("medians with a C library, us: vfork+exec %.0f, reused slot %.0f\n", median(&exec),
+           median(&boxed));
+    (void)close(fd);
 }
 
 static void ready(struct subject *s)
@@ -327,31 +383,15 @@ static double kill_ms(struct subject *s)
     return median(&took) / 1000;
 }
 
-static int memfd_of(const char *path)
-{
-    auto_fd int in = open(path, O_RDONLY | O_CLOEXEC);
-    int out = memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    char buf[65536];
-    ssize_t n;
-
-    if (in < 0 || out < 0)
-        die(path, strerror(errno));
-    while ((n = read(in, buf, sizeof(buf))) > 0)
-        if (write(out, buf, (size_t)n) != n)
-            die(path, strerror(errno));
-    (void)fcntl(out, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-    return out;
-}
-
 int main(int argc, char **argv)
 {
     struct subject reused = {0}, fresh = {0};
 
-    if (argc != 4)
-        die("usage", "bench_sandbox SANDBOX HELLO FORKER");
+    if (argc != 5)
+        die("usage", "bench_sandbox SANDBOX HELLO HELLO_LIBC FORKER");
     sandbox = argv[1];
     hello = argv[2];
-    forker = argv[3];
+    forker = argv[4];
     hello_fd = memfd_of(hello);
     forker_fd = memfd_of(forker);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -361,6 +401,7 @@ int main(int argc, char **argv)
     ready(&fresh);
     compare(&reused, &fresh, ROUNDS, 0);
     compare(&reused, &fresh, IDLE_ROUNDS, IDLE_MS);
+    compare_libc(&reused, argv[3]);
     verdict("runs_per_second_reused", rate(false), 1500, false);
     verdict("runs_per_second_fresh", rate(true), 600, false);
     verdict("kill_64_processes_ms", kill_ms(&reused), 15, true);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sandbox/stream.h"
+
+#include "base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+enum { PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
+
+int stream_open(struct stream *s, uint64_t limit, int *ret_theirs, struct err *err)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return err_errno(err, "pipe");
+    s->fd = fds[0];
+    *ret_theirs = fds[1];
+    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
+        return err_errno(err, "pipe");
+    /* A big pipe saves wake-ups; it is a wish, and the kernel may refuse it. */
+    if (limit > PIPE_MIN)
+        (void)fcntl(s->fd, F_SETPIPE_SZ, limit < PIPE_MAX ? (int)limit : PIPE_MAX);
+    buf_init(&s->data, limit);
+    return 0;
+}
+
+static void shut(struct stream *s)
+{
+    if (s->fd >= 0)
+        (void)close(s->fd);
+    s->fd = -1;
+}
+
+void stream_done(struct stream *s)
+{
+    shut(s);
+    buf_done(&s->data);
+}
+
+/* Read through memory that is there already: room for the largest piece, made anew for each run,
+ * would be given back to the system and faulted in again each time. */
+int stream_take(struct stream *s, struct span *ret_piece)
+{
+    static uint8_t piece[PIPE_MIN];
+    ssize_t n = -1;
+
+    while (s->fd >= 0 && (n = read(s->fd, piece, sizeof(piece))) < 0 && errno == EINTR)
+        continue;
+    if (n == 0)
+        shut(s);
+    if (n <= 0)
+        return 0;
+    size_t room = s->data.max - s->data.len;
+    size_t kept = (size_t)n < room ? (size_t)n : room;
+
+    (void)buf_put(&s->data, piece, kept);
+    *ret_piece = (struct span){piece, kept};
+    if (kept == (size_t)n)
+        return 1;
+    s->truncated = true;
+    return -ENOSPC;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_STREAM_H
+#define SANDBOX_STREAM_H
+/* What a program writes on stdout or stderr: a pipe, and what has come out of it so far. */
+#include "base/buf.h"
+#include "base/err.h"
+
+struct stream {
+    int fd; /* our end, -1 = closed */
+    struct buf data;
+    bool truncated; /* there was more than may be kept */
+};
+
+/* Makes the pipe; *ret_theirs is the program's end. `limit` bytes are kept. */
+int stream_open(struct stream *s, uint64_t limit, int *ret_theirs, struct err *err);
+void stream_done(struct stream *s);
+
+/* Takes the next piece out of the pipe. 1 = one was kept, *ret_piece, valid until the next call;
+ * 0 = no more for now, or none ever (fd is -1 then); -ENOSPC = more than the limit. */
+int stream_take(struct stream *s, struct span *ret_piece);
+#endif
