@@ -140,6 +140,16 @@ struct walk {
     unsigned files;
 };
 
+/* Where a program may not change modes a linker cannot say that its output is to be executed; the
+ * file says it. What comes of it is executed in a sandbox, or not at all. */
+static bool is_program(int fd, const struct stat *st)
+{
+    char magic[4];
+
+    return (st->st_mode & S_IXUSR) || (pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+                                       memcmp(magic, "\177ELF", 4) == 0);
+}
+
 /* Opens and checks one name. 0 also when it is not to be taken. */
 static int take(int dir, const char *name, struct walk *w)
 {
@@ -154,7 +164,7 @@ static int take(int dir, const char *name, struct walk *w)
         return 0;
     }
     w->files++;
-    return w->found(w->arg, name, (st.st_mode & S_IXUSR) != 0, fd);
+    return w->found(w->arg, name, is_program(fd, &st), fd);
 }
 
 static bool ends_with(const char *name, const char *suffix)

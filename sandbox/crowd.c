@@ -3,25 +3,11 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "sandbox/kin.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-
-enum { CROWD_MAX = 8192 }; /* processes of a machine that are looked at */
-
-static bool slurp(int proc, const char *pid, const char *file, char *ret, size_t size)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof(path), "%.16s/%s", pid, file);
-    auto_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
-    if (n <= 0)
-        return false;
-    ret[n] = '\0';
-    return true;
-}
 
 /* Fields 14 to 17 of stat, in ticks: own user and system time, and that of waited children. */
 static uint64_t cpu_us(int proc, const char *pid, bool init)
@@ -29,7 +15,7 @@ static uint64_t cpu_us(int proc, const char *pid, bool init)
     char text[1024];
     uint64_t ticks = 0;
 
-    if (!slurp(proc, pid, "stat", text, sizeof(text)))
+    if (!kin_read(proc, pid, "stat", text, sizeof(text)))
         return 0;
     char *p = strrchr(text, ')');
     for (int field = 2; p && field < 14; field++)
@@ -60,11 +46,11 @@ static uint64_t memory(int proc, const char *pid)
     char text[2048];
 
     /* Page tables are memory too: a page here and there of a large mapping costs as much again. */
-    if (slurp(proc, pid, "status", text, sizeof(text)))
+    if (kin_read(proc, pid, "status", text, sizeof(text)))
         tables = pages_of(text, "VmPTE:");
-    if (slurp(proc, pid, "smaps_rollup", text, sizeof(text)) && strstr(text, "Pss_Anon:"))
+    if (kin_read(proc, pid, "smaps_rollup", text, sizeof(text)) && strstr(text, "Pss_Anon:"))
         return tables + pages_of(text, "Pss_Anon:") + pages_of(text, "Pss_Shmem:");
-    if (!slurp(proc, pid, "statm", text, sizeof(text)) ||
+    if (!kin_read(proc, pid, "statm", text, sizeof(text)) ||
         sscanf(text, "%llu %llu %llu", &size, &resident, &shared) != 3 || shared > resident)
         return 0;
     return tables + (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -99,71 +85,22 @@ pid_t crowd_pid(int pidfd)
 
     (void)snprintf(path, sizeof(path), "fdinfo/%d", pidfd);
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (pidfd < 0 || !slurp(proc, "self", path, text, sizeof(text)))
+    if (pidfd < 0 || !kin_read(proc, "self", path, text, sizeof(text)))
         return -1;
     const char *at = strstr(text, "\nPid:");
     return at ? (pid_t)strtol(at + strlen("\nPid:"), NULL, 10) : -1;
 }
 
-struct kin {
-    pid_t pid, parent;
-    bool below;
-};
-
-/* All processes of the machine and their parents. Returns how many. */
-static size_t list(int proc, struct kin *all)
-{
-    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    char text[1024];
-    size_t n = 0;
-
-    if (!d)
-        return 0;
-    for (struct dirent *e; n < CROWD_MAX && (e = readdir(d));) {
-        if (e->d_name[0] < '0' || e->d_name[0] > '9' ||
-            !slurp(proc, e->d_name, "stat", text, sizeof(text)))
-            continue;
-        const char *p = strrchr(text, ')');
-        /* ") S 123": the state, then the parent. */
-        if (!p || strlen(p) < 5)
-            continue;
-        all[n++] =
-            (struct kin){(pid_t)strtol(e->d_name, NULL, 10), (pid_t)strtol(p + 4, NULL, 10), false};
-    }
-    (void)closedir(d);
-    return n;
-}
-
-/* Marks who is below `init`, one generation a round. */
-static void mark(struct kin *all, size_t n, pid_t init)
-{
-    bool more = true;
-
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < n; i++) {
-            bool under = all[i].parent == init;
-
-            for (size_t k = 0; !under && k < n; k++)
-                under = all[k].below && all[k].pid == all[i].parent;
-            more = more || (under && !all[i].below);
-            all[i].below = under;
-        }
-    }
-}
-
 bool crowd_measure_below(pid_t init, struct crowd *ret)
 {
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    auto_free struct kin *all = own_calloc(CROWD_MAX, sizeof(*all));
+    auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
     char name[16];
 
     *ret = (struct crowd){0};
     if (init <= 0 || proc < 0)
         return false;
-    size_t n = list(proc, all);
-    mark(all, n, init);
+    size_t n = kin_list(proc, init, all);
     for (size_t i = 0; i < n; i++) {
         bool is_init = all[i].pid == init;
 
@@ -173,6 +110,7 @@ bool crowd_measure_below(pid_t init, struct crowd *ret)
         ret->cpu_us += cpu_us(proc, name, is_init);
         ret->memory += is_init ? 0 : memory(proc, name);
         ret->processes += !is_init;
+        ret->threads += is_init ? 0 : all[i].threads;
     }
     return n > 0;
 }

@@ -14,6 +14,7 @@ struct crowd {
     uint64_t cpu_us; /* of all that live, and of what they have waited for */
     uint64_t memory; /* resident and not shared, bytes */
     unsigned processes;
+    unsigned threads; /* of them all; crowd_measure_below() only */
 };
 
 /* The process behind a pidfd, or -1. */

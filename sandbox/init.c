@@ -7,11 +7,17 @@
  * Then it ends, or, where slots are reused, it takes the work directory away, makes sure that
  * nothing is left, and parks again; any doubt and it ends. If it dies first, the kernel kills its
  * whole pid namespace.
+ *
+ * At level lsm it is no pid 1, only the reaper of what it has started; kill(-1) would reach the
+ * whole machine, so what is left is found by its descent (kin.c). If it dies first, the stage
+ * does that.
  */
 #include "base/clock.h"
 #include "sandbox/box.h"
 #include "sandbox/caps.h"
 #include "sandbox/frame.h"
+#include "sandbox/kin.h"
+#include "sandbox/landlock.h"
 #include "sandbox/launch.h"
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
@@ -32,6 +38,7 @@
 
 enum {
     INODES_SPARE = 4, /* the work directory itself, and folders above inputs */
+    FENCE = 4,        /* runs of the same user that may begin beside this one */
     WORK_FIRST = 4096 /* bytes and inodes of a work directory before its first run */
 };
 
@@ -39,8 +46,9 @@ struct init {
     const struct stage_spec *stage;
     struct channel link; /* runs come from here */
     int report;
-    int null; /* an empty stdin */
-    int self; /* our /proc, or -1 */
+    int null;    /* an empty stdin */
+    int self;    /* our /proc, or -1 */
+    int machine; /* the machine's /proc, where there is no pid namespace, or -1 */
     struct {
         uint64_t size, files;
     } work; /* how much the work directory may hold */
@@ -102,9 +110,11 @@ static int prepare(struct init *in, struct err *err)
     const struct isolation *i = &in->stage->isolation;
 
     in->launcher.terminal = -1;
+    if (!i->spaces)
+        return 0;
     int rc = mount_work(&in->stage->ids, in->work.size, in->work.files, err);
 
-    return rc == 0 && i->cgroups && i->spaces ? launch_prepare(&in->launcher, err) : rc;
+    return rc == 0 && i->cgroups ? launch_prepare(&in->launcher, err) : rc;
 }
 
 /* All that can be done before there is a run. */
@@ -127,6 +137,9 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
     if (in->null < 0)
         return err_errno(err, "/dev/null");
     in->self = -1;
+    in->machine = spec->stage->isolation.spaces ? -1 : spec->proc;
+    if (in->machine >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return err_errno(err, "subreaper");
     if (spec->stage->isolation.proc)
         in->self = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     in->work.size = in->work.files = WORK_FIRST;
@@ -135,12 +148,39 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
                                      .report = spec->report,
                                      .ruleset = -1,
                                      .terminal = -1,
+                                     .meek = in->machine >= 0,
                                      .null = in->null};
     return prepare(in, err);
 }
 
+/* The kernel counts what a user has in all: who shares one gets a fence that keeps the machine
+ * usable, and the exact number is looked after by the keeper. */
+static uint64_t processes_fence(const struct init *in, uint64_t limit)
+{
+    const struct ids *ids = &in->stage->ids;
+
+    return ids->many ? limit : kin_threads(in->machine, ids->run) + FENCE * limit;
+}
+
+/* Without mounts: a directory of the machine, and a fence around it. */
+static int make_shared_work(struct init *in, struct run *r, struct err *err)
+{
+    const struct stage_spec *st = in->stage;
+    const struct box_how how = {&st->ids, NULL};
+
+    r->step.limits.processes = processes_fence(in, r->step.limits.processes);
+    scratch_rename(&r->step, st->scratch);
+    r->dir = scratch_make(st->scratch, &st->ids, err);
+    if (r->dir < 0)
+        return r->dir;
+    in->launcher.ruleset = landlock_ruleset(st->root.binds, r->dir, err);
+    return in->launcher.ruleset < 0 ? in->launcher.ruleset : box_fill(r->dir, &r->step, &how, err);
+}
+
 static int make_work(struct init *in, struct run *r, struct err *err)
 {
+    if (in->machine >= 0)
+        return make_shared_work(in, r, err);
     const struct step_limits *l = &r->step.limits;
     const uint64_t files = r->step.n_files;
     const struct box_how how = {&in->stage->ids, r->program};
@@ -239,7 +279,7 @@ static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err
 
 /* Reaps until the program has ended; then kills what is left and reaps that. One kill(-1) is
  * enough: it holds the lock that a fork needs, and a fork under way fails with it pending. */
-static int32_t reap(pid_t program)
+static int32_t reap(const struct init *in, pid_t program)
 {
     int32_t status = 0;
     int s;
@@ -250,7 +290,10 @@ static int32_t reap(pid_t program)
         if (pid == program)
             status = s;
     } while (pid != program && (pid > 0 || errno == EINTR));
-    (void)kill(-1, SIGKILL);
+    if (getpid() == 1)
+        (void)kill(-1, SIGKILL);
+    else
+        kin_kill(in->machine, stage_own_user(in->stage));
     while (waitpid(-1, &s, 0) > 0 || errno == EINTR)
         continue;
     return status;
@@ -338,7 +381,7 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
         rc = start(in, r, &program, err);
     if (rc < 0)
         return rc;
-    report_end(in, r, reap(program));
+    report_end(in, r, reap(in, program));
     if (r->step.n_out) {
         (void)box_collect(r->dir, &r->step, send_file, in);
         rc = report_send(in->report, &done, -1);
@@ -364,6 +407,7 @@ static int serve(struct init *in, struct err *err)
         shut(&r.fds[RUN_STDERR]);
         shut(&r.terminal);
         shut(&r.dir);
+        shut(&in->launcher.ruleset);
     }
     return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "sandbox/caps.h"
+#include "sandbox/landlock.h"
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
 #include "sandbox/terminal.h"
@@ -24,10 +25,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { STACK = 64 * LIMIT_KIB };
+enum { STACK = 64 * LIMIT_KIB, MEEK = 19 };
 
 /* Sleeps while the state is `is`. Does not look at errno, which the two processes share. */
 static void await(struct launcher *l, enum launch_state is)
@@ -64,9 +66,7 @@ static int put_filter(const struct launcher *l)
 
 static int put_landlock(const struct launcher *l)
 {
-    if (l->ruleset < 0)
-        return 0;
-    return syscall(SYS_landlock_restrict_self, l->ruleset, 0) < 0 ? -errno : 0;
+    return l->ruleset < 0 ? 0 : landlock_restrict(l->ruleset);
 }
 
 /* What is the same for all runs. */
@@ -78,6 +78,8 @@ static struct launch_failure become_harmless(const struct launcher *l)
         return (struct launch_failure){"setsid", errno};
     if (l->terminal >= 0 && (r = terminal_control(l->terminal)) < 0)
         return (struct launch_failure){"terminal", -r};
+    if (l->meek && setpriority(PRIO_PROCESS, 0, MEEK) < 0)
+        return (struct launch_failure){"priority", errno};
     if ((r = userns_become_run(l->ids)) < 0)
         return (struct launch_failure){"user", -r};
     if ((r = caps_drop()) < 0)

@@ -24,6 +24,7 @@ struct launch {
     int in, out, err; /* the program's standard descriptors */
     int dir;          /* its current directory */
     bool alone;       /* no cgroup */
+    bool meek;        /* gives way to all others: the keeper must get to look at it */
 };
 
 struct launch_failure {
@@ -43,6 +44,7 @@ struct launcher {
     int ruleset;  /* Landlock, or -1 */
     int terminal; /* will control it, or -1 */
     int null;     /* an empty descriptor */
+    bool meek;    /* gives way to all others: the keeper must get to look at it */
 
     pid_t pid;               /* of the process that waits, 0 = none */
     const struct launch *as; /* what it is to become */

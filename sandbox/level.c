@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+enum { LANDLOCK_PARTS = 2 }; /* the last ones */
+
 static const char *const names[] = {
     [LEVEL_NONE] = "none", [LEVEL_LSM] = "lsm",   [LEVEL_NS_NOPROC] = "ns-noproc",
     [LEVEL_NS] = "ns",     [LEVEL_FULL] = "full",
@@ -50,8 +52,7 @@ void level_lacks(const struct isolation *i, char *ret, unsigned size)
     ret[0] = '\0';
     for (unsigned k = 0; k < ARRAY_LEN(parts); k++) {
         /* Landlock is the fence of those who have no namespaces; with them it adds nothing. */
-        bool counts =
-            !parts[k].has && (!i->spaces || parts[k].what != parts[ARRAY_LEN(parts) - 1].what);
+        bool counts = !parts[k].has && (!i->spaces || k < ARRAY_LEN(parts) - LANDLOCK_PARTS);
 
         if (counts && used < size)
             used +=

@@ -8,8 +8,9 @@
  *   full      all namespaces, own /proc, cgroups, filter
  *   ns        without cgroups: rlimits and watching instead
  *   ns-noproc and without /proc
- *   lsm       no namespaces: Landlock, filter, rlimits. Nothing here runs a program so: a machine
- *             without namespaces has level none, and is refused.
+ *   lsm       no namespaces: Landlock, filter, rlimits; all that a run has started is found by
+ *             its descent and killed. Needs a user for the programs that is not root: one of
+ *             their own, or whoever we are.
  */
 #include "base/err.h"
 #include "base/limits.h"
@@ -28,7 +29,8 @@ enum level { LEVEL_NONE, LEVEL_LSM, LEVEL_NS_NOPROC, LEVEL_NS, LEVEL_FULL };
     X(cgroups, "cgroup limits and accounting")                                                     \
     X(group_kill, "cgroup.kill")                                                                   \
     X(ids, "user ids of its own")                                                                  \
-    X(landlock, "Landlock")
+    X(landlock, "Landlock")                                                                        \
+    X(scopes, "Landlock that knows signals")
 
 /* What works here. */
 struct isolation {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * How this works: a tmpfs is mounted over /tmp and becomes the root (pivot_root), the machine's
- * root is under /.old meanwhile. Everything wanted is opened below /.old with RESOLVE_IN_ROOT,
- * so that absolute symbolic links mean what they mean outside, cloned as a detached mount,
- * made read-only while nobody sees it, and attached. Then /.old goes, and the root turns
- * read-only. Mounts made in a user namespace above the run's own are locked there.
+ * How this works: a tmpfs is mounted over /tmp and becomes the root (pivot_root, or where that is
+ * refused, by moving it over the root), the machine's root is under /.old meanwhile. Everything
+ * wanted is opened below /.old with RESOLVE_IN_ROOT, so that absolute symbolic links mean what they
+ * mean outside, cloned as a detached mount, made read-only while nobody sees it, and attached. Then
+ * /.old goes, and the root turns read-only. Mounts made in a user namespace above the run's own are
+ * locked there.
  */
 #include "sandbox/mount.h"
 
@@ -214,6 +215,19 @@ static int make_devices(int old, struct err *err)
     return 0;
 }
 
+/* pivot_root() is refused by some runtimes' filters, and where the root is the initial ramfs. The
+ * old root then stays below the new one, out of reach of who has no CAP_SYS_CHROOT. */
+static int move_over(struct err *err)
+{
+    if (mount("/", BASE "/.old", NULL, MS_BIND | MS_REC, NULL) < 0)
+        return err_errno(err, "binding the old root");
+    if (chdir(BASE) < 0 || mount(BASE, "/", NULL, MS_MOVE, NULL) < 0)
+        return err_errno(err, "moving the root");
+    if (chroot(".") < 0)
+        return err_errno(err, "chroot");
+    return chdir("/") < 0 ? err_errno(err, "chdir") : 0;
+}
+
 /* The new root, empty, with the machine's under /.old. */
 static int enter(struct err *err)
 {
@@ -224,7 +238,7 @@ static int enter(struct err *err)
     if (mkdir(BASE "/.old", 0755) < 0)
         return err_errno(err, "mkdir .old");
     if (syscall(SYS_pivot_root, BASE, BASE "/.old") < 0)
-        return err_errno(err, "pivot_root");
+        return move_over(err);
     return chdir("/") < 0 ? err_errno(err, "chdir") : 0;
 }
 

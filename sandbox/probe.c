@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The hostile program of the self-test: static, started inside the sandbox as "probe NAME", and
- * carried inside arena-sandbox, so that a node needs no compiler to find out whether its
+ * The hostile program of the self-test: static, started inside the sandbox as "probe NAME [WORD]",
+ * and carried inside arena-sandbox, so that a node needs no compiler to find out whether its
  * sandbox holds. Ends with 0 when it was stopped, with 1 and a line when it was not; a probe
  * that means to be killed never ends by itself.
  */
@@ -20,15 +20,19 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MARK = 0x41524e41, FDS_MAX = 4096, MANY = 1 << 20 };
 
 static int escaped;
+static const char *word = ""; /* what the self-test knows of the machine */
 
 static void must(int held, const char *what)
 {
@@ -78,16 +82,72 @@ static void environment(void)
         must(!strstr(*e, "ARENA_"), "sees the daemon's environment");
 }
 
-static void files(void)
-{
-    static const char *const hidden[] = {"/etc/shadow", "/etc/machine-id", "/root",  "/home",
-                                         "/var/lib",    "/usr/bin/mount",  "/bin/sh"};
-    static const char *const fixed[] = {"/x", "/usr/x", "/etc/x", "/dev/x", "/proc/sys/x"};
+static const char *const hidden[] = {"/etc/shadow", "/etc/machine-id", "/root",  "/home",
+                                     "/var/lib",    "/usr/bin/mount",  "/bin/sh"};
 
+static void file_names(void)
+{
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
         must(access(hidden[i], F_OK) < 0, hidden[i]);
+}
+
+static void files(void)
+{
+    static const char *const fixed[] = {"/x",     "/usr/x",      "/etc/x",     "/dev/x",
+                                        "/var/x", "/proc/sys/x", "/var/tmp/x", "/run/x"};
+    static const char text[] = "/etc/passwd";
+
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+        must(open(hidden[i], O_RDONLY | O_NONBLOCK) < 0, hidden[i]);
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         must(open(fixed[i], O_CREAT | O_WRONLY, 0600) < 0, fixed[i]);
+    REFUSED(open(text, O_WRONLY));
+    REFUSED(truncate(text, 0));
+    REFUSED(chmod(text, 0666));
+    REFUSED(chown(text, getuid(), getgid()));
+    REFUSED(utimensat(AT_FDCWD, text, NULL, 0));
+    REFUSED(unlink(text));
+    REFUSED(rename(text, "/etc/x"));
+}
+
+/* The flags of every mount that a program can name, from inside. */
+static void mounts(void)
+{
+    static const struct {
+        const char *at;
+        unsigned long flags;
+    } want[] = {
+        {"/", ST_RDONLY | ST_NOSUID | ST_NODEV},
+        {"/proc", ST_RDONLY | ST_NOSUID | ST_NODEV},
+        {"/work", ST_NOSUID | ST_NODEV},
+        {"/dev/null", ST_NOSUID},
+    };
+    struct statvfs fs;
+
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+        must(statvfs(want[i].at, &fs) == 0 && (fs.f_flag & want[i].flags) == want[i].flags,
+             want[i].at);
+}
+
+/* `word`: "net:[4026531840] pid:[...]": those of the machine. */
+static void spaces(void)
+{
+    static const char *const names[] = {"pid", "mnt", "net", "ipc", "uts", "cgroup"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[32], link[64] = "";
+
+        (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+        must(readlink(path, link, sizeof(link) - 1) > 0 && !strstr(word, link), names[i]);
+    }
+}
+
+static void pids(void)
+{
+    struct utsname u;
+
+    must(getppid() == 1, "its parent is not the first process");
+    must(uname(&u) == 0 && strcmp(u.nodename, "sandbox") == 0, "sees the machine's name");
 }
 
 static void proc(void)
@@ -96,6 +156,11 @@ static void proc(void)
         "/proc/1/environ",    "/proc/1/maps", "/proc/1/mem",      "/proc/kcore",
         "/proc/keys",         "/proc/kmsg",   "/proc/timer_list", "/proc/sys/kernel/core_pattern",
         "/proc/sysrq-trigger"};
+    static const char *const absent[] = {"/proc/meminfo", "/proc/kallsyms", "/proc/mounts",
+                                         "/proc/sys/kernel/random/boot_id", "/proc/net/dev"};
+
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+        must(open(absent[i], O_RDONLY) < 0, absent[i]);
 
     for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
         char c;
@@ -228,7 +293,7 @@ static void canary(void)
 
 static void plants(void)
 {
-    (void)!symlink("/etc/hostname", "a.out");
+    (void)!symlink("/etc/passwd", "a.out");
     (void)!mkfifo("b.out", 0666);
     (void)!mkdir("c.out", 0777);
     (void)!link("/etc/passwd", "d.out");
@@ -238,6 +303,24 @@ static void fork_bomb(void)
 {
     for (;;)
         (void)!fork();
+}
+
+/* More than are allowed, and no more. */
+static void processes(void)
+{
+    int n = 0;
+
+    while (n < 64) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+            for (;;)
+                pause();
+        if (pid < 0)
+            break;
+        n++;
+    }
+    must(n < 40, "made 64 processes");
 }
 
 static void forkers(void)
@@ -271,12 +354,18 @@ static void memory_of_many(void)
         pause();
 }
 
+static void memory_over(void)
+{
+    must(touch((size_t)96 * MANY) == MAP_FAILED, "used half as much memory again");
+}
+
 static void output(void)
 {
-    static char chunk[65536];
+    static char chunk[32768];
 
-    for (;;)
+    for (int i = 0; i < 8; i++)
         (void)!write(1, chunk, sizeof(chunk));
+    must(0, "wrote 256 KiB");
 }
 
 static void disk(void)
@@ -299,11 +388,21 @@ static void disk(void)
 
 static void busy(void)
 {
-    for (;;)
+    const clock_t end = clock() + 2 * CLOCKS_PER_SEC;
+
+    while (clock() < end)
         ;
+    must(0, "used two seconds of CPU time");
 }
 
 static void idle(void)
+{
+    for (int i = 0; i < 3; i++)
+        (void)sleep(1);
+    must(0, "slept for three seconds");
+}
+
+static void stopped(void)
 {
     (void)raise(SIGSTOP);
     for (;;)
@@ -329,7 +428,11 @@ static const struct {
     {"identity", identity},
     {"descriptors", descriptors},
     {"environment", environment},
+    {"file-names", file_names},
     {"files", files},
+    {"mounts", mounts},
+    {"spaces", spaces},
+    {"pids", pids},
     {"proc", proc},
     {"namespaces", namespaces},
     {"network", network},
@@ -346,18 +449,22 @@ static const struct {
     {"plants", plants},
     {"fork-bomb", fork_bomb},
     {"forkers", forkers},
+    {"processes", processes},
     {"memory", memory},
+    {"memory-over", memory_over},
     {"memory-of-many", memory_of_many},
     {"output", output},
     {"disk", disk},
     {"busy", busy},
     {"idle", idle},
+    {"stopped", stopped},
     {"killer", killer},
 };
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc == 2 && i < sizeof(probes) / sizeof(probes[0]); i++)
+    word = argc == 3 ? argv[2] : "";
+    for (size_t i = 0; argc >= 2 && i < sizeof(probes) / sizeof(probes[0]); i++)
         if (strcmp(argv[1], probes[i].name) == 0) {
             probes[i].run();
             return escaped;

@@ -173,6 +173,17 @@ static const char *const deadly[] = {"ptrace",       "process_vm_readv", "proces
                                      "iopl",         "ioperm",           "nfsservctl",
                                      "_sysctl",      "get_kernel_syms",  "query_module"};
 
+/* Refused where others' files and processes are within reach (FILTER_SHARED), and without a word:
+ * honest programs do these too, linkers among them. The first two are allowed for oneself. */
+static const char *const shared[] = {"setpriority", "sched_setaffinity", "chmod",   "fchmod",
+                                     "fchmodat",    "fchmodat2",         "chown",   "fchown",
+                                     "lchown",      "fchownat",          "utime",   "utimes",
+                                     "utimensat",   "futimesat",         "truncate"};
+
+/* Refused with FILTER_NO_SIGNALS. */
+static const char *const signals[] = {"kill", "tkill", "tgkill", "rt_sigqueueinfo",
+                                      "rt_tgsigqueueinfo"};
+
 /* Allowed with some arguments; with others, refused. */
 static const char *const partly[] = {"clone", "prlimit64", "personality"};
 
@@ -218,6 +229,31 @@ static int add_all(scmp_filter_ctx ctx, uint32_t action, const char *const *name
     return r;
 }
 
+static bool is_in(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Taken back by the flags from what every program gets. */
+static bool is_quiet(const char *name, unsigned flags)
+{
+    return ((flags & FILTER_SHARED) && is_in(name, shared, ARRAY_LEN(shared))) ||
+           ((flags & FILTER_NO_SIGNALS) && is_in(name, signals, ARRAY_LEN(signals)));
+}
+
+static int add_allowed(scmp_filter_ctx ctx, unsigned flags)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(allowed); i++)
+        r = add(ctx, is_quiet(allowed[i], flags) ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW,
+                allowed[i]);
+    return r;
+}
+
 static bool is_among(const char *name, struct profile_list list)
 {
     for (uint32_t i = 0; i < list.n; i++)
@@ -238,8 +274,10 @@ static int add_denied(scmp_filter_ctx ctx, struct profile_list extra)
 }
 
 /* Calls whose first arguments decide. */
-static int add_conditional(scmp_filter_ctx ctx)
+static int add_conditional(scmp_filter_ctx ctx, unsigned flags)
 {
+    /* F_SETOWN and F_SETSIG are signals too, and come before F_OFD_GETLK. */
+    const uint32_t simple = flags & FILTER_NO_SIGNALS ? 0xfffffff8U : fcntls[0][0];
     int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
 
@@ -250,8 +288,9 @@ static int add_conditional(scmp_filter_ctx ctx)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, (scmp_datum_t)prctls[i]));
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fcntls); i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                             SCMP_A1(SCMP_CMP_MASKED_EQ, fcntls[i][0], fcntls[i][1]));
+        r = seccomp_rule_add(
+            ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+            SCMP_A1(SCMP_CMP_MASKED_EQ, i == 0 ? simple : fcntls[i][0], fcntls[i][1]));
     if (r == 0)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0));
@@ -298,8 +337,9 @@ static int export(scmp_filter_ctx ctx, struct filter *f, struct err *err)
     return 0;
 }
 
-int filter_build(struct profile_list extra, bool listens, struct filter *ret, struct err *err)
+int filter_build(struct profile_list extra, unsigned flags, struct filter *ret, struct err *err)
 {
+    const bool listens = (flags & FILTER_LISTENS) != 0;
     struct filter f = {.listens = listens};
     /* What is in no list goes to the listener: half the rules, and half the time to load them. */
     scmp_filter_ctx ctx = seccomp_init(listens ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(ENOSYS));
@@ -308,11 +348,11 @@ int filter_build(struct profile_list extra, bool listens, struct filter *ret, st
         return err_set(err, ENOMEM, "libseccomp");
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    int r = add_all(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_LEN(allowed));
+    int r = add_allowed(ctx, flags);
     if (r == 0)
         r = add_all(ctx, SCMP_ACT_ERRNO(0), idle, ARRAY_LEN(idle));
     if (r == 0)
-        r = add_conditional(ctx);
+        r = add_conditional(ctx, flags);
     if (r == 0)
         r = listens ? add(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3") : add_denied(ctx, extra);
     if (r < 0)
@@ -343,14 +383,6 @@ int filter_load(const struct filter *f)
     long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 
     return r < 0 ? -errno : (int)r;
-}
-
-static bool is_in(const char *name, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
 }
 
 int filter_take(int listener, struct refusal *ret)

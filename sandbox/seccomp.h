@@ -19,8 +19,19 @@ struct filter {
     bool listens; /* refused and deadly calls come to a listener; else EPERM and death, nameless */
 };
 
-/* `extra`: names beyond those every program gets; an unknown name is -EINVAL. */
-int filter_build(struct profile_list extra, bool listens, struct filter *ret, struct err *err);
+enum filter_flag {
+    FILTER_LISTENS = 1,
+    /* No namespace hides others: refuses what would reach files by name that Landlock does not
+     * guard, and processes that are not the program's. */
+    FILTER_SHARED = 2,
+    /* The program runs as somebody who has other processes, and the kernel does not tell them
+     * apart: no signals at all. */
+    FILTER_NO_SIGNALS = 4,
+};
+
+/* `extra`: names beyond those every program gets; an unknown name is -EINVAL. `flags`: a set of
+ * enum filter_flag. */
+int filter_build(struct profile_list extra, unsigned flags, struct filter *ret, struct err *err);
 void filter_done(struct filter *f);
 /* Loads it into this process, for good; no_new_privs is on. Returns the listener, 0 when the
  * filter has none, or a negative errno. Safe after vfork(). */

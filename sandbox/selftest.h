@@ -16,6 +16,8 @@ struct selftest_row {
     const char *name;       /* of the probe */
     const char *protection; /* what must hold, in words: what is missing when it does not */
     bool held;
+    const char *level;
+    bool promised;        /* by the level that this machine has; else it was not tried */
     char why[LIMIT_TEXT]; /* "" when it held */
     uint64_t us;
 };
@@ -23,8 +25,9 @@ struct selftest_row {
 typedef void selftest_say(void *arg, const struct selftest_row *row);
 
 /*
- * `program` is arena-sandbox itself. Tells of each row as it is known. Returns how many did not
- * hold; a negative errno when the sandbox could not be tried at all, which is no better.
+ * `program` is arena-sandbox itself. Tells of each row as it is known, also of those that the
+ * machine's level does not promise. Returns how many did not hold; a negative errno when the
+ * sandbox could not be tried at all, which is no better.
  */
 int selftest_run(const char *program, selftest_say *say, void *arg, struct err *err);
 #endif

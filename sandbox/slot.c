@@ -2,6 +2,7 @@
 #include "sandbox/slot.h"
 
 #include "sandbox/frame.h"
+#include "sandbox/landlock.h"
 #include "sandbox/report.h"
 
 #include <errno.h>
@@ -52,6 +53,8 @@ static int give_birth(struct slot *s, struct slot_stage *st, struct err *err)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return err_errno(err, "socketpair");
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid < 0 && errno == ENOSYS && !args.flags)
+        pid = fork();
     if (pid == 0)
         become_stage(&st->spec, fds[1]);
     int code = errno;
@@ -105,7 +108,11 @@ static const struct slot_stage nothing = {.link.fd = -1, .init = {.link.fd = -1}
 void slot_drop(struct slot_stage *st)
 {
     if (st->pid > 0) {
-        (void)kill(st->pid, SIGKILL);
+        /* Where no namespace dies with it, a stage that is let go of kills all it has started. */
+        if (st->spec.isolation.spaces)
+            (void)kill(st->pid, SIGKILL);
+        else
+            channel_done(&st->link);
         while (waitpid(st->pid, NULL, 0) < 0 && errno == EINTR)
             continue;
         channel_done(&st->link);
@@ -121,7 +128,7 @@ static bool try_listener(void)
     struct filter f;
     int status = 1;
 
-    if (filter_build((struct profile_list){NULL, 0}, true, &f, NULL) < 0)
+    if (filter_build((struct profile_list){NULL, 0}, FILTER_LISTENS, &f, NULL) < 0)
         return false;
     pid_t pid = fork();
     if (pid == 0)
@@ -139,6 +146,7 @@ static int try_stage(struct slot *s, const struct isolation *i, struct err *err)
 
     userns_choose(&st.spec.ids, i->user);
     st.spec.isolation = *i;
+    st.spec.scratch = s->scratch.run;
     st.spec.root = (struct root_spec){.ids = &st.spec.ids, .proc = i->proc};
     int r = start(s, &st, err);
     if (r == 0)
@@ -168,15 +176,36 @@ static void find_spaces(struct slot *s)
     }
 }
 
+/* Without namespaces: does the fence stand? A program that ran as root would be outside of it. */
+static void find_fence(struct slot *s)
+{
+    struct isolation fence = {.landlock = landlock_abi() > 0};
+    struct ids ids;
+    struct err err = {0};
+
+    userns_choose(&ids, false);
+    if (!fence.landlock)
+        (void)err_set(&err, ENOSYS, "this kernel has no Landlock");
+    else if (ids.run == 0)
+        (void)err_set(&err, EPERM, "programs would run as root: we may become nobody else");
+    else if (scratch_init(&s->scratch, &err) == 0 && try_stage(s, &fence, &err) == 0)
+        s->isolation.landlock = true;
+    s->isolation.scopes = landlock_abi() >= LANDLOCK_ABI_SCOPES;
+    if (!s->isolation.landlock)
+        (void)snprintf(s->why, sizeof(s->why), "%s", err.text);
+}
+
 void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
 {
     struct err err = {0};
 
-    *s = (struct slot){.profiles = profiles};
+    *s = (struct slot){.profiles = profiles, .scratch.dir = -1};
     s->cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF);
     for (size_t i = 0; i < SLOT_STAGES; i++)
         s->stages[i] = nothing;
     find_spaces(s);
+    if (!s->isolation.spaces)
+        find_fence(s);
     s->isolation.fresh = fresh;
     s->isolation.listener = try_listener();
     userns_choose(&s->ids, s->isolation.user);
@@ -196,6 +225,7 @@ void slot_done(struct slot *s)
 {
     for (size_t i = 0; i < SLOT_STAGES; i++)
         slot_drop(&s->stages[i]);
+    scratch_done(&s->scratch);
     cgroup_free(s->cgroup);
     s->cgroup = NULL;
 }
@@ -277,8 +307,10 @@ static bool hear(struct slot_stage *st, struct err *err)
     int got, fd;
 
     while ((got = report_read(in->report, &rep, &fd)) == 1) {
-        if (rep.what == REPORT_BORN)
+        if (rep.what == REPORT_BORN) {
             in->pidfd = own_fd_steal(&fd);
+            in->born = true;
+        }
         if (rep.what == REPORT_PARKED) {
             in->parked = true;
             in->proc = own_fd_steal(&fd);
@@ -300,13 +332,19 @@ static bool hear(struct slot_stage *st, struct err *err)
     return false;
 }
 
+/* What its stage says may come after what it says itself, and without it it cannot be killed. */
+static bool is_settled(const struct slot_init *in)
+{
+    return in->born && in->parked;
+}
+
 /* Waits until an init has parked or died. */
 static bool wait_parked(struct slot_stage *st, struct err *err)
 {
     while (hear(st, err)) {
         struct pollfd p = {.fd = st->init.report, .events = POLLIN};
 
-        if (st->init.parked)
+        if (is_settled(&st->init))
             return true;
         if (poll(&p, 1, SETTLE_MS) != 1) {
             (void)err_set(err, ETIMEDOUT, "the init does not get ready");
@@ -330,7 +368,7 @@ int slot_ready(struct slot *s, struct slot_stage *st, struct err *err)
         struct slot_stage *at = &s->stages[i];
         struct err why = {.code = EIO, .text = "the init died"};
 
-        if (!at->init.alive || at->init.parked || wait_parked(at, &why) || at != st)
+        if (!at->init.alive || is_settled(&at->init) || wait_parked(at, &why) || at != st)
             continue;
         if (err)
             *err = why;
@@ -351,14 +389,19 @@ static const char *phase_of(const struct profile *p, const char *phase)
 
 static int prepare(struct slot *s, struct slot_stage *st, const struct profile *p, struct err *err)
 {
+    const struct isolation *i = &s->isolation;
+    unsigned flags = i->listener ? FILTER_LISTENS : 0;
+
+    if (!i->spaces)
+        flags |= FILTER_SHARED | (i->scopes || s->ids.many ? 0 : FILTER_NO_SIGNALS);
     st->spec.ids = s->ids;
     st->spec.isolation = s->isolation;
+    st->spec.scratch = s->scratch.run;
     st->spec.root = (struct root_spec){.dir = profile_root(p),
                                        .binds = profile_binds(p, st->phase),
                                        .ids = &st->spec.ids,
                                        .proc = s->isolation.proc};
-    return filter_build(profile_syscalls(p, st->phase), s->isolation.listener, &st->spec.filter,
-                        err);
+    return filter_build(profile_syscalls(p, st->phase), flags, &st->spec.filter, err);
 }
 
 int slot_stage(struct slot *s, const char *profile, const char *phase, struct slot_stage **ret,

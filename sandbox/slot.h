@@ -14,6 +14,7 @@
 /* The init that waits under a stage, or runs something. */
 struct slot_init {
     bool alive;
+    bool born;   /* its stage has said so */
     bool parked; /* has said that it waits */
     struct channel link;
     int report;
@@ -40,6 +41,7 @@ struct slot {
     struct ids ids;
     struct isolation isolation;
     struct cgroup *cgroup;
+    struct scratch scratch; /* work directories, where none can be mounted */
     unsigned cpus;          /* of the machine, the most a run could use at once */
     char why[ERR_TEXT_MAX]; /* the first thing that did not work, with its errno */
     struct slot_stage stages[SLOT_STAGES];
@@ -52,7 +54,7 @@ void slot_done(struct slot *s);
 /* The stage for this language and phase, started if need be. */
 int slot_stage(struct slot *s, const char *profile, const char *phase, struct slot_stage **ret,
                struct err *err);
-/* Kills a stage and all it has started, and forgets it. */
+/* Kills a stage and all it has started, and forgets it. Waits until they are dead. */
 void slot_drop(struct slot_stage *st);
 
 /* Asks a stage that has no init for one; does not wait. A stage that takes no request is dropped.

@@ -2,11 +2,14 @@
 #include "sandbox/stage.h"
 
 #include "sandbox/frame.h"
+#include "sandbox/kin.h"
+#include "sandbox/landlock.h"
 #include "sandbox/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -21,6 +24,32 @@ struct stage {
     int go[2]; /* tells an init that it is mapped */
 };
 
+uid_t stage_own_user(const struct stage_spec *spec)
+{
+    return spec->ids.many ? spec->ids.run : 0;
+}
+
+/* Without namespaces: nothing of the machine goes away, so the fence is tried as a run has it. A
+ * stage whose keeper is gone is not just killed: it takes its run with it. */
+static int settle_shared(struct stage *st, struct err *err)
+{
+    const struct profile_list none = {NULL, 0};
+
+    if (st->spec->root.dir)
+        return err_set(err, ENOTSUP, "a toolchain image needs mount namespaces");
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return err_errno(err, "prctl");
+    st->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (st->proc < 0)
+        return err_errno(err, "/proc");
+    auto_fd int work = scratch_make(st->spec->scratch, &st->spec->ids, err);
+    if (work < 0)
+        return work;
+    auto_fd int rules = landlock_ruleset(none, work, err);
+    scratch_clear(st->spec->scratch);
+    return rules < 0 ? rules : 0;
+}
+
 static int settle(struct stage *st, struct err *err)
 {
     const struct stage_spec *spec = st->spec;
@@ -31,6 +60,8 @@ static int settle(struct stage *st, struct err *err)
     int r = userns_become_init(&spec->ids, err);
     if (r < 0)
         return r;
+    if (!spec->isolation.spaces)
+        return settle_shared(st, err);
     /* Changing users made us undumpable, and our own files in /proc root's. */
     if (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return err_errno(err, "prctl");
@@ -52,7 +83,26 @@ static uint64_t flags(const struct stage *st)
 {
     uint64_t f = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
+    if (!st->spec->isolation.spaces)
+        return 0;
     return st->spec->isolation.user && st->proc >= 0 ? f | CLONE_NEWUSER : f;
+}
+
+/* Container runtimes hide clone3() from those who may make no namespaces: what it does is done bit
+ * by bit. */
+static pid_t fork_init(const struct frame *f, int *ret_pidfd)
+{
+    pid_t pid = fork();
+
+    if (pid > 0)
+        *ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pid == 0 && f->n_fds == BIRTH_FDS) {
+        auto_fd int group = openat(f->fds[BIRTH_CGROUP], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+        if (group < 0 || write(group, "0", 1) != 1)
+            _exit(1);
+    }
+    return pid;
 }
 
 static pid_t clone_init(const struct stage *st, const struct frame *f, int *ret_pidfd)
@@ -65,7 +115,10 @@ static pid_t clone_init(const struct stage *st, const struct frame *f, int *ret_
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (unsigned)f->fds[BIRTH_CGROUP];
     }
-    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid >= 0 || errno != ENOSYS || flags(st))
+        return pid;
+    return fork_init(f, ret_pidfd);
 }
 
 /* An init that was killed early left its byte in the pipe: the next one must not take it. */
@@ -101,6 +154,26 @@ static void release(struct stage *st, pid_t pid, int report)
     (void)!write(st->go[1], "", 1);
 }
 
+/* Waits for the init's end. Without namespaces the keeper's end is watched for, too, since the
+ * kernel would then kill only us. */
+static void await(const struct stage *st, pid_t pid, int pidfd)
+{
+    struct pollfd p[] = {{.fd = pidfd, .events = POLLIN}, {.fd = st->link.fd}};
+
+    if (!st->spec->isolation.spaces) {
+        while (poll(p, ARRAY_LEN(p), -1) < 0 && errno == EINTR)
+            continue;
+        if (!p[0].revents)
+            (void)kill(pid, SIGKILL);
+    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    if (st->spec->isolation.spaces)
+        return;
+    kin_kill(st->proc, stage_own_user(st->spec));
+    scratch_clear(st->spec->scratch);
+}
+
 /* One init, from its birth to the death of the last process under it. */
 static void raise_init(struct stage *st, struct frame *f)
 {
@@ -128,9 +201,8 @@ static void raise_init(struct stage *st, struct frame *f)
     (void)report_fd(report, REPORT_BORN, pidfd);
     release(st, pid, report);
     frame_done(f);
+    await(st, pid, pidfd);
     (void)close(pidfd);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
     drain(st);
 }
 

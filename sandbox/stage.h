@@ -7,11 +7,15 @@
  * sits in the slot's cgroups. Asked to, it clones an init into fresh namespaces and waits until
  * that init, and with it every process that it started, is dead. It is tiny, has one init at a
  * time, and dies with the keeper. stage.c is the process, slot.c starts it, init.c is the init.
+ *
+ * At level lsm there are no namespaces to hold a run together: stage and init are reapers of
+ * their orphans, and kill all that descends from them.
  */
 #include "sandbox/channel.h"
 #include "sandbox/level.h"
 #include "sandbox/mount.h"
 #include "sandbox/run.h"
+#include "sandbox/scratch.h"
 #include "sandbox/seccomp.h"
 
 /* All that a stage needs, inherited from the keeper's memory at its birth. */
@@ -20,7 +24,11 @@ struct stage_spec {
     struct root_spec root;
     struct filter filter;
     struct isolation isolation;
+    const char *scratch; /* path of the work directory where none can be mounted */
 };
+
+/* The program's user where nobody else has it, else 0. */
+uid_t stage_own_user(const struct stage_spec *spec);
 
 /* The stage's process: never returns. `fd` is its end of the channel; it first waits for a byte
  * there, which says that its user namespace is mapped. Says FRAME_READY or FRAME_FAILED. */

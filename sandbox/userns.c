@@ -50,7 +50,8 @@ void userns_choose(struct ids *ret, bool user_ns)
     unsigned long here = ids_here();
 
     *ret = (struct ids){.user_ns = user_ns, .init = USERNS_RUN_ID, .run = USERNS_RUN_ID};
-    ret->many = may_set_ids();
+    /* A container may have root's id and no other. */
+    ret->many = may_set_ids() && here > IDS_FIRST_SMALL + 2UL * IDS_SMALL;
     if (!ret->many) {
         ret->outside = geteuid();
         ret->outside_gid = getegid();

@@ -65,6 +65,13 @@ static bool by_limit(const struct facts *f, struct step_outcome *o)
         time_over(f, o, true);
     } else if (f->kill == KILL_WALL || f->wall_us > f->limits->wall_ms * 1000) {
         time_over(f, o, false);
+    } else if (f->kill == KILL_PROCESSES) {
+        say(o, STEP_END_PROCESSES, "more than %" PRIu64 " processes and threads were seen",
+            f->limits->processes);
+    } else if (f->kill == KILL_FILES) {
+        say(o, STEP_END_FILE_SIZE,
+            "more than %" PRIu64 " bytes or %" PRIu64 " files in the work directory",
+            f->limits->file_size, f->limits->files);
     } else if (f->kill == KILL_OUTPUT || f->out_truncated || f->err_truncated) {
         say(o, STEP_END_OUTPUT, "more than %" PRIu64 " bytes on %s", f->limits->output,
             f->out_truncated ? "stdout" : "stderr");

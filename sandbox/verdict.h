@@ -17,6 +17,8 @@ enum verdict_kill {
     KILL_WALL,
     KILL_OUTPUT,
     KILL_MEMORY,
+    KILL_PROCESSES, /* counted by looking, where nothing else counts */
+    KILL_FILES,     /* so is the work directory */
     KILL_SYSCALL,
     KILL_ASKED,
     KILL_BROKEN,

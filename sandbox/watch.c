@@ -208,6 +208,10 @@ static void look_at_crowd(struct watch *w, uint64_t now)
         watch_kill(w, KILL_CPU);
     else if (w->peak > w->step.limits.memory)
         watch_kill(w, KILL_MEMORY);
+    else if (c.threads > w->step.limits.processes)
+        watch_kill(w, KILL_PROCESSES);
+    else if (scratch_is_full(&w->slot->scratch, &w->step))
+        watch_kill(w, KILL_FILES);
     else
         w->cpu_at_ns = now + CROWD_LOOK_NS;
 }
@@ -232,6 +236,12 @@ static void look_at_cpu(struct watch *w, uint64_t now)
     if (l->cpu_share && (l->cpu_share + 999) / 1000 < wide)
         wide = (l->cpu_share + 999) / 1000;
     uint64_t rest = (limit - used) * 1000 / (wide ? wide : 1);
+    if (w->slot->scratch.dir >= 0 && rest > CROWD_LOOK_NS)
+        rest = CROWD_LOOK_NS;
+    if (scratch_is_full(&w->slot->scratch, &w->step)) {
+        watch_kill(w, KILL_FILES);
+        return;
+    }
     w->cpu_at_ns = now + (rest > CPU_LOOK_NS ? rest : CPU_LOOK_NS);
 }
 

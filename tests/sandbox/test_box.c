@@ -216,6 +216,39 @@ static void a_copy_is_sealed_and_has_a_limit(void **state)
     (void)close(pipes[1]);
 }
 
+struct modes {
+    bool program, text;
+};
+
+static int remember_mode(void *arg, const char *name, bool executable, int fd)
+{
+    struct modes *m = arg;
+
+    if (strcmp(name, "a.bin") == 0)
+        m->program = executable;
+    else
+        m->text = executable;
+    (void)close(fd);
+    return 0;
+}
+
+static void a_program_is_known_by_its_first_bytes_where_modes_cannot_be_set(void **state)
+{
+    char out[1][LIMIT_FILE_NAME + 1] = {"*.bin"};
+    struct step s = {.n_out = 1, .out = out, .argv = argv, .n_argv = 1};
+    struct modes m = {false, true};
+    auto_fd int dir = open_top();
+    auto_fd int elf = openat(dir, "a.bin", O_CREAT | O_WRONLY, 0644);
+    auto_fd int text = openat(dir, "b.bin", O_CREAT | O_WRONLY, 0644);
+
+    (void)state;
+    assert_int_equal(write(elf, "\177ELF....", 8), 8);
+    assert_int_equal(write(text, "EL", 2), 2);
+    assert_int_equal(box_collect(dir, &s, remember_mode, &m), 0);
+    assert_true(m.program);
+    assert_false(m.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +259,8 @@ int main(void)
         cmocka_unit_test(only_a_sealed_program_is_executed_without_a_copy),
         cmocka_unit_test_setup_teardown(only_plain_files_with_one_name_come_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_star_finds_files_in_folders_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_program_is_known_by_its_first_bytes_where_modes_cannot_be_set, setup, teardown),
         cmocka_unit_test(a_copy_is_sealed_and_has_a_limit),
     };
 

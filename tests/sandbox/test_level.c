@@ -31,7 +31,9 @@ static void a_level_is_what_works_and_nothing_more(void **state)
     assert_int_equal(level_of(&i), LEVEL_NS_NOPROC);
     i.cgroups = true;
     assert_int_equal(level_of(&i), LEVEL_NS_NOPROC);
-    i.spaces = i.landlock = false;
+    i.spaces = false;
+    assert_int_equal(level_of(&i), LEVEL_LSM);
+    i.landlock = false;
     assert_int_equal(level_of(&i), LEVEL_NONE);
 }
 

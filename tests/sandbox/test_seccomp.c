@@ -10,10 +10,13 @@
 #include "sandbox/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -116,6 +119,37 @@ static void a_profile_can_allow_more_but_nothing_deadly(void **state)
     assert_int_equal(filter_build((struct profile_list){typo, 1}, false, &f, NULL), -EINVAL);
 }
 
+static int change_others(void)
+{
+    if (fails_with(chmod("/", 0755), EPERM) || fails_with(truncate("/", 0), EPERM) ||
+        fails_with(setpriority(PRIO_PROCESS, 1, 0), EPERM))
+        return 1;
+    return kill(getpid(), 0) == 0 ? 0 : 2;
+}
+
+static int signal_anybody(void)
+{
+    if (fails_with(kill(getpid(), 0), EPERM) || fails_with(fcntl(1, F_SETOWN, 1), ENOSYS))
+        return 1;
+    return fcntl(1, F_GETFL) < 0 ? 2 : 0;
+}
+
+static void what_reaches_others_is_refused_where_nothing_hides_them(void **state)
+{
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(none, 0, &f, NULL), 0);
+    assert_int_equal(WEXITSTATUS(behind(&f, signal_anybody)), 1);
+    filter_done(&f);
+    assert_int_equal(filter_build(none, FILTER_SHARED, &f, NULL), 0);
+    assert_int_equal(behind(&f, change_others), 0);
+    filter_done(&f);
+    assert_int_equal(filter_build(none, FILTER_SHARED | FILTER_NO_SIGNALS, &f, NULL), 0);
+    assert_int_equal(behind(&f, signal_anybody), 0);
+    filter_done(&f);
+}
+
 /* The child of the next test: a refused call, one that is absent, one that is deadly. */
 static void tell(int sock, const struct filter *f) __attribute__((noreturn));
 static void tell(int sock, const struct filter *f)
@@ -169,6 +203,7 @@ int main(void)
         cmocka_unit_test(calls_are_allowed_absent_or_refused_as_a_libc_expects),
         cmocka_unit_test(what_no_honest_program_calls_kills),
         cmocka_unit_test(a_profile_can_allow_more_but_nothing_deadly),
+        cmocka_unit_test(what_reaches_others_is_refused_where_nothing_hides_them),
         cmocka_unit_test(the_listener_names_each_call_and_answers),
     };
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works: whoever loses its parent becomes a child of the nearest reaper above, so no
+ * descendant can get out of sight. To kill them all, each is stopped first, round after round
+ * until a round finds no new one: a process with a signal pending cannot fork, and one that is
+ * stopped still counts against the limit of processes, so a fork bomb cannot outrun this. Then
+ * all are killed. Where the program has a user id of its own the kernel does it in one call.
+ */
+#include "sandbox/kin.h"
+
+#include "base/own.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%.16s/%s", pid, file);
+    auto_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+    if (n <= 0)
+        return false;
+    ret[n] = '\0';
+    return true;
+}
+
+/* "7 (name) S 1 ...": the name may hold anything, also ')'. Fields 3, 4, 20 and 22. */
+static bool parse(const char *text, struct kin *ret)
+{
+    const char *p = strrchr(text, ')');
+
+    if (!p || strlen(p) < 5)
+        return false;
+    *ret = (struct kin){.pid = (pid_t)strtol(text, NULL, 10),
+                        .parent = (pid_t)strtol(p + 4, NULL, 10),
+                        .state = p[2]};
+    for (int field = 2; p && field < 20; field++)
+        p = strchr(p + 1, ' ');
+    if (!p)
+        return false;
+    ret->threads = (unsigned)strtoul(p, NULL, 10);
+    for (int field = 20; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    ret->born = p ? strtoull(p, NULL, 10) : 0;
+    return p != NULL;
+}
+
+static bool look(int proc, const char *pid, struct kin *ret)
+{
+    char text[1024];
+
+    return kin_read(proc, pid, "stat", text, sizeof(text)) && parse(text, ret);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+    const struct kin *x = a, *y = b;
+
+    return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* Marks who is below `root`. A fork bomb is many: every chain of parents is walked once. */
+static void mark(struct kin *all, size_t n, pid_t root)
+{
+    auto_free bool *known = own_calloc(n + 1, sizeof(*known));
+    auto_free struct kin **chain = own_calloc(n + 1, sizeof(*chain));
+
+    qsort(all, n, sizeof(*all), by_pid);
+    for (size_t i = 0; i < n; i++) {
+        struct kin *at = &all[i];
+        size_t len = 0;
+        bool below = false;
+
+        /* Parents change while we read: what looks like a circle is cut. */
+        while (at && !known[at - all] && len < n) {
+            const struct kin parent = {.pid = at->parent};
+
+            chain[len++] = at;
+            below = at->parent == root;
+            at = below ? NULL : bsearch(&parent, all, n, sizeof(*all), by_pid);
+        }
+        if (at && known[at - all])
+            below = at->below;
+        for (size_t k = 0; k < len; k++) {
+            chain[k]->below = below;
+            known[chain[k] - all] = true;
+        }
+    }
+}
+
+size_t kin_list(int proc, pid_t root, struct kin *all)
+{
+    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    size_t n = 0;
+
+    if (!d)
+        return 0;
+    for (struct dirent *e; n < KIN_MAX && (e = readdir(d));)
+        if (e->d_name[0] >= '0' && e->d_name[0] <= '9' && look(proc, e->d_name, &all[n])) {
+            struct stat st;
+
+            all[n].user = fstatat(proc, e->d_name, &st, 0) == 0 ? st.st_uid : 0;
+            n++;
+        }
+    (void)closedir(d);
+    mark(all, n, root);
+    return n;
+}
+
+unsigned kin_threads(int proc, uid_t user)
+{
+    auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
+    size_t n = kin_list(proc, getpid(), all);
+    unsigned threads = 0;
+
+    for (size_t i = 0; i < n; i++)
+        threads += all[i].user == user ? all[i].threads : 0;
+    return threads;
+}
+
+static bool is_dead(const struct kin *k)
+{
+    return k->state == 'Z' || k->state == 'X';
+}
+
+/* The signal goes to the process that was seen, not to one that got its number since. */
+static bool signal_one(int proc, const struct kin *k, int sig)
+{
+    char name[16];
+    struct kin now;
+    auto_fd int fd = (int)syscall(SYS_pidfd_open, k->pid, 0);
+
+    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
+    if (fd < 0 || !look(proc, name, &now) || now.born != k->born)
+        return false;
+    return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) == 0;
+}
+
+static bool same(const struct kin *a, const struct kin *b)
+{
+    return a->pid == b->pid && a->born == b->born;
+}
+
+/* Stops all that is below and not yet in `held`. Returns how many were new. */
+static size_t hold(int proc, struct kin *held, size_t *n_held)
+{
+    auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
+    size_t n = kin_list(proc, getpid(), all), fresh = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool known = !all[i].below || is_dead(&all[i]);
+
+        for (size_t k = 0; !known && k < *n_held; k++)
+            known = same(&held[k], &all[i]);
+        if (known || *n_held == KIN_MAX || !signal_one(proc, &all[i], SIGSTOP))
+            continue;
+        held[(*n_held)++] = all[i];
+        fresh++;
+    }
+    return fresh;
+}
+
+/* Reaps what is dead. False = nobody is left. */
+static bool reap_ready(void)
+{
+    pid_t pid;
+
+    do
+        pid = waitpid(-1, NULL, WNOHANG);
+    while (pid > 0);
+    return pid == 0;
+}
+
+/* False = none was seen. */
+static bool kill_round(int proc)
+{
+    auto_free struct kin *held = own_calloc(KIN_MAX, sizeof(*held));
+    size_t n = 0;
+
+    while (hold(proc, held, &n) > 0)
+        continue;
+    for (size_t i = 0; i < n; i++)
+        (void)signal_one(proc, &held[i], SIGKILL);
+    return n > 0;
+}
+
+/* All of a user at once. The kernel holds the lock that a fork needs meanwhile. False = this
+ * process may not become that user, or there is no room for one more. */
+static bool kill_user(uid_t user)
+{
+    int status = 1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        /* Never as anybody else: -1 is everyone that this user may signal. */
+        if (syscall(SYS_setresuid, user, user, user) < 0 || user == 0 || getuid() != user ||
+            geteuid() != user)
+            _exit(1);
+        (void)kill(-1, SIGKILL);
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void kin_kill(int proc, uid_t own_user)
+{
+    const struct timespec moment = {.tv_nsec = 50000};
+    int status;
+
+    if (own_user && kill_user(own_user)) {
+        while (waitpid(-1, &status, 0) > 0 || errno == EINTR)
+            continue;
+        return;
+    }
+    /* Who forks and exits all the time may not be in any snapshot: only the kernel knows that
+     * there is nobody left. */
+    while (reap_ready())
+        if (!kill_round(proc))
+            (void)nanosleep(&moment, NULL);
+}

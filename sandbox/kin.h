@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_KIN_H
+#define SANDBOX_KIN_H
+/*
+ * Who descends from whom, as a /proc tells: for levels where no pid namespace holds a run
+ * together. A snapshot; what is born meanwhile is in the next one.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { KIN_MAX = 8192 }; /* processes of a machine that are looked at */
+
+struct kin {
+    pid_t pid, parent;
+    uid_t user;    /* who its files in /proc belong to: root, if it is not dumpable */
+    uint64_t born; /* ticks since the machine started: with the pid, who it is */
+    unsigned threads;
+    char state; /* as in /proc/PID/stat */
+    bool below; /* of the process asked about */
+};
+
+/* Reads a small file of a process. False = it cannot be read. */
+bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size);
+/* All processes of `proc` by their numbers, those below `root` marked. `all` holds KIN_MAX. Returns
+ * how many. */
+size_t kin_list(int proc, pid_t root, struct kin *all);
+/* Processes and threads of a user, as far as can be seen. */
+unsigned kin_threads(int proc, uid_t user);
+/* Kills all below this process and reaps it. `own_user`: the program's user if nobody else has
+ * it, else 0: then one kill reaches all of them at once. For processes that are reapers of their
+ * orphans (PR_SET_CHILD_SUBREAPER). */
+void kin_kill(int proc, uid_t own_user);
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works: a keeper's directory is locked as long as the keeper lives, so one that can be
+ * locked belongs to nobody. What a program leaves is removed from the top: the folders of a
+ * folder are moved up before it goes, so a tree of any depth takes few descriptors and no
+ * recursion. No symbolic link is followed.
+ */
+#include "sandbox/scratch.h"
+
+#include "base/own.h"
+#include "sandbox/box.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define PREFIX "arena-work-"
+
+enum { DEPTH_MAX = 64, RUN_MODE = 0700, KEEPER_MODE = 0711, TRIES = 100 };
+
+static DIR *open_dir(int at, const char *name)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd >= 0 && !d)
+        (void)close(fd);
+    return d;
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Empties one folder of `top` into it: files go, folders move up under new names. */
+static void lift(int top, const char *name, unsigned *serial)
+{
+    char up[32];
+
+    /* The program may have made it so that not even its owner gets in; links are no folders. */
+    (void)!fchmodat(top, name, RUN_MODE, 0);
+    DIR *d = open_dir(top, name);
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (is_dots(e->d_name) || unlinkat(dirfd(d), e->d_name, 0) == 0)
+            continue;
+        (void)!fchmodat(dirfd(d), e->d_name, RUN_MODE, AT_SYMLINK_NOFOLLOW);
+        (void)snprintf(up, sizeof(up), ".lifted-%u", (*serial)++);
+        (void)renameat(dirfd(d), e->d_name, top, up);
+    }
+    (void)closedir(d);
+}
+
+static bool is_folder(int at, const char *name)
+{
+    struct stat st;
+
+    return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* One pass over `at`/`name`. Returns how many entries there were. */
+static size_t pass(int at, const char *name, unsigned *serial)
+{
+    DIR *d = open_dir(at, name);
+    size_t n = 0;
+
+    if (!d)
+        return 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (is_dots(e->d_name))
+            continue;
+        n++;
+        if (!is_folder(dirfd(d), e->d_name)) {
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+            continue;
+        }
+        if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0) {
+            lift(dirfd(d), e->d_name, serial);
+            (void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+        }
+    }
+    (void)closedir(d);
+    return n;
+}
+
+/* Bounded, so that something that will not go cannot hold us. */
+static void remove_tree(int at, const char *name)
+{
+    unsigned serial = 0;
+
+    for (unsigned round = 0; round < 100000 && pass(at, name, &serial) > 0; round++)
+        continue;
+    (void)unlinkat(at, name, AT_REMOVEDIR);
+}
+
+/* Directories of keepers that are dead, of this user. */
+static void remove_stale(const char *base)
+{
+    DIR *d = open_dir(AT_FDCWD, base);
+    struct stat st;
+
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0)
+            continue;
+        auto_fd int fd =
+            openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+            flock(fd, LOCK_EX | LOCK_NB) < 0)
+            continue;
+        remove_tree(dirfd(d), e->d_name);
+    }
+    (void)closedir(d);
+}
+
+/* -EAGAIN: another keeper took it for a dead one's before we could lock it. */
+static int make_locked(const char *base, char *path, size_t size)
+{
+    struct stat st;
+
+    if (snprintf(path, size, "%s/" PREFIX "XXXXXX", base) >= (int)size)
+        return -ENAMETOOLONG;
+    if (!mkdtemp(path))
+        return -errno;
+    auto_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return errno == ENOENT ? -EAGAIN : -errno;
+    if (flock(dir, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    if (fchmod(dir, KEEPER_MODE) < 0 || fstat(dir, &st) < 0)
+        return -errno;
+    return st.st_nlink == 0 ? -EAGAIN : own_fd_steal(&dir);
+}
+
+static int try_base(struct scratch *s, const char *base)
+{
+    struct statvfs fs;
+    char path[SCRATCH_PATH - 8];
+    int r = -EAGAIN;
+
+    if (statvfs(base, &fs) < 0)
+        return -errno;
+    if (fs.f_flag & ST_NOEXEC)
+        return -EACCES;
+    remove_stale(base);
+    for (unsigned i = 0; r == -EAGAIN && i < TRIES; i++)
+        r = make_locked(base, path, sizeof(path));
+    if (r < 0)
+        return r;
+    (void)snprintf(s->run, sizeof(s->run), "%s/run", path);
+    s->dir = r;
+    return 0;
+}
+
+int scratch_init(struct scratch *s, struct err *err)
+{
+    const char *bases[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
+    int r = -ENOENT;
+
+    *s = (struct scratch){.dir = -1};
+    for (size_t i = 0; i < ARRAY_LEN(bases) && r < 0; i++)
+        if (bases[i] && bases[i][0] == '/')
+            r = try_base(s, bases[i]);
+    return r < 0 ? err_set(err, r, "no place for work directories: %s", strerror(-r)) : 0;
+}
+
+void scratch_done(struct scratch *s)
+{
+    if (s->dir < 0)
+        return;
+    scratch_clear(s->run);
+    (void)close(s->dir);
+    s->dir = -1;
+    *strrchr(s->run, '/') = '\0';
+    (void)rmdir(s->run);
+}
+
+int scratch_make(const char *run, const struct ids *ids, struct err *err)
+{
+    scratch_clear(run);
+    if (mkdir(run, RUN_MODE) < 0)
+        return err_errno(err, "work directory");
+    auto_fd int dir = open(run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return err_errno(err, "work directory");
+    if (ids->many && fchown(dir, ids->run, ids->run) < 0)
+        return err_errno(err, "work directory");
+    return own_fd_steal(&dir);
+}
+
+void scratch_clear(const char *run)
+{
+    remove_tree(AT_FDCWD, run);
+}
+
+static bool is_over(const struct scratch_use *use, const struct scratch_use *max)
+{
+    return use->bytes > max->bytes || use->files > max->files;
+}
+
+/* The folders being counted, from the top. */
+struct trail {
+    DIR *at[DEPTH_MAX];
+    unsigned depth;
+};
+
+/* One entry of the deepest folder. A tree deeper than we look is over. */
+static void count(struct trail *t, const char *name, const struct scratch_use *max,
+                  struct scratch_use *use)
+{
+    int at = dirfd(t->at[t->depth - 1]);
+    struct stat st;
+
+    if (is_dots(name) || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    use->files++;
+    use->bytes += (uint64_t)st.st_blocks * 512;
+    if (!S_ISDIR(st.st_mode))
+        return;
+    if (t->depth == DEPTH_MAX) {
+        use->files = max->files + 1;
+        return;
+    }
+    t->at[t->depth] = open_dir(at, name);
+    t->depth += t->at[t->depth] != NULL;
+}
+
+void scratch_measure(const struct scratch *s, const struct scratch_use *max,
+                     struct scratch_use *ret)
+{
+    struct trail t = {.depth = 1};
+
+    *ret = (struct scratch_use){0};
+    t.at[0] = s->dir < 0 ? NULL : open_dir(s->dir, "run");
+    if (!t.at[0])
+        return;
+    while (t.depth > 0 && !is_over(ret, max)) {
+        struct dirent *e = readdir(t.at[t.depth - 1]);
+
+        if (e)
+            count(&t, e->d_name, max, ret);
+        else
+            (void)closedir(t.at[--t.depth]);
+    }
+    while (t.depth > 0)
+        (void)closedir(t.at[--t.depth]);
+}
+
+bool scratch_is_full(const struct scratch *s, const struct step *step)
+{
+    const struct scratch_use max = {step->limits.file_size + box_size(step, NULL),
+                                    step->limits.files + step->n_files};
+    struct scratch_use use;
+
+    if (s->dir < 0)
+        return false;
+    scratch_measure(s, &max, &use);
+    return is_over(&use, &max);
+}
+
+/* "/work" and "/work/x", also behind "NAME=". */
+static void rename_one(char **word, const char *run, bool is_variable)
+{
+    const size_t len = strlen(STEP_WORK_DIR);
+    const char *equals = is_variable ? strchr(*word, '=') : NULL;
+    const char *at = equals ? equals + 1 : *word;
+    char *made = NULL;
+
+    if (strncmp(at, STEP_WORK_DIR, len) != 0 || (at[len] != '\0' && at[len] != '/'))
+        return;
+    if (asprintf(&made, "%.*s%s%s", (int)(at - *word), *word, run, at + len) < 0)
+        abort();
+    free(*word);
+    *word = made;
+}
+
+void scratch_rename(struct step *step, const char *run)
+{
+    for (uint32_t i = 0; i < step->n_argv; i++)
+        rename_one(&step->argv[i], run, false);
+    for (uint32_t i = 0; i < step->n_env; i++)
+        rename_one(&step->env[i], run, true);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef SANDBOX_SCRATCH_H
+#define SANDBOX_SCRATCH_H
+/*
+ * The work directory of level lsm, where none can be mounted: a directory of the machine, one
+ * for each keeper, with a single "run" in it that is made for a run and gone after it. Nobody
+ * bounds its size but who looks (scratch_measure()). A directory whose keeper is dead is removed
+ * by the next that starts.
+ *
+ * Steps name it STEP_WORK_DIR; scratch_rename() puts its true name into their words.
+ */
+#include "base/err.h"
+#include "sandbox/step.h"
+#include "sandbox/userns.h"
+
+enum { SCRATCH_PATH = 256 };
+
+struct scratch {
+    int dir;                /* the keeper's, locked while it lives; -1 = none */
+    char run[SCRATCH_PATH]; /* path of the run's directory, there or not */
+};
+
+/* In TMPDIR, /tmp, /var/tmp or /dev/shm, whichever takes it and lets files be executed. */
+int scratch_init(struct scratch *s, struct err *err);
+/* Removes all of it. */
+void scratch_done(struct scratch *s);
+
+/* An empty directory for a run, the program's own. Returns it opened, or a negative errno. */
+int scratch_make(const char *run, const struct ids *ids, struct err *err);
+/* Takes it away; every process of the run is dead. */
+void scratch_clear(const char *run);
+
+struct scratch_use {
+    uint64_t bytes, files;
+};
+/* What is in the run's directory now; stops counting when over `max`. */
+void scratch_measure(const struct scratch *s, const struct scratch_use *max,
+                     struct scratch_use *ret);
+
+/* Is it over what the step may have, its own files aside? Never where there is no such directory.
+ */
+bool scratch_is_full(const struct scratch *s, const struct step *step);
+
+/* STEP_WORK_DIR in words and environment becomes `run`. */
+void scratch_rename(struct step *step, const char *run);
+#endif
