@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Three probes: /livez says that the loop turns; /readyz that a peer answers, that its
- * languages are known and that the server is not stopping, so that a load balancer may send
- * requests; /health says both in one body.
+ * Three probes: /livez says that the loop turns; /readyz that a job would be taken now, so that
+ * a load balancer may send requests: languages are known, the server is not stopping, and a
+ * node that is asked says that the mesh is whole enough to keep a job. /health is answered at
+ * once, with what is known here and what the last /readyz found.
  */
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
 #include "api-bridge/writer.h"
+#include "base/own.h"
+
+struct ready {
+    struct api_exchange *x;
+    uint64_t number; /* of the question under way */
+};
 
 void api_health_live(struct api_exchange *x)
 {
@@ -16,20 +23,27 @@ void api_health_live(struct api_exchange *x)
     api_answer(x, 200, NULL);
 }
 
-static bool is_ready(const struct api_exchange *x)
+/* Why nothing can be taken, as far as it is known here; NONE when nothing is known against it. */
+static enum api_fault_code unready_here(const struct api_server *s)
 {
-    return api_link_peers_up(x->server->link) > 0 && !x->server->stopping &&
-           api_languages_len(x->server->languages) > 0;
+    if (s->stopping)
+        return API_FAULT_DRAINING;
+    if (api_link_peers_up(s->link) == 0 || api_languages_len(s->languages) == 0)
+        return API_FAULT_UNAVAILABLE;
+    return API_FAULT_NONE;
 }
 
-static void answer_health(struct api_exchange *x, const char *bad, int status)
+static void answer_health(struct api_exchange *x, enum api_fault_code why, const char *bad,
+                          int status)
 {
     struct api_json_writer w;
 
     api_json_writer_init(&w, &x->body);
     api_json_open(&w, NULL, '{');
-    api_json_put_str(&w, "status", is_ready(x) ? "ok" : bad);
-    api_json_put_bool(&w, "ready", is_ready(x));
+    api_json_put_str(&w, "status", why ? bad : "ok");
+    api_json_put_bool(&w, "ready", why == API_FAULT_NONE);
+    if (why)
+        api_json_put_str(&w, "reason", api_fault_word(why));
     api_json_put_uint(&w, "peers", api_link_peers(x->server->link));
     api_json_put_uint(&w, "peersUp", api_link_peers_up(x->server->link));
     api_json_put_bool(&w, "stopping", x->server->stopping);
@@ -37,13 +51,59 @@ static void answer_health(struct api_exchange *x, const char *bad, int status)
     api_answer(x, status, NULL);
 }
 
+static void answer_ready(struct api_exchange *x, enum api_fault_code why)
+{
+    x->server->unready = why;
+    answer_health(x, why, "unavailable", why ? 503 : 200);
+}
+
+static void on_gone(struct api_exchange *x)
+{
+    struct ready *r = x->state;
+
+    api_link_forget(api_exchange_link(x), r->number);
+    free(r);
+}
+
+static void on_said(void *ctx, const struct message *m, const struct api_fault *f)
+{
+    struct ready *r = ctx;
+    struct api_exchange *x = r->x;
+    enum api_fault_code why = unready_here(x->server);
+
+    free(r);
+    if (!why && f)
+        why = f->code;
+    else if (!why && m->type != MESSAGE_DONE)
+        why = API_FAULT_INTERNAL;
+    answer_ready(x, why);
+}
+
 void api_health_ready(struct api_exchange *x)
 {
-    answer_health(x, "unavailable", is_ready(x) ? 200 : 503);
+    struct message m = {.type = MESSAGE_READY};
+    enum api_fault_code why = unready_here(x->server);
+    struct ready *r;
+
+    if (why) {
+        answer_ready(x, why);
+        return;
+    }
+    r = own_calloc(1, sizeof(*r));
+    r->x = x;
+    x->state = r;
+    x->on_gone = on_gone;
+    r->number = api_link_ask(api_exchange_link(x), &m, 0, on_said, r);
+    if (r->number)
+        return;
+    free(r);
+    answer_ready(x, API_FAULT_UNAVAILABLE);
 }
 
 /* Liveness: 200 as long as it can answer at all; the body tells the rest. */
 void api_health_all(struct api_exchange *x)
 {
-    answer_health(x, "degraded", 200);
+    enum api_fault_code why = unready_here(x->server);
+
+    answer_health(x, why ? why : x->server->unready, "degraded", 200);
 }

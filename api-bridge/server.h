@@ -19,6 +19,7 @@ struct api_metrics;
 struct api_metrics_set;
 struct api_accesslog;
 struct api_callbacks;
+struct api_crowd;
 struct api_languages;
 struct api_streams;
 struct api_tls;
@@ -43,14 +44,16 @@ struct api_server {
     struct api_conn_list lists[API_CONN_CLASS_N];
     unsigned n_connections;
     unsigned n_streams;
-    struct rng rng; /* for request ids and jitter, never for secrets */
+    struct api_crowd *crowd; /* owned */
+    struct rng rng;          /* for request ids and jitter, never for secrets */
     char *read_buf;
     bool read_buf_taken;
     char date[40]; /* of the Date header */
     int64_t date_s;
     atomic_bool stop_asked;
     bool stopping;
-    uint64_t stop_by_ms; /* of uv_now() */
+    enum api_fault_code unready; /* why the last /readyz was not; NONE when it was */
+    uint64_t stop_by_ms;         /* of uv_now() */
 };
 
 struct api_server_options {

@@ -277,6 +277,9 @@ static void client_dispatch(struct mesh *m, const struct asker *who, struct span
     case MESSAGE_LANGUAGES:
         client_languages(m, who);
         break;
+    case MESSAGE_READY:
+        keyed_ready(m, who);
+        break;
     case MESSAGE_DRAIN:
         drain_request(m, who, &msg->node.nid);
         break;

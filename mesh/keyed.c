@@ -79,16 +79,20 @@ static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker
     takeover_begin(m, j, TAKEOVER_CREATE);
 }
 
+/* Copies that every key must have. */
+static uint32_t copies_expected(const struct mesh *m)
+{
+    return m->cfg.nodes_expected < m->cfg.replicas ? m->cfg.nodes_expected : m->cfg.replicas;
+}
+
 void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *origin,
                   struct span spec, struct span frame)
 {
     struct id jid = id_job_keyed(origin->head.key);
-    uint32_t expected = m->cfg.nodes_expected;
+    uint32_t expected = copies_expected(m);
     struct value v;
     const struct id *first;
 
-    if (expected > m->cfg.replicas)
-        expected = m->cfg.replicas;
     placement_keyed(m, &jid, &v);
     first = creator(m, &v);
     if (purge_is(m, &jid))
@@ -108,6 +112,23 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         client_create_as(m, who, &(struct client_wish){origin, spec}, &jid, &v);
     else
         keyed_begin(m, &jid, who, origin, spec);
+}
+
+void keyed_ready(struct mesh *m, const struct asker *who)
+{
+    struct message done = {.type = MESSAGE_DONE};
+    struct value v;
+
+    /* How many copies there can be is the same for every key. */
+    placement_keyed(m, &m->cfg.nid, &v);
+    if (m->draining)
+        watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
+    else if (m->disk != MESH_DISK_OK)
+        watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
+    else if (v.n_rset < copies_expected(m) || !placement_quorum(m) || !peer_may_vote(m))
+        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
+    else
+        watch_answer(m, who, &done);
 }
 
 void keyed_create(struct mesh *m, struct job *j)

@@ -10,6 +10,8 @@
 
 void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *origin,
                   struct span spec, struct span frame);
+/* Says whether a new key would be taken now: DONE, or the refusal it would get. */
+void keyed_ready(struct mesh *m, const struct asker *who);
 /* A majority says that nobody has it. */
 void keyed_create(struct mesh *m, struct job *j);
 #endif

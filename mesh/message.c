@@ -263,6 +263,7 @@ static const struct field_table types[MESSAGE_TYPE_N] = {
     [MESSAGE_DRAIN] = CARRIES(target_fields),
     [MESSAGE_FORGET] = CARRIES(target_fields),
     [MESSAGE_TOLD] = CARRIES(job_fields),
+    [MESSAGE_READY] = {.size = sizeof(struct message)},
     [MESSAGE_WELCOME] = CARRIES(welcome_fields),
     [MESSAGE_ACCEPTED] = CARRIES(accepted_fields),
     [MESSAGE_REFUSED] = CARRIES(refused_fields),

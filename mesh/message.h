@@ -38,7 +38,8 @@ enum { MESSAGE_VERSION = 1 };
     X(LANGUAGES)                                                                                   \
     X(DRAIN)  /* admin: this node stops taking work and hands over */                              \
     X(FORGET) /* admin: nid */                                                                     \
-    X(TOLD)   /* jid: its callback was delivered, or given up */
+    X(TOLD)   /* jid: its callback was delivered, or given up */                                   \
+    X(READY)  /* DONE when a keyed submit would be taken now, else REFUSED as it would be */
 /* Answers */
 #define MESSAGE_ANSWERS(X)                                                                         \
     X(WELCOME) /* nid, name, endpoints of other peers to fall back on */                           \

@@ -6,6 +6,7 @@
  * What becomes of a job is written in its tags: "wait" is queued until it is cancelled, "fail"
  * fails, "refuse-full", "refuse-drain" are refused, "mute" is never answered; any other is
  * completed at once, and its output is its input. "burst" has 1,000 output events of 1 KiB.
+ * After a job with the tag "lonely" it says that it has no quorum, until one with "together".
  */
 #include <zmq.h>
 
@@ -32,6 +33,7 @@ static void *router;
 static struct map *jobs;
 static struct id self = {{0xfa, 0xce, 0xfa, 0xce}};
 static unsigned long submits;
+static bool quorum = true;
 
 /* The client at hand. */
 static uint8_t client[256];
@@ -105,6 +107,7 @@ static struct job *job_new(const struct id *jid, const struct spec *spec)
     j->view.n_tags = spec->head.n_tags;
     j->view.priority = spec->head.priority;
     j->burst = tagged(j, "burst");
+    quorum = tagged(j, "together") || (quorum && !tagged(j, "lonely"));
     make_result(j, spec);
     if (tagged(j, "wait"))
         return j;
@@ -332,6 +335,12 @@ static void serve(const struct message *m)
     case MESSAGE_TOLD:
     case MESSAGE_WATCH:
         on_job(m);
+        break;
+    case MESSAGE_READY:
+        if (quorum)
+            answer(&(struct message){.type = MESSAGE_DONE, .token = m->token});
+        else
+            refuse(m->token, MESSAGE_REFUSAL_NO_QUORUM);
         break;
     case MESSAGE_LANGUAGES:
         on_languages(m->token);

@@ -287,6 +287,45 @@ class Callbacks(Case):
             self.assertEqual((status, answer["error"]["field"]), (400, "callback"), url)
 
 
+class Ready(Case):
+    def test_a_mesh_that_is_not_whole_makes_the_bridge_unready(self):
+        self.assertEqual(self.bridge.get("/readyz")[0], 200)
+        self.submit(tags=["lonely"])
+        status, answer, _ = self.bridge.get("/readyz")
+        self.assertEqual((status, answer["ready"], answer["reason"]), (503, False, "no_quorum"))
+        status, answer, _ = self.bridge.get("/health")
+        self.assertEqual((status, answer["status"], answer["reason"]),
+                         (200, "degraded", "no_quorum"))
+        self.submit(tags=["together"])
+        status, answer, _ = self.bridge.get("/readyz")
+        self.assertEqual((status, answer["status"]), (200, "ok"))
+        self.assertNotIn("reason", self.bridge.get("/health")[1])
+
+
+class Crowd(Case):
+    settings = {"ARENA_HTTP_ADDRESS_MAX": 3, "ARENA_HTTP_LOOPS": 1}
+
+    def test_an_address_with_too_many_connections_is_told_so(self):
+        held = [self.bridge.connect() for _ in range(3)]
+        for one in held:  # each is served, so each is counted
+            one.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertIn(b"200 OK", one.recv(4096))
+        with self.bridge.connect() as fourth:
+            answer = read_all(fourth)
+        self.assertEqual(statuses(answer), [429])
+        self.assertIn(b"too_many_connections", answer)
+        self.assertIn(b"Retry-After: 5\r\n", answer)
+        for one in held:
+            one.close()
+        status = None
+        while status != 200:  # the server learns of it in its own time
+            try:
+                status, text, _ = self.bridge.get("/metrics")
+            except OSError:
+                continue
+        self.assertIn(b"mesh_http_connections_refused_total ", text)
+
+
 class NoCallbacks(Case):
     def test_without_a_secret_there_are_none(self):
         status, answer, _ = self.bridge.post("/api/execute", job(callback="https://a.example/"))

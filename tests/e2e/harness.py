@@ -221,6 +221,12 @@ class Mesh:
         except ValueError:
             return status, head, raw
 
+    def bridge_answers(self):
+        try:
+            return self.call("GET", "/livez")[0] == 200
+        except OSError:
+            return False
+
     def submit(self, **job):
         """The id of a job the bridge has acknowledged."""
         status, _, answer = self.call("POST", "/api/execute", job)

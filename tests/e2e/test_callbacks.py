@@ -94,5 +94,28 @@ class Callbacks(harness.MeshCase):
         self.assertEqual(len(receiver.told(plain)), 1)
 
 
+class Whole(unittest.TestCase):
+    def test_a_bridge_is_not_ready_before_its_mesh_is_whole(self):
+        mesh = harness.Mesh(3)
+        self.addCleanup(mesh.stop)
+        for daemon in (mesh.nodes[0], mesh.bridge):
+            daemon.start()
+
+        def reason():
+            status, _, answer = mesh.call("GET", "/readyz")
+            self.assertEqual(status, 503, answer)
+            return answer["reason"] == "no_quorum"
+
+        harness.until("the bridge has found its node", lambda: mesh.bridge_answers() and reason())
+        status, _, answer = mesh.call("POST", "/api/execute", {"language": "python", "code": "1"})
+        self.assertEqual((status, answer["error"]["code"]), (503, "no_quorum"))
+        for daemon in mesh.nodes[1:]:
+            daemon.start()
+        mesh.bridge.wait_ready()
+        # Another node may hear of the last one a moment later, and refuse until it has.
+        harness.until("a job is accepted", lambda: mesh.call(
+            "POST", "/api/execute", {"language": "python", "code": "1"})[0] == 202, patience=5)
+
+
 if __name__ == "__main__":
     harness.main()
