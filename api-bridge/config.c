@@ -43,6 +43,8 @@ static const struct config_key keys[] = {
      false},
     {"ARENA_HTTP_CONNECTIONS_MAX", CONFIG_UINT, "20000", 1, 1000000, "open connections per loop",
      true, false},
+    {"ARENA_HTTP_ADDRESS_MAX", CONFIG_UINT, "12000", 0, 1000000,
+     "open connections per loop and client address; 0 = any", true, false},
     {"ARENA_HTTP_STREAMS_MAX", CONFIG_UINT, "15000", 1, 1000000, "open event streams per loop",
      true, false},
     {"MAX_CODE_SIZE", CONFIG_SIZE, "65536", 1, 8 * LIMIT_MIB, "largest source code of a job", true,
@@ -209,6 +211,7 @@ static int read_values(struct api_config *c, struct err *err)
     c->body_max[API_BODY_SUBMIT] = config_uint(c->raw, "ARENA_HTTP_BODY_MAX");
     c->body_max[API_BODY_BATCH] = config_uint(c->raw, "ARENA_HTTP_BATCH_MAX");
     c->connections_max = millis(c, "ARENA_HTTP_CONNECTIONS_MAX");
+    c->address_max = millis(c, "ARENA_HTTP_ADDRESS_MAX");
     c->streams_max = millis(c, "ARENA_HTTP_STREAMS_MAX");
     read_times(c);
     read_ceilings(c);

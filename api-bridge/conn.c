@@ -8,6 +8,7 @@
 #include "api-bridge/conn.h"
 
 #include "api-bridge/config.h"
+#include "api-bridge/crowd.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/parser.h"
 #include "api-bridge/route.h"
@@ -89,6 +90,8 @@ static void on_closed(uv_handle_t *h)
     struct api_conn *c = h->data;
 
     c->server->n_connections--;
+    if (c->counted)
+        api_crowd_leave(c->server->crowd, &c->group);
     api_parser_free(c->parser);
     api_tls_conn_free(c->tls);
     buf_done(&c->later);
@@ -306,6 +309,32 @@ static void set_options(struct api_conn *c)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 }
 
+/* False, and told, when this address has too many already. */
+static bool is_let_in(struct api_conn *c)
+{
+    struct sockaddr_storage from;
+    int len = sizeof(from);
+    char text[API_ADDRESS_TEXT] = "";
+    struct api_address address;
+    struct span answer = api_crowd_answer();
+
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) < 0 ||
+        uv_ip_name((struct sockaddr *)&from, text, sizeof(text)) < 0 ||
+        api_address_parse(text, &address) < 0)
+        return true;
+    c->counted =
+        api_crowd_enter(c->server->crowd, &address, c->server->config->address_max, &c->group);
+    if (c->counted)
+        return true;
+    (void)atomic_fetch_add_explicit(&c->server->metrics->connections_refused, 1,
+                                    memory_order_relaxed);
+    if (c->tls)
+        api_conn_close(c);
+    else if (api_conn_write(c, &answer, 1) == 0)
+        api_conn_linger(c);
+    return false;
+}
+
 void api_conn_accept(struct api_server *s)
 {
     struct api_conn *c = own_calloc(1, sizeof(*c));
@@ -323,7 +352,8 @@ void api_conn_accept(struct api_server *s)
         return;
     }
     set_options(c);
-    api_conn_read(c);
+    if (is_let_in(c))
+        api_conn_read(c);
 }
 
 static void on_deadline(struct api_conn *c)

@@ -6,6 +6,7 @@
  * a deadline for everything the client may delay. Owned by its loop; freed when libuv has
  * closed it. Handlers see only the exchange.
  */
+#include "api-bridge/address.h"
 #include "api-bridge/exchange.h"
 
 #include <uv.h>
@@ -67,6 +68,8 @@ struct api_conn {
     bool running;  /* run() is on the stack */
     bool shutting; /* our side was shut down */
     bool served;   /* at least one answer left */
+    bool counted;  /* in the server's crowd, by `group` */
+    struct api_address group;
 };
 
 /* Takes a connection from the listener. */

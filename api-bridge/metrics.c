@@ -7,6 +7,7 @@
 #include "base/own.h"
 
 #include <config.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/resource.h>
@@ -163,6 +164,20 @@ static uint64_t resident_pages(void)
     return strtoull(end, NULL, 10);
 }
 
+/* Descriptors of this process; 0 when the kernel does not tell. */
+static uint64_t open_descriptors(void)
+{
+    DIR *fds = opendir("/proc/self/fd");
+    uint64_t n = 0;
+
+    if (!fds)
+        return 0;
+    while (readdir(fds))
+        n++;
+    (void)closedir(fds);
+    return n > 3 ? n - 3 : 0; /* ".", ".." and the directory itself */
+}
+
 static void put_process(const struct api_metrics_set *set, struct buf *out)
 {
     struct rusage ru;
@@ -175,6 +190,7 @@ static void put_process(const struct api_metrics_set *set, struct buf *out)
                          (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
     put_one(out, "process_resident_memory_bytes", "gauge", "Memory in use.",
             resident_pages() * (uint64_t)sysconf(_SC_PAGESIZE));
+    put_one(out, "process_open_fds", "gauge", "Open descriptors.", open_descriptors());
     put_family(out, "process_start_time_seconds", "gauge", "When it started, in Unix time.");
     (void)buf_printf(out, "process_start_time_seconds %.3f\n", (double)set->started_ms / 1e3);
 }
@@ -190,13 +206,16 @@ void api_metrics_write(const struct api_metrics_set *set, struct buf *out)
     put_one(out, "mesh_http_streams", "gauge", "Open event streams.", SUM(set, streams));
     put_one(out, "mesh_http_streams_dropped_total", "counter",
             "Streams closed because the client read too slowly.", SUM(set, streams_dropped));
+    put_one(out, "mesh_http_connections_refused_total", "counter",
+            "Connections of an address that had too many.", SUM(set, connections_refused));
     put_one(out, "mesh_bridge_links_up", "gauge", "Links to peers that answer, over all loops.",
             SUM(set, peers_up));
     put_one(out, "mesh_bridge_resubmits_total", "counter", "Requests sent again to another peer.",
             SUM(set, resubmits));
     put_family(out, "mesh_build_info", "gauge", "What is running.");
-    (void)buf_printf(out, "mesh_build_info{version=\"%s\",program=\"arena-bridge\"} 1\n",
-                     PACKAGE_VERSION);
+    (void)buf_printf(out,
+                     "mesh_build_info{version=\"%s\",revision=\"%s\",program=\"arena-bridge\"} 1\n",
+                     PACKAGE_VERSION, PACKAGE_REVISION);
     put_process(set, out);
 }
 

@@ -42,6 +42,7 @@ struct api_metrics {
     atomic_int_fast64_t peers_up;
     atomic_uint_fast64_t resubmits;
     atomic_uint_fast64_t streams_dropped;
+    atomic_uint_fast64_t connections_refused;
 };
 
 struct api_metrics_set {

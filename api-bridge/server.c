@@ -9,6 +9,7 @@
 #include "api-bridge/accesslog.h"
 #include "api-bridge/callback.h"
 #include "api-bridge/config.h"
+#include "api-bridge/crowd.h"
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/metrics.h"
@@ -156,6 +157,9 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     s->metrics = &o->metrics->shares[o->index];
     s->tls = o->tls;
     s->read_buf = own_calloc(1, SERVER_READ_BUF);
+    s->crowd =
+        api_crowd_new(config_text(o->config->raw, "ARENA_TRUSTED_PROXIES"),
+                      config_text(o->config->raw, "ARENA_RATE_EXEMPT"), o->config->webhook.seed);
     s->log = o->log_fd >= 0 ? api_accesslog_new(o->log_fd) : NULL;
     r = uv_loop_init(&s->loop);
     if (r < 0)
@@ -192,6 +196,7 @@ void api_server_done(struct api_server *s)
 {
     (void)uv_loop_close(&s->loop);
     api_accesslog_free(s->log);
+    api_crowd_free(STEAL(s->crowd));
     free(s->read_buf);
     s->log = NULL;
     s->read_buf = NULL;

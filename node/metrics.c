@@ -212,7 +212,7 @@ static void write_sandbox(const struct metrics *m, const struct metrics_now *now
 
 static void write_queue(const struct metrics_now *now, struct buf *out)
 {
-    static const char *const quantiles[] = {"0.5", "0.9", "0.99", "1"};
+    static const char *const percentiles[] = {"50", "90", "99", "100"};
     const struct message_stats *s = &now->mesh;
 
     head(out, "mesh_queue_jobs", "gauge", "Waiting jobs this node owns, by priority class.");
@@ -222,10 +222,10 @@ static void write_queue(const struct metrics_now *now, struct buf *out)
     one(out, "mesh_queue_oldest_job_age_seconds", "gauge", "Age of the oldest waiting job.",
         (double)s->oldest_waiting_ms / 1e3);
     head(out, "mesh_queue_recent_wait_seconds", "gauge",
-         "Time from queued to started, quantiles of the last minute.");
-    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
-        (void)buf_printf(out, "mesh_queue_recent_wait_seconds{quantile=\"%s\"} %.15g\n",
-                         quantiles[i], (double)s->wait_us[i] / 1e6);
+         "Time from queued to started, percentiles of the last minute.");
+    for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
+        (void)buf_printf(out, "mesh_queue_recent_wait_seconds{percentile=\"%s\"} %.15g\n",
+                         percentiles[i], (double)s->wait_us[i] / 1e6);
     head(out, "mesh_jobs", "gauge", "Jobs this node owns, by state.");
     for (int i = 0; i < MESSAGE_STATE_N; i++)
         (void)buf_printf(out, "mesh_jobs{state=\"%s\"} %llu\n",
@@ -320,7 +320,7 @@ void metrics_write(const struct metrics *m, const struct metrics_now *now, struc
 {
     head(out, "mesh_build_info", "gauge", "1; the labels tell what runs.");
     (void)buf_printf(out, "mesh_build_info{version=\"%s\",revision=\"%s\",isolation=\"%s\"} 1\n",
-                     PACKAGE_VERSION, PACKAGE_VERSION, now->isolation);
+                     PACKAGE_VERSION, PACKAGE_REVISION, now->isolation);
     one(out, "mesh_links_secured", "gauge", "1 when links are encrypted and authenticated.",
         now->secured);
     write_queue(now, out);
