@@ -17,6 +17,9 @@ struct api_accesslog {
     int fd;
     struct buf lines;
     uint64_t lost;
+    time_t time_s; /* the second that `time` begins with */
+    size_t time_len;
+    char time[48];
 };
 
 struct api_accesslog *api_accesslog_new(int fd)
@@ -37,17 +40,18 @@ void api_accesslog_free(struct api_accesslog *l)
     free(l);
 }
 
-static void put_time(struct api_json_writer *w)
+static void put_time(struct api_accesslog *l, struct api_json_writer *w)
 {
-    char text[48];
     int64_t now = clock_wall_ms();
     time_t s = (time_t)(now / 1000);
     struct tm tm;
-    size_t n;
 
-    n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&s, &tm));
-    (void)snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(now % 1000));
-    api_json_put_str(w, "time", text);
+    if (s != l->time_s)
+        l->time_len = strftime(l->time, sizeof(l->time), "%Y-%m-%dT%H:%M:%S", gmtime_r(&s, &tm));
+    l->time_s = s;
+    (void)snprintf(l->time + l->time_len, sizeof(l->time) - l->time_len, ".%03dZ",
+                   (int)(now % 1000));
+    api_json_put_str(w, "time", l->time);
 }
 
 void api_accesslog_add(struct api_accesslog *l, const struct api_exchange *x, size_t bytes,
@@ -58,7 +62,7 @@ void api_accesslog_add(struct api_accesslog *l, const struct api_exchange *x, si
 
     api_json_writer_init(&w, &l->lines);
     api_json_open(&w, NULL, '{');
-    put_time(&w);
+    put_time(l, &w);
     api_json_put_str(&w, "program", "arena-bridge");
     api_json_put_str(&w, "message", "request");
     api_json_put_str(&w, "id", x->req.id);

@@ -79,10 +79,7 @@ void api_conn_drop_exchange(struct api_conn *c)
     if (!x)
         return;
     (void)atomic_fetch_sub_explicit(&c->server->metrics->in_flight, 1, memory_order_relaxed);
-    api_request_done(&x->req);
-    buf_done(&x->headers);
-    buf_done(&x->body);
-    free(x);
+    api_server_exchange_done(c->server, x);
 }
 
 static void on_closed(uv_handle_t *h)

@@ -61,9 +61,10 @@ struct api_conn {
     struct buf later;
     struct buf answer;
     size_t queued;
-    bool answered; /* `answer` is complete */
-    bool last;     /* close after this answer */
-    bool eof;      /* the client will send no more */
+    char peer[API_ADDRESS_MAX]; /* its address; "" until it is asked for */
+    bool answered;              /* `answer` is complete */
+    bool last;                  /* close after this answer */
+    bool eof;                   /* the client will send no more */
     bool reading;
     bool running;  /* run() is on the stack */
     bool shutting; /* our side was shut down */
@@ -97,9 +98,9 @@ void api_dialog_run(struct api_conn *c, struct span in);
 void api_dialog_drained(struct api_conn *c);
 void api_dialog_bad(struct api_conn *c, const struct api_fault *f);
 
-/* For api-bridge/response.c: the answer's bytes; taken. Sent at once, or when the request has
+/* For api-bridge/response.c: the answer's bytes, borrowed. Sent at once, or when the request has
  * been read to its end. */
-void api_conn_answer(struct api_conn *c, struct buf *bytes);
+void api_conn_answer(struct api_conn *c, struct span bytes);
 /* The head of a stream; then api_conn_write() until api_conn_finish(). */
 int api_conn_stream(struct api_conn *c, struct span head, bool upgrade);
 void api_conn_finish(struct api_conn *c);

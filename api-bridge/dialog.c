@@ -58,14 +58,12 @@ bool api_conn_closes(const struct api_conn *c)
     return c->last || c->server->stopping || !c->x->req.keep_alive;
 }
 
-/* The answer is complete and so is the request: it leaves, and the next request may come. */
-static void flush_answer(struct api_conn *c)
+/* The request has been read to its end: its answer leaves, and the next request may come. */
+static void send_answer(struct api_conn *c, struct span out)
 {
-    auto_buf struct buf bytes = take(&c->answer);
     bool closes = api_conn_closes(c);
-    struct span out = buf_span(&bytes);
 
-    api_server_account(c->server, c->x, bytes.len);
+    api_server_account(c->server, c->x, out.len);
     api_conn_drop_exchange(c);
     c->answered = false;
     c->served = true;
@@ -81,13 +79,23 @@ static void flush_answer(struct api_conn *c)
         api_dialog_drained(c);
 }
 
-void api_conn_answer(struct api_conn *c, struct buf *bytes)
+static void flush_answer(struct api_conn *c)
 {
-    c->answer = take(bytes);
-    c->answered = true;
+    auto_buf struct buf bytes = take(&c->answer);
+
+    send_answer(c, buf_span(&bytes));
+}
+
+void api_conn_answer(struct api_conn *c, struct span bytes)
+{
     c->x->on_gone = NULL;
-    if (c->state == CONN_WAIT)
-        flush_answer(c);
+    if (c->state == CONN_WAIT) {
+        send_answer(c, bytes);
+        return;
+    }
+    c->answered = true;
+    buf_init(&c->answer, bytes.len);
+    (void)buf_put(&c->answer, bytes.data, bytes.len);
 }
 
 int api_conn_stream(struct api_conn *c, struct span head, bool upgrade)
@@ -95,6 +103,8 @@ int api_conn_stream(struct api_conn *c, struct span head, bool upgrade)
     int size = API_CONN_SNDBUF;
 
     api_request_trim(&c->x->req);
+    buf_done(&c->x->headers);
+    buf_done(&c->x->body);
     api_parser_free(STEAL(c->parser)); /* ten thousand streams have no use for theirs */
     c->state = upgrade ? CONN_UPGRADED : CONN_STREAM;
     c->server->n_streams++;
@@ -148,25 +158,25 @@ static void request_id(struct api_conn *c)
                        (unsigned long long)rng_u64(&c->server->rng));
 }
 
-static void peer_address(struct api_conn *c, char out[API_ADDRESS_MAX])
+static const char *peer_address(struct api_conn *c)
 {
     struct sockaddr_storage a;
     int len = sizeof(a);
     char text[API_ADDRESS_MAX] = "";
 
+    if (c->peer[0])
+        return c->peer;
     if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&a, &len) == 0)
         (void)uv_ip_name((struct sockaddr *)&a, text, sizeof(text));
-    (void)snprintf(out, API_ADDRESS_MAX, "%s",
+    (void)snprintf(c->peer, sizeof(c->peer), "%s",
                    strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text);
+    return c->peer;
 }
 
 static void exchange_begin(struct api_conn *c)
 {
-    struct api_exchange *x = own_calloc(1, sizeof(*x));
+    struct api_exchange *x = api_server_exchange(c->server);
 
-    api_request_init(&x->req);
-    buf_init(&x->headers, API_HEAD_MAX);
-    buf_init(&x->body, API_ANSWER_MAX);
     x->server = c->server;
     x->conn = c;
     x->req.began_ns = clock_mono_ns();
@@ -221,7 +231,7 @@ static void on_head(struct api_conn *c)
     bool has_body = r->chunked || r->length > 0;
 
     request_id(c);
-    peer_address(c, r->peer);
+    r->peer = peer_address(c);
     memcpy(r->client, r->peer, sizeof(r->client));
     c->last = has_body && (r->expects_continue || r->chunked || r->length > DIALOG_DISCARD_MAX);
     if (admit(c))

@@ -68,20 +68,20 @@ void api_fault_field(struct api_fault *f, enum api_fault_code code, const char *
     (void)snprintf(f->field, sizeof(f->field), "%s", field);
 }
 
-const char *api_status_text(int status)
+const char *api_status_line(int status)
 {
     static const struct {
         int status;
-        const char *text;
+        const char *line;
     } all[] = {
-#define X(status, text) {status, text},
+#define X(status, text) {status, #status " " text},
         API_STATUSES(X)
 #undef X
     };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (all[i].status == status)
-            return all[i].text;
+            return all[i].line;
     }
-    return "";
+    return "500 ";
 }

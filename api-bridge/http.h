@@ -120,8 +120,8 @@ const char *api_fault_word(enum api_fault_code code);
     X(505, "HTTP Version Not Supported")                                                           \
     X(500, "Internal Server Error")
 
-/* "Not Found" of 404; "" for a status the bridge never sends. */
-const char *api_status_text(int status);
+/* "404 Not Found" */
+const char *api_status_line(int status);
 
 /* What a token may allow; a route names the one it needs. */
 #define API_SCOPES(X)                                                                              \

@@ -18,7 +18,6 @@
 _Static_assert(LLHTTP_VERSION_MAJOR == 8, "strict mode is another switch in other versions");
 
 enum {
-    PARSER_HEADERS_STEP = 16,
     PARSER_TARGET_MAX = 8 * LIMIT_KIB,
     PARSER_FRAMING_MAX = 64 * LIMIT_KIB, /* of chunk sizes, extensions and trailers */
     PARSER_FRAMING_PER_BYTE = 8,
@@ -67,9 +66,10 @@ static int on_header_field(llhttp_t *ll, const char *at, size_t len)
         return 0; /* trailers are dropped */
     if (r->n_headers == API_HEADERS_MAX)
         return refuse(p, API_FAULT_HEADERS_TOO_LARGE, "the request has too many headers");
-    if (r->n_headers % PARSER_HEADERS_STEP == 0)
-        r->headers =
-            own_realloc(r->headers, (r->n_headers + PARSER_HEADERS_STEP) * sizeof(*r->headers));
+    if (r->n_headers == r->cap_headers) {
+        r->cap_headers += API_HEADERS_STEP;
+        r->headers = own_realloc(r->headers, r->cap_headers * sizeof(*r->headers));
+    }
     r->headers[r->n_headers++] = (struct api_header){.name = {(const uint8_t *)at, len}};
     return 0;
 }

@@ -60,6 +60,11 @@ void api_rate_limit_set(struct api_rate *r, uint32_t limit)
     atomic_store(&r->limit, limit);
 }
 
+bool api_rate_is_off(const struct api_rate *r)
+{
+    return atomic_load(&r->limit) == 0;
+}
+
 /* The key's entry, or the one in its bucket that says least. */
 static struct rate_entry *rate_entry(struct rate_entry *bucket, uint64_t hash)
 {

@@ -28,6 +28,8 @@ void api_rate_free(struct api_rate *r);
 /* Takes one request of `key` at `now_ns` (monotonic), or refuses it, which costs nothing. */
 struct api_rate_answer api_rate_take(struct api_rate *r, const void *key, size_t len,
                                      uint64_t now_ns);
+/* True when there is no limit. */
+bool api_rate_is_off(const struct api_rate *r);
 /* A new limit, while in use. */
 void api_rate_limit_set(struct api_rate *r, uint32_t limit);
 #endif

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <strings.h>
 
+enum { REQUEST_HEAD_KEEP = LIMIT_KIB };
+
 void api_request_init(struct api_request *r)
 {
     *r = (struct api_request){.query = ""};
@@ -20,11 +22,29 @@ void api_request_done(struct api_request *r)
     r->path = NULL;
 }
 
+void api_request_recycle(struct api_request *r)
+{
+    struct api_request fresh = {.query = "", .head = r->head};
+
+    free(r->path);
+    buf_done(&r->body);
+    if (r->cap_headers <= API_HEADERS_STEP) {
+        fresh.headers = r->headers;
+        fresh.cap_headers = r->cap_headers;
+    } else {
+        free(r->headers);
+    }
+    if (fresh.head.cap > REQUEST_HEAD_KEEP)
+        buf_done(&fresh.head);
+    buf_reset(&fresh.head);
+    *r = fresh;
+}
+
 void api_request_trim(struct api_request *r)
 {
     free(r->headers);
     r->headers = NULL;
-    r->n_headers = 0;
+    r->n_headers = r->cap_headers = 0;
     r->target = (struct span){0};
     buf_done(&r->head);
     buf_done(&r->body);

@@ -17,6 +17,7 @@ enum {
     API_PARAMS_MAX = 4,
     API_ADDRESS_MAX = 46, /* INET6_ADDRSTRLEN */
     API_REQUEST_ID_MAX = 64,
+    API_HEADERS_STEP = 16, /* headers that room is made for at a time */
 };
 
 struct api_header {
@@ -37,11 +38,12 @@ struct api_request {
     const char *query;  /* after '?', raw; "" when there is none; in `path`'s memory */
     struct span target; /* as it came */
     unsigned n_headers;
+    unsigned cap_headers;
     struct api_header *headers;         /* owned */
     struct buf head;                    /* the bytes the spans point into */
     struct buf body;                    /* complete when the handler is called */
     struct span params[API_PARAMS_MAX]; /* what stood for :name in the route's template */
-    char peer[API_ADDRESS_MAX];         /* the socket's other end */
+    const char *peer;                   /* the socket's other end; the connection's own */
     char client[API_ADDRESS_MAX];       /* the same, or what a trusted proxy said */
     bool tls;
     char id[API_REQUEST_ID_MAX + 1]; /* X-Request-Id: the client's if it is sane, else ours */
@@ -50,6 +52,8 @@ struct api_request {
 
 void api_request_init(struct api_request *r);
 void api_request_done(struct api_request *r);
+/* Back to a fresh one that keeps the memory a small request needs. */
+void api_request_recycle(struct api_request *r);
 /* Frees headers and body; path, query, params, client and id stay. */
 void api_request_trim(struct api_request *r);
 

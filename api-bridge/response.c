@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * How this works: an answer is one piece of memory, head and body, handed to the connection,
- * which sends it when its turn has come. A stream's head goes out at once, its pieces as
- * chunks (RFC 9112 section 7.1), or plain to a client of HTTP/1.0.
+ * How this works: an answer is one piece of memory, head and body, the same for all answers of a
+ * loop, shown to the connection, which sends it or copies it until its turn has come. A stream's
+ * head goes out at once, its pieces as chunks (RFC 9112 section 7.1), or plain to a client of
+ * HTTP/1.0.
  */
 #include "api-bridge/conn.h"
 #include "api-bridge/route.h"
@@ -12,7 +13,7 @@
 
 #include <errno.h>
 
-enum { RESPONSE_HEAD_MAX = API_HEAD_MAX + LIMIT_KIB };
+enum { RESPONSE_HEAD_MAX = API_HEAD_MAX + LIMIT_KIB, RESPONSE_KEEP = 64 * LIMIT_KIB };
 
 static const char type_json[] = "application/json; charset=utf-8";
 
@@ -30,19 +31,30 @@ void api_answer_header(struct api_exchange *x, const char *name, const char *val
 {
     if (strpbrk(value, "\r\n"))
         return;
-    (void)buf_printf(&x->headers, "%s: %s\r\n", name, value);
+    (void)buf_puts(&x->headers, name);
+    (void)buf_put(&x->headers, ": ", 2);
+    (void)buf_puts(&x->headers, value);
+    (void)buf_put(&x->headers, "\r\n", 2);
+}
+
+static void put_texts(struct buf *out, const char *const *texts)
+{
+    for (; *texts; texts++)
+        (void)buf_puts(out, *texts);
 }
 
 /* Everything of a head but how the body's end is told. */
 static void put_head(struct api_exchange *x, int status, const char *type, struct buf *out)
 {
     x->status = status;
-    (void)buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", status,
-                     api_status_text(status), api_server_date(x->server), x->req.id);
+    put_texts(out, (const char *const[]){"HTTP/1.1 ", api_status_line(status),
+                                         "\r\nDate: ", api_server_date(x->server),
+                                         "\r\nX-Request-Id: ", x->req.id, "\r\n", NULL});
     if (type)
-        (void)buf_printf(out, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
+        put_texts(out, (const char *const[]){"Content-Type: ", type,
+                                             "\r\nX-Content-Type-Options: nosniff\r\n", NULL});
     (void)buf_put(out, x->headers.data, x->headers.len);
-    buf_done(&x->headers);
+    buf_reset(&x->headers);
 }
 
 static void put_connection(struct api_exchange *x, struct buf *out)
@@ -55,19 +67,22 @@ static void put_connection(struct api_exchange *x, struct buf *out)
 
 static void answer_bytes(struct api_exchange *x, int status, const char *type, struct span body)
 {
-    struct buf out;
+    struct buf *out = &x->server->answer;
+    struct api_server *s = x->server;
 
-    buf_init(&out, RESPONSE_HEAD_MAX + body.len);
-    (void)buf_reserve(&out, 512 + x->headers.len + body.len);
-    put_head(x, status, status == 204 ? NULL : type, &out);
+    buf_reset(out);
+    out->max = RESPONSE_HEAD_MAX + body.len;
+    (void)buf_reserve(out, 512 + x->headers.len + body.len);
+    put_head(x, status, status == 204 ? NULL : type, out);
     if (status != 204)
-        (void)buf_printf(&out, "Content-Length: %zu\r\n", body.len);
-    put_connection(x, &out);
-    (void)buf_puts(&out, "\r\n");
+        (void)buf_printf(out, "Content-Length: %zu\r\n", body.len);
+    put_connection(x, out);
+    (void)buf_puts(out, "\r\n");
     if (x->req.method != API_METHOD_HEAD && status != 204)
-        (void)buf_put(&out, body.data, body.len);
-    buf_done(&x->body);
-    api_conn_answer(x->conn, &out);
+        (void)buf_put(out, body.data, body.len);
+    api_conn_answer(x->conn, buf_span(out));
+    if (s->answer.cap > RESPONSE_KEEP)
+        buf_done(&s->answer);
 }
 
 void api_answer(struct api_exchange *x, int status, const char *type)

@@ -22,7 +22,13 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { SERVER_TICK_MS = 250, SERVER_BACKLOG = 4096, SERVER_READ_BUF = 64 * LIMIT_KIB };
+enum {
+    SERVER_TICK_MS = 250,
+    SERVER_BACKLOG = 4096,
+    SERVER_READ_BUF = 64 * LIMIT_KIB,
+    SERVER_SPARE = 128,               /* exchanges kept for requests to come */
+    SERVER_SPARE_BUF = 4 * LIMIT_KIB, /* what each of their buffers may keep */
+};
 
 const char *api_server_date(struct api_server *s)
 {
@@ -44,6 +50,56 @@ void api_server_account(struct api_server *s, const struct api_exchange *x, size
     api_metrics_count(s->metrics, x->route, x->status ? x->status : 499, took_us);
     if (s->log)
         api_accesslog_add(s->log, x, bytes, took_us);
+}
+
+struct api_exchange *api_server_exchange(struct api_server *s)
+{
+    struct api_exchange *x = s->spare;
+
+    if (x) {
+        s->spare = STEAL(x->state);
+        s->n_spare--;
+        return x;
+    }
+    x = own_calloc(1, sizeof(*x));
+    api_request_init(&x->req);
+    buf_init(&x->headers, API_HEAD_MAX);
+    buf_init(&x->body, API_ANSWER_MAX);
+    return x;
+}
+
+/* Empties it, and keeps its memory unless it is large. */
+static void buf_recycle(struct buf *b, size_t max)
+{
+    if (b->cap > SERVER_SPARE_BUF)
+        buf_done(b);
+    buf_reset(b);
+    b->max = max;
+}
+
+static void exchange_free(struct api_exchange *x)
+{
+    api_request_done(&x->req);
+    buf_done(&x->headers);
+    buf_done(&x->body);
+    free(x);
+}
+
+void api_server_exchange_done(struct api_server *s, struct api_exchange *x)
+{
+    struct api_exchange fresh = {.headers = x->headers, .body = x->body, .state = s->spare};
+
+    if (s->n_spare == SERVER_SPARE) {
+        exchange_free(x);
+        return;
+    }
+    buf_recycle(&fresh.headers, API_HEAD_MAX);
+    buf_recycle(&fresh.body, API_ANSWER_MAX);
+    api_request_recycle(&x->req);
+    fresh.req = x->req;
+    *x = fresh;
+    s->spare = x;
+    s->n_spare++;
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -198,6 +254,13 @@ void api_server_done(struct api_server *s)
     api_accesslog_free(s->log);
     api_crowd_free(STEAL(s->crowd));
     free(s->read_buf);
+    buf_done(&s->answer);
+    while (s->spare) {
+        struct api_exchange *x = s->spare;
+
+        s->spare = STEAL(x->state);
+        exchange_free(x);
+    }
     s->log = NULL;
     s->read_buf = NULL;
 }

@@ -47,7 +47,9 @@ struct api_server {
     struct api_crowd *crowd; /* owned */
     struct rng rng;          /* for request ids and jitter, never for secrets */
     char *read_buf;
-    bool read_buf_taken;
+    struct buf answer;          /* the one that is being written */
+    struct api_exchange *spare; /* with their memory, for requests to come; by `state` */
+    unsigned n_spare;
     char date[40]; /* of the Date header */
     int64_t date_s;
     atomic_bool stop_asked;
@@ -78,6 +80,9 @@ void api_server_reload(struct api_server *s, const struct api_config *config);
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 const char *api_server_date(struct api_server *s);
+/* A new exchange, and its end: memory of small requests is used again. */
+struct api_exchange *api_server_exchange(struct api_server *s);
+void api_server_exchange_done(struct api_server *s, struct api_exchange *x);
 /* An answer has left: count it and log it. */
 void api_server_account(struct api_server *s, const struct api_exchange *x, size_t bytes);
 #endif
