@@ -47,6 +47,8 @@ static const struct config_key keys[] = {
      "open connections per loop and client address; 0 = any", true, false},
     {"ARENA_HTTP_STREAMS_MAX", CONFIG_UINT, "15000", 1, 1000000, "open event streams per loop",
      true, false},
+    {"ARENA_CACHE_SIZE", CONFIG_SIZE, "8m", 0, LIMIT_FRAME_BULK * 64,
+     "answers about finished jobs kept per loop; 0 = none", false, false},
     {"MAX_CODE_SIZE", CONFIG_SIZE, "65536", 1, 8 * LIMIT_MIB, "largest source code of a job", true,
      false},
     {"ARENA_TESTS_MAX", CONFIG_UINT, "1000", 1, LIMIT_TESTS, "most test cases of a job", true,
@@ -210,6 +212,7 @@ static int read_values(struct api_config *c, struct err *err)
     c->body_max[API_BODY_SMALL] = 64 * LIMIT_KIB;
     c->body_max[API_BODY_SUBMIT] = config_uint(c->raw, "ARENA_HTTP_BODY_MAX");
     c->body_max[API_BODY_BATCH] = config_uint(c->raw, "ARENA_HTTP_BATCH_MAX");
+    c->cache_max = config_uint(c->raw, "ARENA_CACHE_SIZE");
     c->connections_max = millis(c, "ARENA_HTTP_CONNECTIONS_MAX");
     c->address_max = millis(c, "ARENA_HTTP_ADDRESS_MAX");
     c->streams_max = millis(c, "ARENA_HTTP_STREAMS_MAX");

@@ -35,6 +35,7 @@ struct api_config {
     uint32_t wait_ms_max, heartbeat_ms, drain_ms;
     uint32_t connections_max, address_max, streams_max;
 
+    uint64_t cache_max;         /* bytes of answers about finished jobs, of one loop */
     uint64_t code_max;          /* bytes of all source files of a job */
     struct spec_limits ceiling; /* what a job may ask for */
     uint32_t tests_max, batch_max;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* GET and DELETE /api/jobs/:id, and GET /api/jobs. */
+#include "api-bridge/cache.h"
 #include "api-bridge/config.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -75,13 +76,30 @@ static void read_encoding(struct api_exchange *x, struct api_view *how, struct a
     how->base64 = strcmp(word, "base64") == 0;
 }
 
+/* The answer from before, when the job was decided then. */
+static bool answer_again(struct api_exchange *x, const struct id *jid, const struct api_view *how)
+{
+    struct api_cache_key key = {.jid = *jid, .base64 = how->base64, .tenant = x->who.tenant};
+    struct span body = api_cache_get(x->server->cache, &key, uv_now(&x->server->loop));
+
+    if (!body.data)
+        return false;
+    (void)buf_put(&x->body, body.data, body.len);
+    api_answer(x, 200, NULL);
+    return true;
+}
+
 static void answer_job(struct jobs *j, const struct message_job *job)
 {
+    struct api_cache_key key = {.jid = j->jid, .base64 = j->how.base64, .tenant = job->tenant};
     struct api_exchange *x = j->x;
     struct api_json_writer w;
 
     api_json_writer_init(&w, &x->body);
     api_view_job(&w, NULL, job, &j->how);
+    if (message_state_final(job->state) && !x->body.full &&
+        (job->state != MESSAGE_STATE_COMPLETED || job->result.len > 0))
+        api_cache_put(x->server->cache, &key, buf_span(&x->body), uv_now(&x->server->loop));
     free(j);
     api_answer(x, 200, NULL);
 }
@@ -119,21 +137,29 @@ static void look(struct jobs *j, uint32_t wait_ms)
 void api_jobs_get(struct api_exchange *x)
 {
     static const char *const known[] = {"wait", "encoding"};
-    struct jobs *j = jobs_new(x);
+    struct api_view how = {0};
     struct api_fault f = {0};
+    struct id jid = {0};
+    struct jobs *j;
     uint32_t wait_ms;
 
     api_request_query_known(&x->req, known, ARRAY_LEN(known), &f);
     wait_ms = api_request_query_seconds(&x->req, "wait", api_exchange_config(x)->wait_ms_max / 1000,
                                         0, &f);
-    read_encoding(x, &j->how, &f);
-    if (!f.code && !read_id(x, &j->jid))
+    read_encoding(x, &how, &f);
+    if (!f.code && !read_id(x, &jid))
         api_fault_set(&f, API_FAULT_JOB_NOT_FOUND, NULL);
+    if (f.code) {
+        api_answer_fault(x, &f);
+        return;
+    }
+    if (answer_again(x, &jid, &how))
+        return;
     x->patient = wait_ms > 0;
-    if (f.code)
-        fail(j, &f);
-    else
-        look(j, wait_ms);
+    j = jobs_new(x);
+    j->jid = jid;
+    j->how = how;
+    look(j, wait_ms);
 }
 
 static void on_cancelled(void *ctx, const struct message *m, const struct api_fault *f)

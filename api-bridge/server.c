@@ -7,6 +7,7 @@
 #include "api-bridge/server.h"
 
 #include "api-bridge/accesslog.h"
+#include "api-bridge/cache.h"
 #include "api-bridge/callback.h"
 #include "api-bridge/config.h"
 #include "api-bridge/crowd.h"
@@ -216,6 +217,7 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     s->crowd =
         api_crowd_new(config_text(o->config->raw, "ARENA_TRUSTED_PROXIES"),
                       config_text(o->config->raw, "ARENA_RATE_EXEMPT"), o->config->webhook.seed);
+    s->cache = api_cache_new(o->config->cache_max);
     s->log = o->log_fd >= 0 ? api_accesslog_new(o->log_fd) : NULL;
     r = uv_loop_init(&s->loop);
     if (r < 0)
@@ -254,6 +256,7 @@ void api_server_done(struct api_server *s)
     api_accesslog_free(s->log);
     api_crowd_free(STEAL(s->crowd));
     free(s->read_buf);
+    api_cache_free(STEAL(s->cache));
     buf_done(&s->answer);
     while (s->spare) {
         struct api_exchange *x = s->spare;

@@ -18,6 +18,7 @@
 struct api_metrics;
 struct api_metrics_set;
 struct api_accesslog;
+struct api_cache;
 struct api_callbacks;
 struct api_crowd;
 struct api_languages;
@@ -40,6 +41,7 @@ struct api_server {
     struct api_languages *languages;     /* owned */
     struct api_callbacks *callbacks;     /* owned */
     struct api_streams *streams;         /* owned */
+    struct api_cache *cache;             /* owned */
     struct api_tls *tls;                 /* shared by all loops; NULL = plain */
     struct api_conn_list lists[API_CONN_CLASS_N];
     unsigned n_connections;

@@ -446,6 +446,11 @@ class Tenants(unittest.TestCase):
         self.assertEqual(self.call("DELETE", path, **other)[0], 404)
         self.assertEqual(self.call("GET", path + "/events", **other)[0], 404)
         self.assertEqual(self.call("DELETE", path, **mine)[0], 200)
+        # What was answered from the bridge's own memory is as private.
+        first = self.call("GET", path, **mine)
+        self.assertEqual((first[0], first[1]["state"]), (200, "cancelled"))
+        self.assertEqual(self.call("GET", path, **mine)[:2], first[:2])
+        self.assertEqual(self.call("GET", path, **other)[0], 404)
 
     def test_the_same_key_of_two_tenants_is_two_jobs(self):
         names = set()
