@@ -4,6 +4,7 @@
 #include "api-bridge/link.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
+#include "api-bridge/version.h"
 #include "base/clock.h"
 #include "base/own.h"
 
@@ -171,6 +172,74 @@ static void name_source(const struct api_languages *l, struct spec *spec)
         memcpy(spec->files[0].name, "main", sizeof("main"));
 }
 
+static const struct language *find(const struct api_languages *l, const char *name)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strcmp(l->all[i].name, name) == 0)
+            return &l->all[i];
+    }
+    return NULL;
+}
+
+static void check_version(const struct language *l, const char *range, struct api_fault *f)
+{
+    int r = api_version_match(range, l->version);
+
+    if (r < 0)
+        api_fault_field(f, API_FAULT_BAD_VALUE, "version",
+                        "version \"%s\" is not a version or a range of them", range);
+    else if (r == 0)
+        api_fault_field(f, API_FAULT_BAD_VALUE, "version",
+                        "version \"%s\" of %s is not here; there is: %s", range, l->name,
+                        l->version);
+}
+
+/* X(name in the API, name in the profile, phase, in struct spec_limits, of it in one there) */
+#define LANGUAGE_LIMITS(X)                                                                         \
+    X("time", "time", "run", cpu_ms, 1000)                                                         \
+    X("wallTime", "wallTime", "run", wall_ms, 1000)                                                \
+    X("memory", "memory", "run", memory, 1)                                                        \
+    X("output", "output", "run", output, 1)                                                        \
+    X("processes", "processes", "run", processes, 1)                                               \
+    X("compileTime", "time", "compile", compile_ms, 1000)                                          \
+    X("compileMemory", "memory", "compile", compile_memory, 1)                                     \
+    X("stack", "stack", "run", stack, 1)                                                           \
+    X("fileSize", "fileSize", "run", file_size, 1)
+
+static const struct {
+    const char *name, *member, *phase;
+    size_t offset;
+    double unit;
+} language_limits[] = {
+#define X(name, member, phase, field, unit)                                                        \
+    {name, member, phase, offsetof(struct spec_limits, field), unit},
+    LANGUAGE_LIMITS(X)
+#undef X
+};
+
+/* What the job asks for against the profile's ceilings, where it has them. */
+static void check_ceilings(const struct language *l, const struct spec_limits *limits,
+                           struct api_fault *f)
+{
+    struct api_json_at root = api_json_root(l->profile);
+    char field[API_FIELD_MAX];
+    double most;
+
+    for (size_t i = 0; root.value && i < ARRAY_LEN(language_limits); i++) {
+        struct api_json_at phase = api_json_field(&root, language_limits[i].phase);
+        struct api_json_at set = api_json_field(&phase, "ceilings");
+        struct api_json_at at = api_json_field(&set, language_limits[i].member);
+        uint64_t asked;
+
+        memcpy(&asked, (const char *)limits + language_limits[i].offset, sizeof(asked));
+        if (!api_json_as_real(&at, &most) || (double)asked <= most * language_limits[i].unit)
+            continue;
+        (void)snprintf(field, sizeof(field), "limits.%s", language_limits[i].name);
+        api_fault_field(f, API_FAULT_OUT_OF_RANGE, field, "%s must be at most %.15g for %s", field,
+                        most, l->name);
+    }
+}
+
 void api_languages_check(const struct api_languages *l, struct spec *spec, struct api_fault *f)
 {
     if (l->n == 0)
@@ -178,8 +247,15 @@ void api_languages_check(const struct api_languages *l, struct spec *spec, struc
     api_languages_resolve(l, spec->head.language, "language", f);
     api_languages_resolve(l, spec->checker.language, "checker.language", f);
     api_languages_resolve(l, spec->interactor.language, "interactor.language", f);
-    if (!f->code)
-        name_source(l, spec);
+    if (f->code)
+        return;
+    name_source(l, spec);
+
+    const struct language *found = find(l, spec->head.language);
+    if (found) {
+        check_version(found, spec->version, f);
+        check_ceilings(found, &spec->limits, f);
+    }
 }
 
 static void put_member(struct api_json_writer *w, const struct api_json_at *profile,
@@ -192,42 +268,22 @@ static void put_member(struct api_json_writer *w, const struct api_json_at *prof
         api_json_put_raw(w, key, buf_span(&json));
 }
 
-/* X(name in the API, name in the profile, phase) */
-#define LANGUAGE_LIMITS(X)                                                                         \
-    X("time", "time", "run")                                                                       \
-    X("wallTime", "wallTime", "run")                                                               \
-    X("memory", "memory", "run")                                                                   \
-    X("output", "output", "run")                                                                   \
-    X("processes", "processes", "run")                                                             \
-    X("compileTime", "time", "compile")                                                            \
-    X("compileMemory", "memory", "compile")                                                        \
-    X("stack", "stack", "run")                                                                     \
-    X("fileSize", "fileSize", "run")
-
 /* A set of limits of the profile ("limits", "ceilings") by the names a job gives them. */
 static void put_limits(struct api_json_writer *w, const struct api_json_at *profile,
                        const char *set)
 {
-    static const struct {
-        const char *name, *member, *phase;
-    } all[] = {
-#define X(name, member, phase) {name, member, phase},
-        LANGUAGE_LIMITS(X)
-#undef X
-    };
-
     api_json_open(w, set, '{');
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        struct api_json_at phase = api_json_field(profile, all[i].phase);
+    for (size_t i = 0; i < ARRAY_LEN(language_limits); i++) {
+        struct api_json_at phase = api_json_field(profile, language_limits[i].phase);
         struct api_json_at limits = api_json_field(&phase, set);
-        struct api_json_at at = api_json_field(&limits, all[i].member);
+        struct api_json_at at = api_json_field(&limits, language_limits[i].member);
         int64_t whole;
         double v;
 
         if (api_json_as_int(&at, &whole))
-            api_json_put_int(w, all[i].name, whole);
+            api_json_put_int(w, language_limits[i].name, whole);
         else if (api_json_as_real(&at, &v))
-            api_json_put_real(w, all[i].name, v);
+            api_json_put_real(w, language_limits[i].name, v);
     }
     api_json_close(w, '}');
 }

@@ -19,7 +19,8 @@ void api_languages_tick(struct api_languages *l);
 /* Puts the language's own name for an alias; faults one that does not exist, naming `field`. */
 void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
                            const char *field, struct api_fault *f);
-/* The same for all languages of a job; names its source file when the client did not. */
+/* The same for all languages of a job. Names its source file when the client did not; faults a
+ * version that is not here, and limits above the language's own ceilings. */
 void api_languages_check(const struct api_languages *l, struct spec *spec, struct api_fault *f);
 
 /* One language; text lives until the next tick. */

@@ -280,7 +280,8 @@ static void on_languages(uint64_t token)
     struct message a = {.type = MESSAGE_LANGUAGES_REPLY, .token = token};
 
     all[0].profile = span_of("{\"aliases\":[\"py\"],\"title\":\"Python\"}");
-    all[1].profile = span_of("{\"aliases\":[\"c++\",\"g++\"],\"title\":\"C++\"}");
+    all[1].profile = span_of("{\"aliases\":[\"c++\",\"g++\"],\"title\":\"C++\",\"run\":"
+                             "{\"ceilings\":{\"time\":20,\"memory\":536870912}}}");
     a.languages.n = FAKE_LANGUAGES;
     a.languages.all = all;
     answer(&a);

@@ -112,6 +112,24 @@ class Calls(Case):
         result = answer["result"]
         self.assertEqual((result["stdout"], result["stdoutEncoding"]), ("YQ==", "base64"))
 
+    def test_a_version_may_be_asked_for(self):
+        for version in ("3", "3.11", "^3.9", ">=3.8 <4", "2 || 3.x", "*"):
+            self.submit(version=version)
+        for version in ("4", ">3.11", "2.7", "latest", "python 3"):
+            status, answer, _ = self.bridge.post("/api/execute", job(version=version))
+            self.assertEqual((status, answer["error"]["field"]), (400, "version"), version)
+        self.assertIn("there is: 3.11", self.bridge.post(
+            "/api/execute", job(version="4"))[1]["error"]["message"])
+
+    def test_a_language_has_ceilings_of_its_own(self):
+        for limits, field in (({"time": 20.5}, "limits.time"),
+                              ({"memory": 536870913}, "limits.memory")):
+            self.submit(limits=limits)
+            status, answer, _ = self.bridge.post("/api/execute", job(language="c++", limits=limits))
+            self.assertEqual((status, answer["error"]["code"], answer["error"]["field"]),
+                             (400, "out_of_range", field))
+        self.submit(language="c++", limits={"time": 20, "memory": 536870912})
+
     def test_a_hidden_test_hides_its_data(self):
         answer = self.bridge.post("/api/execute?wait=5", job(testCases=[
             {"input": "open", "name": "a"}, {"input": "secret", "hidden": True}]))[1]
