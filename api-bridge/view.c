@@ -92,6 +92,8 @@ static void put_quality(struct api_json_writer *w, const struct result_run *r)
     api_json_put_seconds(w, "waitedForCpu", r->pressure_us);
     api_json_put_seconds(w, "stolen", r->steal_us);
     api_json_put_seconds(w, "overshoot", r->overshoot_us);
+    if (r->cpu_khz)
+        api_json_put_uint(w, "cpuKHz", r->cpu_khz);
     api_json_close(w, '}');
 }
 

@@ -51,6 +51,7 @@ static const struct field run_fields[] = {
     FIELD(struct result_run, pressure_us),
     FIELD(struct result_run, steal_us),
     FIELD(struct result_run, overshoot_us),
+    FIELD(struct result_run, cpu_khz),
 };
 static const struct field_table run_table = FIELD_TABLE(struct result_run, run_fields);
 

@@ -55,6 +55,7 @@ struct result_run {
     uint64_t switches_forced;
     uint64_t pressure_us;  /* time the run's tasks waited for a CPU, where the kernel tells */
     uint64_t steal_us;     /* time the hypervisor took from this machine while it ran */
+    uint64_t cpu_khz;      /* frequency at its end; 0 = not known */
     uint64_t overshoot_us; /* how far past a limit it got before it was stopped */
 };
 

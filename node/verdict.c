@@ -118,6 +118,7 @@ void verdict_run(const struct step_outcome *o, size_t output_max, struct result_
         .switches_forced = o->switches_forced,
         .pressure_us = o->pressure_us,
         .steal_us = o->steal_us,
+        .cpu_khz = o->cpu_khz,
         .overshoot_us = o->overshoot_us,
     };
     ret_run->out = copy(o->out, output_max, &ret_run->stdout_truncated);

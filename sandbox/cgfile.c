@@ -175,6 +175,19 @@ uint64_t cgfile_key(int fd, const char *key)
     return 0;
 }
 
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123" */
+uint64_t cgfile_pressure(int fd)
+{
+    char text[256];
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    const char *total = strstr(text, "total=");
+    return total ? strtoull(total + strlen("total="), NULL, 10) : 0;
+}
+
 /* When a process was started, in clock ticks since boot; 0 = there is none. */
 static unsigned long long start_time(pid_t pid)
 {

@@ -28,4 +28,6 @@ uint64_t cgfile_key(int fd, const char *key);
 void cgfile_sweep(int parent);
 /* The name for this process's groups: arena-keeper.PIDSPACE.PID.START. */
 void cgfile_name(char *ret, size_t size);
+/* Microseconds of "some" pressure in all, of a file of that kind; 0 = not known. */
+uint64_t cgfile_pressure(int fd);
 #endif

@@ -240,19 +240,6 @@ bool cgroup2_is_quiet(const struct cgroup_run *c)
     return cgfile_u64(c->pids_current, &now) && now == 2;
 }
 
-/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123" */
-static uint64_t pressure(int fd)
-{
-    char text[256];
-    ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
-
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    const char *total = strstr(text, "total=");
-    return total ? strtoull(total + strlen("total="), NULL, 10) : 0;
-}
-
 void cgroup2_use(const struct cgroup_run *c, struct cgroup_use *ret_use)
 {
     *ret_use = (struct cgroup_use){0};
@@ -260,7 +247,7 @@ void cgroup2_use(const struct cgroup_run *c, struct cgroup_use *ret_use)
     (void)cgfile_u64(c->peak, &ret_use->memory_peak);
     ret_use->oom_kills = cgfile_key(c->events, "oom_kill") - c->base.oom_kills;
     ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base.forks_refused;
-    ret_use->pressure_us = pressure(c->pressure) - c->base.pressure_us;
+    ret_use->pressure_us = cgfile_pressure(c->pressure) - c->base.pressure_us;
     ret_use->throttled_us = cgfile_key(c->cpu_stat, "throttled_usec") - c->base.throttled_us;
 }
 

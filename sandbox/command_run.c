@@ -274,17 +274,19 @@ static json_t *json_outcome(const struct step_outcome *o)
 
     for (uint32_t i = 0; i < o->n_files; i++)
         (void)json_array_append_new(files, json_string(o->files[i].name));
-    return json_pack(
-        "{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s, s:s, s:s, s:o, "
-        "s:o, s:o}",
-        "end", step_end_name(o->end), "exitCode", o->exit_code, "signal", o->signal, "cpuUs",
-        (json_int_t)o->cpu_us, "wallUs", (json_int_t)o->wall_us, "memory", (json_int_t)o->memory,
-        "setupUs", (json_int_t)o->setup_us, "overshootUs", (json_int_t)o->overshoot_us,
-        "switchesVoluntary", (json_int_t)o->switches_voluntary, "switchesForced",
-        (json_int_t)o->switches_forced, "pressureUs", (json_int_t)o->pressure_us, "stdoutTruncated",
-        o->out_truncated, "stderrTruncated", o->err_truncated, "refused", o->refused, "detail",
-        o->detail, "error", o->err_text, "stdout", json_bytes(o->out), "stderr", json_bytes(o->err),
-        "files", files);
+    return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
+                     "s:s, s:s, s:s, s:o, "
+                     "s:o, s:o}",
+                     "end", step_end_name(o->end), "exitCode", o->exit_code, "signal", o->signal,
+                     "cpuUs", (json_int_t)o->cpu_us, "wallUs", (json_int_t)o->wall_us, "memory",
+                     (json_int_t)o->memory, "setupUs", (json_int_t)o->setup_us, "overshootUs",
+                     (json_int_t)o->overshoot_us, "switchesVoluntary",
+                     (json_int_t)o->switches_voluntary, "switchesForced",
+                     (json_int_t)o->switches_forced, "pressureUs", (json_int_t)o->pressure_us,
+                     "stealUs", (json_int_t)o->steal_us, "cpuKHz", (json_int_t)o->cpu_khz,
+                     "stdoutTruncated", o->out_truncated, "stderrTruncated", o->err_truncated,
+                     "refused", o->refused, "detail", o->detail, "error", o->err_text, "stdout",
+                     json_bytes(o->out), "stderr", json_bytes(o->err), "files", files);
 }
 
 static void print_json(const struct session *s, const struct keeper_info *info)

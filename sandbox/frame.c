@@ -298,7 +298,7 @@ struct outcome_numbers {
     uint32_t out_truncated, err_truncated, pad;
     uint64_t cpu_us, wall_us, memory;
     uint64_t switches_voluntary, switches_forced;
-    uint64_t pressure_us, steal_us, overshoot_us, setup_us;
+    uint64_t pressure_us, steal_us, overshoot_us, setup_us, cpu_khz;
 };
 
 int frame_put_outcome(struct buf *b, const struct step_outcome *o)
@@ -316,7 +316,8 @@ int frame_put_outcome(struct buf *b, const struct step_outcome *o)
                                 .pressure_us = o->pressure_us,
                                 .steal_us = o->steal_us,
                                 .overshoot_us = o->overshoot_us,
-                                .setup_us = o->setup_us};
+                                .setup_us = o->setup_us,
+                                .cpu_khz = o->cpu_khz};
 
     (void)buf_put(b, &n, sizeof(n));
     put_span(b, o->out);
@@ -343,6 +344,7 @@ static void outcome_set(struct step_outcome *o, const struct outcome_numbers *n)
     o->steal_us = n->steal_us;
     o->overshoot_us = n->overshoot_us;
     o->setup_us = n->setup_us;
+    o->cpu_khz = n->cpu_khz;
 }
 
 int frame_get_outcome(struct span body, struct step_outcome *o)

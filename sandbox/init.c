@@ -149,6 +149,7 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
                                      .ruleset = -1,
                                      .terminal = -1,
                                      .meek = in->machine >= 0,
+                                     .mitigations = spec->stage->mitigations,
                                      .null = in->null};
     return prepare(in, err);
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "sandbox/caps.h"
 #include "sandbox/landlock.h"
+#include "sandbox/mitigation.h"
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
 #include "sandbox/terminal.h"
@@ -80,6 +81,8 @@ static struct launch_failure become_harmless(const struct launcher *l)
         return (struct launch_failure){"terminal", -r};
     if (l->meek && setpriority(PRIO_PROCESS, 0, MEEK) < 0)
         return (struct launch_failure){"priority", errno};
+    if ((r = mitigation_apply(l->mitigations)) < 0)
+        return (struct launch_failure){"mitigations", -r};
     if ((r = userns_become_run(l->ids)) < 0)
         return (struct launch_failure){"user", -r};
     if ((r = caps_drop()) < 0)

@@ -40,11 +40,12 @@ struct launcher {
     /* Set by the owner. */
     const struct ids *ids;
     const struct filter *filter;
-    int report;   /* where the listener is sent */
-    int ruleset;  /* Landlock, or -1 */
-    int terminal; /* will control it, or -1 */
-    int null;     /* an empty descriptor */
-    bool meek;    /* gives way to all others: the keeper must get to look at it */
+    int report;           /* where the listener is sent */
+    int ruleset;          /* Landlock, or -1 */
+    int terminal;         /* will control it, or -1 */
+    int null;             /* an empty descriptor */
+    unsigned mitigations; /* a set of enum mitigation */
+    bool meek;            /* gives way to all others: the keeper must get to look at it */
 
     pid_t pid;               /* of the process that waits, 0 = none */
     const struct launch *as; /* what it is to become */

@@ -2,6 +2,7 @@
 #include "sandbox/command.h"
 
 #include "base/own.h"
+#include "sandbox/mitigation.h"
 #include "sandbox/serve.h"
 
 #include <stdarg.h>
@@ -43,6 +44,17 @@ struct profile_set *command_profiles(void)
     return set;
 }
 
+int command_mitigations(unsigned *ret_set)
+{
+    const char *list = getenv("ARENA_CPU_MITIGATIONS");
+
+    if (!list || !*list)
+        list = MITIGATION_DEFAULT;
+    if (mitigation_parse(list, ret_set) < 0)
+        return command_complain("ARENA_CPU_MITIGATIONS: \"%s\" is not a list of them", list);
+    return 0;
+}
+
 int command_serve(int argc, char **argv)
 {
     const char *min = getenv("ARENA_ISOLATION_MIN");
@@ -56,11 +68,14 @@ int command_serve(int argc, char **argv)
         return command_complain("serve takes no arguments; its socket is descriptor 3");
     if (min && *min && level_parse(min, &o.min) < 0)
         return command_complain("ARENA_ISOLATION_MIN: no level is named %s", min);
+    int r = command_mitigations(&o.mitigations);
+    if (r != 0)
+        return r;
     struct profile_set *set = command_profiles();
     if (!set)
         return 2;
     o.profiles = set;
-    int r = serve(&o, &fd, &err);
+    r = serve(&o, &fd, &err);
     profile_set_free(set);
     return r < 0 ? command_complain("%s", err.text) : 0;
 }

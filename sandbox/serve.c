@@ -188,6 +188,7 @@ int serve(const struct serve_options *options, int *fd, struct err *err)
         r = err_errno(err, "socket");
     channel_init(&s->daemon, fd);
     slot_init(&s->slot, options->profiles, options->fresh);
+    s->slot.mitigations = options->mitigations;
     watch_init(&s->watch, &s->slot);
     enum level level = level_of(&s->slot.isolation);
     if (level < options->min || level == LEVEL_NONE)

@@ -10,6 +10,7 @@ struct serve_options {
     const struct profile_set *profiles;
     enum level min; /* refuse to serve below it */
     bool fresh;
+    unsigned mitigations; /* a set of enum mitigation; those that this machine has are used */
 };
 
 /* Serves until the socket is closed, then kills and removes all it made. Takes the socket. 0, or

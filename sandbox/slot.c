@@ -200,6 +200,7 @@ void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
     struct err err = {0};
 
     *s = (struct slot){.profiles = profiles, .scratch.dir = -1};
+    quality_init(&s->quality);
     s->cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF);
     for (size_t i = 0; i < SLOT_STAGES; i++)
         s->stages[i] = nothing;
@@ -226,6 +227,7 @@ void slot_done(struct slot *s)
     for (size_t i = 0; i < SLOT_STAGES; i++)
         slot_drop(&s->stages[i]);
     scratch_done(&s->scratch);
+    quality_done(&s->quality);
     cgroup_free(s->cgroup);
     s->cgroup = NULL;
 }
@@ -397,6 +399,7 @@ static int prepare(struct slot *s, struct slot_stage *st, const struct profile *
     st->spec.ids = s->ids;
     st->spec.isolation = s->isolation;
     st->spec.scratch = s->scratch.run;
+    st->spec.mitigations = mitigation_available(s->mitigations);
     st->spec.root = (struct root_spec){.dir = profile_root(p),
                                        .binds = profile_binds(p, st->phase),
                                        .ids = &st->spec.ids,

@@ -8,7 +8,9 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/channel.h"
 #include "sandbox/level.h"
+#include "sandbox/mitigation.h"
 #include "sandbox/profile.h"
+#include "sandbox/quality.h"
 #include "sandbox/stage.h"
 
 /* The init that waits under a stage, or runs something. */
@@ -42,6 +44,8 @@ struct slot {
     struct isolation isolation;
     struct cgroup *cgroup;
     struct scratch scratch; /* work directories, where none can be mounted */
+    struct quality quality;
+    unsigned mitigations;   /* asked for; a set of enum mitigation */
     unsigned cpus;          /* of the machine, the most a run could use at once */
     char why[ERR_TEXT_MAX]; /* the first thing that did not work, with its errno */
     struct slot_stage stages[SLOT_STAGES];

@@ -24,7 +24,8 @@ struct stage_spec {
     struct root_spec root;
     struct filter filter;
     struct isolation isolation;
-    const char *scratch; /* path of the work directory where none can be mounted */
+    unsigned mitigations; /* a set of enum mitigation */
+    const char *scratch;  /* path of the work directory where none can be mounted */
 };
 
 /* The program's user where nobody else has it, else 0. */

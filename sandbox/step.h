@@ -106,7 +106,10 @@ struct step_outcome {
     uint32_t n_files;
     struct step_file *files; /* what was asked for and is there */
     uint64_t switches_voluntary, switches_forced;
-    uint64_t pressure_us, steal_us, overshoot_us;
+    /* Of the run where groups tell, else of the machine meanwhile. */
+    uint64_t pressure_us;
+    uint64_t steal_us, overshoot_us;
+    uint64_t cpu_khz;  /* at the end; 0 = not known, or too short to ask */
     uint64_t setup_us; /* from the request to the program's first instruction */
     char err_text[ERR_TEXT_MAX];
 };

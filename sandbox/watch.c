@@ -169,7 +169,7 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     if (w->state != WATCH_ENDING)
         w->kill = why;
     w->state = WATCH_DYING;
-    w->wall_at_ns = w->cpu_at_ns = w->oom_at_ns = 0;
+    w->wall_at_ns = w->cpu_at_ns = w->oom_at_ns = w->quality_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + DYING_NS;
     w->ended_ns = w->ended_ns ? w->ended_ns : clock_mono_ns();
     if (!cgroup_kill(w->slot->cgroup) && w->stage->init.pidfd >= 0)
@@ -271,6 +271,8 @@ static void on_started(struct watch *w, const struct report *r)
     w->state = WATCH_RUNNING;
     w->give_up_ns = 0;
     w->wall_at_ns = w->started_ns + w->step.limits.wall_ms * NS_PER_MS;
+    quality_begin(&w->slot->quality);
+    w->quality_at_ns = w->started_ns + QUALITY_LOOK_MS * NS_PER_MS;
     look_at_cpu(w, clock_mono_ns());
 }
 
@@ -281,7 +283,7 @@ static void on_exited(struct watch *w, const struct report *r)
         return;
     w->state = WATCH_ENDING;
     w->ended_ns = r->at_ns;
-    w->wall_at_ns = w->cpu_at_ns = 0;
+    w->wall_at_ns = w->cpu_at_ns = w->quality_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + ENDING_NS;
 }
 
@@ -443,6 +445,10 @@ static void on_deadline(struct watch *w, uint64_t now)
         w->oom_at_ns = 0;
         take_oom(w, now);
     }
+    if (w->quality_at_ns && now >= w->quality_at_ns) {
+        w->quality_at_ns = 0;
+        quality_look(&w->slot->quality);
+    }
     if (!w->give_up_ns || now < w->give_up_ns)
         return;
     w->give_up_ns = 0;
@@ -492,7 +498,8 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
         [FD_OOM] = w->state == WATCH_RUNNING ? cgroup_oom_fd(w->slot->cgroup) : -1,
         [FD_LISTENER] = w->listener,
     };
-    const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns};
+    const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns,
+                           w->quality_at_ns};
     uint64_t first = UINT64_MAX, now = clock_mono_ns();
 
     for (unsigned i = 0; i < WATCH_FDS; i++)
@@ -536,6 +543,8 @@ unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch
 
 static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
 {
+    struct quality_figures q;
+
     o->cpu_us = f->cpu_us;
     o->wall_us = f->wall_us;
     o->memory = f->memory;
@@ -543,7 +552,10 @@ static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
     o->err_truncated = f->err_truncated;
     o->switches_voluntary = w->exit.switches_voluntary;
     o->switches_forced = w->exit.switches_forced;
-    o->pressure_us = f->use.pressure_us;
+    quality_end(&w->slot->quality, &q);
+    o->pressure_us = f->use.pressure_us ? f->use.pressure_us : q.pressure_us;
+    o->steal_us = q.steal_us;
+    o->cpu_khz = q.cpu_khz;
     o->setup_us = w->started_ns > w->asked_ns ? (w->started_ns - w->asked_ns) / 1000 : 0;
 }
 
