@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/auth.h"
 
+#include "api-bridge/config.h"
 #include "api-bridge/jwt.h"
 #include "api-bridge/route.h"
+#include "api-bridge/ticket.h"
 #include "base/clock.h"
 #include "base/own.h"
 
@@ -75,6 +77,17 @@ static struct span auth_bearer(const struct api_request *req)
     return (struct span){value.data + skip, value.len - skip};
 }
 
+/* Where Judge0's clients put theirs. */
+static struct span auth_judge0(const struct api_exchange *x)
+{
+    bool one = x->route && x->route->id >= API_ROUTE_JUDGE0_CREATE &&
+               x->route->id <= API_ROUTE_JUDGE0_SYSTEM &&
+               api_request_headers(&x->req, "X-Auth-Token") == 1 &&
+               api_request_headers(&x->req, "Authorization") == 0;
+
+    return one ? api_request_header(&x->req, "X-Auth-Token") : (struct span){0};
+}
+
 static bool auth_refuse(struct api_exchange *x, enum api_fault_code code, const char *error,
                         const char *why)
 {
@@ -112,11 +125,28 @@ static int auth_check(struct api_auth *a, struct span token, struct api_principa
     return r;
 }
 
+/* A stream's own way in; false when no ticket was given, or *ret_bad is set. */
+static bool auth_ticket(struct api_exchange *x, bool *ret_bad)
+{
+    char ticket[API_TICKET_TEXT] = "";
+    int there;
+
+    if (!api_ticket_opens(x->route))
+        return false;
+    there = api_request_query(&x->req, "ticket", ticket, sizeof(ticket));
+    if (there == 0)
+        return false;
+    *ret_bad = there < 0 || api_ticket_read(api_exchange_config(x)->ticket_key, ticket,
+                                            clock_wall_ms() / 1000, &x->who) < 0;
+    return !*ret_bad;
+}
+
 bool api_auth_pass(void *auth, struct api_exchange *x)
 {
     struct api_auth *a = auth;
     enum api_scope needed = x->route ? x->route->scope : API_SCOPE_NONE;
     struct span token = auth_bearer(&x->req);
+    bool bad = false;
     char why[LIMIT_TEXT];
     struct err err = {0};
 
@@ -130,9 +160,12 @@ bool api_auth_pass(void *auth, struct api_exchange *x)
     if (needed == API_SCOPE_NONE)
         return true;
     if (!token.data)
+        token = auth_judge0(x);
+    if (!token.data && !auth_ticket(x, &bad))
         return auth_refuse(x, API_FAULT_UNAUTHORIZED, NULL,
-                           "an Authorization: Bearer token is needed");
-    if (auth_check(a, token, &x->who, &err) < 0)
+                           bad ? "the ticket is too old, or was not issued here"
+                               : "an Authorization: Bearer token is needed");
+    if (token.data && auth_check(a, token, &x->who, &err) < 0)
         return auth_refuse(x, API_FAULT_UNAUTHORIZED, "invalid_token", err.text);
     if (x->who.scopes & needed)
         return true;

@@ -2,6 +2,7 @@
 #include "api-bridge/config.h"
 
 #include "api-bridge/peer.h"
+#include "api-bridge/ticket.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -85,6 +86,8 @@ static const struct config_key keys[] = {
      false},
     {"ARENA_JWT_ISSUER", CONFIG_TEXT, "", 0, 0, "iss a token must have", false, false},
     {"ARENA_JWT_AUDIENCE", CONFIG_TEXT, "", 0, 0, "aud a token must have", false, false},
+    {"ARENA_TICKET_SECRET", CONFIG_TEXT, "", 0, 0,
+     "signs stream tickets; none = good at this bridge only, until it ends", false, true},
     {"ARENA_WEBHOOK_SECRET", CONFIG_TEXT, "", 0, 0, "signs callbacks; none = no callbacks", false,
      true},
     {"ARENA_WEBHOOK_ALLOW", CONFIG_TEXT, "", 0, 0,
@@ -220,6 +223,8 @@ static int read_values(struct api_config *c, struct err *err)
     read_ceilings(c);
     if (log_level_parse(config_text(c->raw, "LOG_LEVEL"), &c->log_level) < 0)
         return err_set(err, EINVAL, "LOG_LEVEL: must be debug, info, warn or error");
+    if (api_ticket_key(config_text(c->raw, "ARENA_TICKET_SECRET"), c->ticket_key) < 0)
+        return err_set(err, EIO, "no random bytes");
     if (read_webhook(c, err) < 0)
         return -err->code;
     return read_peers(c, err);
@@ -258,9 +263,10 @@ void api_config_keep(struct api_config *fresh, const struct api_config *old, con
                  : config_uint(fresh->raw, name) != config_uint(old->raw, name))
             *ret_kept = name;
     }
-    /* Those are read once, when the program starts; only these two are looked at later. */
+    /* Those are read once, when the program starts; only these are looked at later. */
     fresh->port = old->port;
     fresh->loops = old->loops;
+    memcpy(fresh->ticket_key, old->ticket_key, sizeof(fresh->ticket_key));
 }
 
 void api_config_done(struct api_config *c)

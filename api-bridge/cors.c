@@ -64,7 +64,8 @@ bool api_cors_pass(void *cors, struct api_exchange *x)
     }
     api_answer_header(x, "Access-Control-Allow-Methods", "GET, POST, DELETE");
     api_answer_header(x, "Access-Control-Allow-Headers",
-                      "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id");
+                      "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Auth-Token, "
+                      "X-Request-Id");
     api_answer_header(x, "Access-Control-Max-Age", "600");
     api_answer(x, 204, NULL);
     return false;

@@ -366,7 +366,7 @@ static unsigned read_jobs(const struct api_request *r, struct id jids[API_POSITI
 
 void api_stream_jobs(struct api_exchange *x)
 {
-    static const char *const known[] = {"jobs"};
+    static const char *const known[] = {"jobs", "ticket"};
     struct id jids[API_POSITIONS_MAX];
     struct api_fault f = {0};
     unsigned n;

@@ -491,6 +491,33 @@ class Tenants(unittest.TestCase):
         for path in ("/livez", "/readyz", "/health", "/api/openapi.json"):
             self.assertEqual(self.bridge.get(path)[0], 200, path)
 
+    def test_a_ticket_opens_a_stream_without_a_header(self):
+        ann = {"sub": "ann", "scope": "submit read"}
+        name = self.call("POST", "/api/execute", job(input="x"), **ann)[1]["jobId"]
+        self.assertEqual(self.call("POST", "/api/stream-ticket")[0], 401)
+        self.assertEqual(self.call("POST", "/api/stream-ticket", sub="a", scope="submit")[0], 403)
+        status, answer, headers = self.call("POST", "/api/stream-ticket", **ann)
+        self.assertEqual((status, headers["Cache-Control"]), (200, "no-store"))
+        self.assertGreater(answer["expiresIn"], 0)
+        for path in ("/api/jobs/%s/events?ticket=" % name, "/api/events?jobs=%s&ticket=" % name):
+            status, stream, headers = self.bridge.get(path + answer["ticket"])
+            self.assertEqual((status, headers["Content-Type"]), (200, "text/event-stream"))
+            self.assertIn(b"event: decided", stream)
+            self.assertEqual(self.bridge.get(path)[0], 401)
+            self.assertEqual(self.bridge.get(path + answer["ticket"][:-1])[0], 401)
+        # It opens streams, of its own tenant, and nothing else.
+        other = self.call("POST", "/api/stream-ticket", sub="bob", scope="read")[1]["ticket"]
+        self.assertEqual(self.bridge.get("/api/jobs/%s/events?ticket=%s" % (name, other))[0], 404)
+        self.assertEqual(self.bridge.get("/api/jobs/%s?ticket=%s" % (name, answer["ticket"]))[0],
+                         401)
+
+    def test_judge0_clients_have_a_header_of_their_own(self):
+        good = token(self.SECRET, sub="ann", scope="read")
+        self.assertEqual(self.bridge.get("/statuses", headers={"X-Auth-Token": good})[0], 200)
+        self.assertEqual(self.bridge.get("/statuses", headers={"X-Auth-Token": good[:-1]})[0], 401)
+        self.assertEqual(self.bridge.get("/statuses")[0], 401)
+        self.assertEqual(self.bridge.get("/api/stats", headers={"X-Auth-Token": good})[0], 401)
+
     def test_a_refused_body_does_not_break_the_connection(self):
         body = json.dumps(JOB).encode()
         one = (b"POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
