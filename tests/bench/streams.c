@@ -2,11 +2,13 @@
 /*
  * streams PORT PATH COUNT: open COUNT event streams on 127.0.0.1 and keep them open until
  * standard input ends. Prints `open N` when all have their response header, and at the end,
- * over all events that reached every stream, how long after its first arrival an event
- * reached each: `events N lost N p50_us N p99_us N max_us N`.
+ * over all events that came after that, how long after its first arrival an event reached each
+ * stream: `events N lost N p50_us N p99_us N max_us N`, where `events` are those that reached
+ * every stream.
  *
  * How this works: one epoll loop; an event is told from another by its `id:` line, and its
- * first arrival anywhere starts its clock.
+ * first arrival anywhere starts its clock. What came before all streams were open is what late
+ * streams are told of the past, and not counted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,6 +36,7 @@ struct stream {
 struct event {
     char id[LINE_MAX_BYTES];
     uint64_t first_us;
+    bool past; /* it came while streams were being opened */
     unsigned arrived;
 };
 
@@ -69,9 +72,12 @@ static void arrived(struct bench *b, const char *id)
         struct event *e = &b->events[b->n_events++];
         snprintf(e->id, sizeof e->id, "%s", id);
         e->first_us = now;
+        e->past = b->n_open < b->n;
         i = b->n_events;
     }
     b->events[i - 1].arrived++;
+    if (b->events[i - 1].past)
+        return;
     if (b->n_delays < b->max_delays)
         b->delays[b->n_delays++] = (uint32_t)(now - b->events[i - 1].first_us);
 }
@@ -158,7 +164,7 @@ static void report(struct bench *b)
 {
     unsigned whole = 0;
     for (unsigned i = 0; i < b->n_events; i++)
-        whole += b->events[i].arrived == b->n;
+        whole += !b->events[i].past && b->events[i].arrived == b->n;
     qsort(b->delays, b->n_delays, sizeof *b->delays, by_size);
     size_t n = b->n_delays;
     printf("events %u lost %u p50_us %u p99_us %u max_us %u\n", whole, b->n_lost,
