@@ -438,7 +438,7 @@ static void actor_turn(struct actor *a)
     actor_take_gone(a);
     if (mesh_deadline(a->mesh) <= clock_mono_ns() && a->n_events < ACTOR_EVENTS_MAX)
         (void)actor_event(a, MESH_EV_TIMER);
-    if (a->n_events)
+    if (a->n_events || a->n_frames)
         actor_step(a);
     actor_snapshot(a);
 }
