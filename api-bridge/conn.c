@@ -296,6 +296,13 @@ void api_conn_read(struct api_conn *c)
     c->reading = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) == 0;
 }
 
+void api_conn_pause(struct api_conn *c)
+{
+    if (c->reading)
+        (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    c->reading = false;
+}
+
 static void set_options(struct api_conn *c)
 {
     int timeout = CONN_USER_TIMEOUT_MS;

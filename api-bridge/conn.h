@@ -91,6 +91,7 @@ void api_conn_linger(struct api_conn *c);
 /* Starts the time limit of a class. */
 void api_conn_expect(struct api_conn *c, enum api_conn_class class);
 void api_conn_read(struct api_conn *c);
+void api_conn_pause(struct api_conn *c);
 void api_conn_drop_exchange(struct api_conn *c);
 
 /* api-bridge/dialog.c: bytes have come; all bytes have left; the request cannot go on. */

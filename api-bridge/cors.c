@@ -41,6 +41,19 @@ static bool cors_allows(const struct api_cors *c, struct span origin)
     return false;
 }
 
+/* No browser asks first before it opens a WebSocket, nor hides what comes through it from the
+ * page (RFC 6455 section 10.2): a page that may not read answers is refused here. */
+static bool refuse_upgrade(struct api_exchange *x)
+{
+    struct api_fault f = {0};
+
+    if (!x->req.upgrade)
+        return false;
+    api_fault_set(&f, API_FAULT_FORBIDDEN, "pages of this origin may not open a WebSocket here");
+    api_answer_fault(x, &f);
+    return true;
+}
+
 bool api_cors_pass(void *cors, struct api_exchange *x)
 {
     const struct api_cors *c = cors;
@@ -51,8 +64,10 @@ bool api_cors_pass(void *cors, struct api_exchange *x)
 
     if (c->origins[0])
         api_answer_header(x, "Vary", "Origin");
-    if (!origin.data || origin.len >= sizeof(name) || !cors_allows(c, origin))
+    if (!origin.data)
         return true;
+    if (origin.len >= sizeof(name) || !cors_allows(c, origin))
+        return !refuse_upgrade(x);
     memcpy(name, origin.data, origin.len);
     name[origin.len] = '\0';
     api_answer_header(x, "Access-Control-Allow-Origin", name);

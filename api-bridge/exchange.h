@@ -86,4 +86,7 @@ void api_stream_end(struct api_exchange *x);
 /* Answers 101 with x's headers (Upgrade among them); from now on bytes go to x->on_bytes and
  * api_stream_write(). Fails as api_stream_start() does. */
 int api_upgrade_accept(struct api_exchange *x);
+/* Stops reading from the client, so that it has to wait, or goes on. While it is stopped a
+ * client that leaves is noticed only when it is written to. */
+void api_upgrade_read(struct api_exchange *x, bool on);
 #endif

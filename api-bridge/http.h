@@ -46,6 +46,7 @@ const char *api_method_name(enum api_method m);
     X(URI_TOO_LONG, 414, "uri_too_long", "the request target is longer than allowed")              \
     X(MEDIA_TYPE, 415, "unsupported_media_type", "the body must be application/json")              \
     X(EXPECTATION, 417, "expectation_failed", "only 100-continue is known")                        \
+    X(UPGRADE_REQUIRED, 426, "upgrade_required", "the resource is a WebSocket")                    \
     X(RATE_LIMITED, 429, "rate_limited", "too many requests")                                      \
     X(QUEUE_FULL, 429, "queue_full", "the queue is full")                                          \
     X(HEADERS_TOO_LARGE, 431, "headers_too_large", "the request's headers are too large")          \

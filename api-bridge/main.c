@@ -12,6 +12,7 @@
 #include "api-bridge/limiter.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/peer.h"
+#include "api-bridge/quota.h"
 #include "api-bridge/server.h"
 #include "api-bridge/tls.h"
 #include "base/own.h"
@@ -35,6 +36,7 @@ struct bridge {
     struct api_auth *auth;
     struct api_cors *cors;
     struct api_limiter *limiter;
+    struct api_quota *quota; /* of sessions */
     struct api_metrics_set metrics;
     struct api_tls *tls;
     int log_fd;
@@ -89,6 +91,12 @@ static int make_limiter(struct bridge *b, struct err *err)
     if (getrandom(&o.seed, sizeof(o.seed), 0) != sizeof(o.seed))
         return err_errno(err, "getrandom");
     b->limiter = api_limiter_new(&o);
+    b->quota = api_quota_new(
+        &(struct api_quota_limits){
+            .total = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_MAX"),
+            .address = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_ADDRESS_MAX"),
+            .token = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_TOKEN_MAX")},
+        ~o.seed);
     return 0;
 }
 
@@ -153,6 +161,7 @@ static int start_servers(struct bridge *b, struct err *err)
                                        .gates = &b->gates,
                                        .metrics = &b->metrics,
                                        .tls = b->tls,
+                                       .quota = b->quota,
                                        .log_fd = b->log_fd};
         int r = api_server_init(&b->servers[i], &o, &c->port, err);
 
@@ -222,6 +231,7 @@ static void bridge_done(struct bridge *b)
     api_auth_free(b->auth);
     api_cors_free(b->cors);
     api_limiter_free(b->limiter);
+    api_quota_free(b->quota);
     api_tls_free(b->tls);
     for (unsigned i = 0; i < b->n_retired; i++) {
         api_config_done(b->retired[i]);

@@ -198,3 +198,11 @@ int api_upgrade_accept(struct api_exchange *x)
     (void)buf_puts(&out, "Connection: Upgrade\r\n\r\n");
     return api_conn_stream(x->conn, buf_span(&out), true);
 }
+
+void api_upgrade_read(struct api_exchange *x, bool on)
+{
+    if (on)
+        api_conn_read(x->conn);
+    else
+        api_conn_pause(x->conn);
+}

@@ -51,6 +51,7 @@ enum api_body {
     X(JUDGE0_VERSION, GET, "/version", api_judge0_version, NONE, NONE)                             \
     X(JUDGE0_CONFIG, GET, "/config_info", api_judge0_config, READ, NONE)                           \
     X(JUDGE0_SYSTEM, GET, "/system_info", api_judge0_system, READ, NONE)                           \
+    X(SESSIONS, GET, "/api/sessions", api_session_handle, SUBMIT, NONE)                            \
     X(OPENAPI, GET, "/api/openapi.json", api_openapi_handle, NONE, NONE)
 
 enum api_route_id {

@@ -14,6 +14,7 @@
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/metrics.h"
+#include "api-bridge/session.h"
 #include "api-bridge/stream.h"
 #include "base/clock.h"
 #include "base/own.h"
@@ -117,6 +118,7 @@ static void stop_when_empty(struct api_server *s)
         return;
     api_conn_close_all(s);
     api_streams_free(STEAL(s->streams));
+    api_sessions_free(STEAL(s->sessions));
     api_callbacks_free(STEAL(s->callbacks));
     api_languages_free(STEAL(s->languages));
     api_link_free(STEAL(s->link));
@@ -131,6 +133,7 @@ static void on_tick(uv_timer_t *t)
     api_conn_sweep(s);
     api_languages_tick(s->languages);
     api_streams_tick(s->streams);
+    api_sessions_tick(s->sessions);
     api_callbacks_tick(s->callbacks);
     if (s->log)
         api_accesslog_flush(s->log);
@@ -213,6 +216,7 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     s->metrics_set = o->metrics;
     s->metrics = &o->metrics->shares[o->index];
     s->tls = o->tls;
+    s->quota = o->quota;
     s->read_buf = own_calloc(1, SERVER_READ_BUF);
     s->crowd =
         api_crowd_new(config_text(o->config->raw, "ARENA_TRUSTED_PROXIES"),
@@ -231,6 +235,7 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
     s->link = api_link_new(&s->loop, o->config, s->metrics, err);
     s->languages = s->link ? api_languages_new(s->link) : NULL;
     s->streams = s->link ? api_streams_new(s) : NULL;
+    s->sessions = s->link ? api_sessions_new(s) : NULL;
     s->callbacks = s->link ? api_callbacks_new(&s->loop, s->link, &o->config->webhook) : NULL;
     if (s->callbacks && o->index == 0)
         api_callbacks_sweep(s->callbacks);

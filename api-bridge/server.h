@@ -23,6 +23,8 @@ struct api_callbacks;
 struct api_crowd;
 struct api_languages;
 struct api_streams;
+struct api_sessions;
+struct api_quota;
 struct api_tls;
 
 struct api_server {
@@ -42,6 +44,8 @@ struct api_server {
     struct api_callbacks *callbacks;     /* owned */
     struct api_streams *streams;         /* owned */
     struct api_cache *cache;             /* owned */
+    struct api_sessions *sessions;       /* owned */
+    struct api_quota *quota;             /* of sessions; shared by all loops */
     struct api_tls *tls;                 /* shared by all loops; NULL = plain */
     struct api_conn_list lists[API_CONN_CLASS_N];
     unsigned n_connections;
@@ -66,7 +70,8 @@ struct api_server_options {
     const struct api_gates *gates;
     struct api_metrics_set *metrics;
     struct api_tls *tls;
-    int log_fd; /* of the access log; -1 = none */
+    struct api_quota *quota; /* of sessions */
+    int log_fd;              /* of the access log; -1 = none */
 };
 
 /* Listens; the port that was bound is in *ret_port (useful with port 0). */

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How this works
+ *
+ *   SEEKING --sent--> ASKED --SESSION_OPENED--> TAKEN --SESSION_CLOSED--> OVER
+ *      ^                |  refused, silent, wire lost      |  silent, wire lost
+ *      +----------------+                                  +--> OVER (failed: lost)
+ *
+ * A talk's token goes with each of its messages; what comes from another peer than its own is
+ * dropped. A talk is freed by its owner; one that is over only waits for that. Those that are to
+ * fail do so from the tick, never inside a call of the owner.
+ */
+#include "api-bridge/relay.h"
+
+#include "api-bridge/config.h"
+#include "api-bridge/peer.h"
+#include "api-bridge/refusal.h"
+#include "base/map.h"
+#include "base/own.h"
+
+enum {
+    RELAY_TRY_MS = 3000,  /* for a peer to take it or refuse it */
+    RELAY_HOLD_MS = 4000, /* for any peer to be there */
+    RELAY_HELLO_MS = 1000,
+};
+
+enum talk_state { TALK_SEEKING, TALK_ASKED, TALK_TAKEN, TALK_OVER };
+
+struct relay_peer {
+    struct api_relay *relay;
+    struct api_peer *wire;
+    char endpoint[LIMIT_ENDPOINT + 1];
+    bool up, ready; /* it said WELCOME */
+    uint64_t hello_ms;
+};
+
+struct api_talk {
+    struct api_relay *relay;
+    enum talk_state state;
+    uint64_t token;
+    struct relay_peer *peer; /* of ASKED and TAKEN */
+    unsigned tried;          /* bit per peer */
+    struct buf open;         /* until it is taken */
+    uint64_t due_ms;         /* SEEKING: to give up; ASKED: to ask another */
+    uint64_t heard_ms, said_ms;
+    bool broken; /* a message could not be sent */
+    struct api_fault refusal;
+    const struct api_talk_events *events;
+    void *ctx;
+};
+
+struct api_relay {
+    uv_loop_t *loop;
+    struct relay_peer *peers[API_PEERS_MAX];
+    unsigned n_peers;
+    unsigned next; /* of the round */
+    const struct api_config *config;
+    struct map *talks; /* by token */
+    uint64_t last_token;
+};
+
+static uint64_t now_ms(const struct api_relay *r)
+{
+    return uv_now(r->loop);
+}
+
+static int peer_send(struct relay_peer *p, struct message *m)
+{
+    auto_buf struct buf frame;
+
+    buf_init(&frame, LIMIT_FRAME_CONTROL);
+    return message_encode(m, &frame) == 0 ? api_peer_send(p->wire, buf_span(&frame)) : -1;
+}
+
+/* --- talks ---------------------------------------------------------------------------------- */
+
+static void talk_say(struct api_talk *t, enum message_type type)
+{
+    struct message m = {.type = type, .token = t->token};
+
+    t->said_ms = now_ms(t->relay);
+    (void)peer_send(t->peer, &m);
+}
+
+static void talk_fail(struct api_talk *t, const struct api_fault *f)
+{
+    const bool lost = t->state == TALK_TAKEN;
+
+    t->state = TALK_OVER;
+    t->events->failed(t->ctx, f, lost);
+}
+
+static unsigned peer_index(const struct relay_peer *p)
+{
+    unsigned i = 0;
+
+    while (p->relay->peers[i] != p)
+        i++;
+    return i;
+}
+
+/* The next peer of the round that was not asked yet; NULL = none. */
+static struct relay_peer *talk_choose(struct api_talk *t)
+{
+    struct api_relay *r = t->relay;
+
+    for (unsigned k = 0; k < r->n_peers; k++) {
+        const unsigned i = (r->next + k) % r->n_peers;
+
+        if (!r->peers[i]->ready || t->tried & 1U << i)
+            continue;
+        r->next = (i + 1) % r->n_peers;
+        return r->peers[i];
+    }
+    return NULL;
+}
+
+static void talk_place(struct api_talk *t)
+{
+    struct relay_peer *p;
+
+    t->state = TALK_SEEKING;
+    while ((p = talk_choose(t))) {
+        t->tried |= 1U << peer_index(p);
+        if (api_peer_send(p->wire, buf_span(&t->open)) < 0)
+            continue;
+        t->peer = p;
+        t->state = TALK_ASKED;
+        t->due_ms = now_ms(t->relay) + RELAY_TRY_MS;
+        return;
+    }
+}
+
+/* One that no peer took: refused by those that are there, it does not wait for others. */
+static void talk_seek(struct api_talk *t)
+{
+    struct api_fault f = t->refusal;
+
+    talk_place(t);
+    if (t->state != TALK_SEEKING || (!t->refusal.code && now_ms(t->relay) < t->due_ms))
+        return;
+    if (!f.code)
+        api_fault_set(&f, API_FAULT_UNAVAILABLE, NULL);
+    talk_fail(t, &f);
+}
+
+static void talk_next(struct api_talk *t)
+{
+    t->due_ms = now_ms(t->relay) + RELAY_HOLD_MS;
+    t->peer = NULL;
+    talk_place(t);
+}
+
+static void talk_refused(struct api_talk *t, const struct message *m)
+{
+    struct api_fault f;
+    const bool elsewhere = api_refusal_read(m, &f);
+
+    if (t->state != TALK_ASKED)
+        return;
+    t->refusal = f;
+    if (elsewhere)
+        talk_next(t);
+    else
+        talk_fail(t, &f);
+}
+
+static void talk_message(struct api_talk *t, const struct message *m)
+{
+    t->heard_ms = now_ms(t->relay);
+    if (m->type == MESSAGE_REFUSED) {
+        talk_refused(t, m);
+        return;
+    }
+    if (m->type == MESSAGE_SESSION_OPENED && t->state == TALK_ASKED) {
+        t->state = TALK_TAKEN;
+        t->said_ms = t->heard_ms;
+        buf_done(&t->open);
+    }
+    if (t->state != TALK_TAKEN || m->type == MESSAGE_SESSION_ALIVE)
+        return;
+    if (m->type == MESSAGE_SESSION_CLOSED)
+        t->state = TALK_OVER;
+    t->events->message(t->ctx, m);
+}
+
+static void talk_lost(struct api_talk *t, const char *why)
+{
+    struct api_fault f = {0};
+
+    api_fault_set(&f, API_FAULT_UNAVAILABLE, "%s", why);
+    talk_fail(t, &f);
+}
+
+static void talk_tick(struct api_talk *t)
+{
+    const uint64_t now = now_ms(t->relay);
+
+    if (t->state == TALK_SEEKING) {
+        talk_seek(t);
+    } else if (t->state == TALK_ASKED && now >= t->due_ms) {
+        talk_say(t, MESSAGE_SESSION_CLOSE); /* it may yet have taken it */
+        talk_next(t);
+    } else if (t->state == TALK_TAKEN && t->broken) {
+        talk_lost(t, "the node could not be reached any more");
+    } else if (t->state == TALK_TAKEN && now - t->heard_ms > MESSAGE_SESSION_SILENCE_MS) {
+        talk_lost(t, "the node is silent");
+    } else if (t->state == TALK_TAKEN && now - t->said_ms >= MESSAGE_SESSION_ALIVE_MS) {
+        talk_say(t, MESSAGE_SESSION_ALIVE);
+    }
+}
+
+/* --- peers ---------------------------------------------------------------------------------- */
+
+static void peer_hello(struct relay_peer *p)
+{
+    struct message m = {.type = MESSAGE_HELLO};
+
+    (void)snprintf(m.hello.client, sizeof(m.hello.client), "arena-bridge");
+    p->hello_ms = now_ms(p->relay);
+    (void)peer_send(p, &m);
+}
+
+static void on_up(void *ctx)
+{
+    struct relay_peer *p = ctx;
+
+    p->up = true;
+    peer_hello(p);
+}
+
+/* Its sessions died with it, or will when it misses us. */
+static void on_down(void *ctx)
+{
+    struct relay_peer *p = ctx;
+    struct map_item *next;
+
+    p->up = p->ready = false;
+    for (struct map_item *it = map_first(p->relay->talks); it; it = next) {
+        struct api_talk *t = map_value(it);
+
+        next = map_next(it);
+        if (t->peer != p)
+            continue;
+        if (t->state == TALK_TAKEN)
+            t->broken = true;
+        else if (t->state == TALK_ASKED)
+            talk_next(t);
+    }
+}
+
+static void peer_add(struct api_relay *r, const char *endpoint);
+
+static void on_frame(void *ctx, struct span frame)
+{
+    struct relay_peer *p = ctx;
+    struct api_talk *t;
+    struct message m;
+
+    if (message_decode(frame, &m, NULL) < 0)
+        return;
+    if (m.type == MESSAGE_WELCOME) {
+        p->ready = true;
+        for (uint32_t i = 0; i < m.welcome.n_endpoints; i++)
+            peer_add(p->relay, m.welcome.endpoints[i]);
+    } else {
+        t = map_get(p->relay->talks, &m.token, sizeof(m.token));
+        if (t && t->peer == p)
+            talk_message(t, &m);
+    }
+    message_done(&m);
+}
+
+static void peer_add(struct api_relay *r, const char *endpoint)
+{
+    static const struct api_peer_events events = {on_up, on_down, on_frame};
+    struct relay_peer *p;
+
+    if (r->n_peers == API_PEERS_MAX || strncmp(endpoint, "tcp://", 6) != 0)
+        return;
+    for (unsigned i = 0; i < r->n_peers; i++) {
+        if (strcmp(r->peers[i]->endpoint, endpoint) == 0)
+            return;
+    }
+    p = own_calloc(1, sizeof(*p));
+    p->relay = r;
+    (void)snprintf(p->endpoint, sizeof(p->endpoint), "%s", endpoint);
+    p->wire = api_peer_new(r->loop, endpoint, &events, p, NULL);
+    if (p->wire)
+        r->peers[r->n_peers++] = p;
+    else
+        free(p); /* the peers we have will do */
+}
+
+/* --- the interface -------------------------------------------------------------------------- */
+
+struct api_relay *api_relay_new(uv_loop_t *loop, const struct api_config *config)
+{
+    struct api_relay *r = own_calloc(1, sizeof(*r));
+
+    r->loop = loop;
+    r->config = config;
+    r->talks = map_new(uv_hrtime());
+    return r;
+}
+
+void api_relay_free(struct api_relay *r)
+{
+    if (!r)
+        return;
+    for (unsigned i = 0; i < r->n_peers; i++) {
+        api_peer_free(r->peers[i]->wire);
+        free(r->peers[i]);
+    }
+    map_free(r->talks);
+    free(r);
+}
+
+void api_relay_tick(struct api_relay *r)
+{
+    auto_free uint64_t *tokens = own_calloc(map_len(r->talks) + 1, sizeof(*tokens));
+    size_t n = 0;
+
+    for (unsigned i = 0; i < r->n_peers; i++) {
+        struct relay_peer *p = r->peers[i];
+
+        if (p->up && !p->ready && now_ms(r) - p->hello_ms >= RELAY_HELLO_MS)
+            peer_hello(p);
+    }
+    /* An owner may free any talk within an event. */
+    for (struct map_item *it = map_first(r->talks); it; it = map_next(it))
+        tokens[n++] = ((struct api_talk *)map_value(it))->token;
+    for (size_t i = 0; i < n; i++) {
+        struct api_talk *t = map_get(r->talks, &tokens[i], sizeof(tokens[i]));
+
+        if (t)
+            talk_tick(t);
+    }
+}
+
+struct api_talk *api_talk_new(struct api_relay *r, struct message *open,
+                              const struct api_talk_events *events, void *ctx)
+{
+    struct api_talk *t = own_calloc(1, sizeof(*t));
+
+    t->relay = r;
+    t->events = events;
+    t->ctx = ctx;
+    t->token = open->token = ++r->last_token;
+    t->due_ms = now_ms(r) + RELAY_HOLD_MS;
+    buf_init(&t->open, LIMIT_FRAME_BULK);
+    if (message_encode(open, &t->open) < 0) {
+        buf_done(&t->open);
+        free(t);
+        return NULL;
+    }
+    (void)map_set(r->talks, &t->token, sizeof(t->token), t);
+    for (unsigned i = 0; r->n_peers == 0 && i < r->config->n_peers; i++)
+        peer_add(r, r->config->peers[i]);
+    talk_place(t);
+    return t;
+}
+
+void api_talk_free(struct api_talk *t)
+{
+    if (!t)
+        return;
+    if (t->state == TALK_ASKED || t->state == TALK_TAKEN)
+        talk_say(t, MESSAGE_SESSION_CLOSE);
+    (void)map_del(t->relay->talks, &t->token, sizeof(t->token));
+    buf_done(&t->open);
+    free(t);
+}
+
+void api_talk_send(struct api_talk *t, struct message *m)
+{
+    m->token = t->token;
+    t->said_ms = now_ms(t->relay);
+    if (t->state == TALK_TAKEN && peer_send(t->peer, m) < 0)
+        t->broken = true;
+}

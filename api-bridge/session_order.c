@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What a client of a session may ask for in JSON. */
+#include "api-bridge/session_state.h"
+
+#include "api-bridge/json.h"
+#include "api-bridge/languages.h"
+#include "api-bridge/server.h"
+#include "api-bridge/submit.h"
+#include "base/own.h"
+
+enum { SESSION_SIDE_MAX = 1000 }; /* of a terminal */
+
+/* What of a job makes no sense here. */
+static void check_job(const struct api_json_at *job, struct api_fault *f)
+{
+    static const char *const useless[] = {"testCases", "checker",  "interactor",    "callback",
+                                          "delay",     "input",    "stopOnFailure", "stream",
+                                          "attempts",  "priority", "backoff"};
+
+    for (size_t i = 0; i < ARRAY_LEN(useless); i++) {
+        struct api_json_at at = api_json_field(job, useless[i]);
+
+        if (at.value)
+            api_json_fault(&at, f, API_FAULT_BAD_VALUE, "cannot be given in a session");
+    }
+}
+
+static void read_size(const struct api_json_at *at, struct message *m, struct api_fault *f)
+{
+    m->session.rows = (uint32_t)api_json_uint(at, "rows", SESSION_SIDE_MAX, 24, f);
+    m->session.columns = (uint32_t)api_json_uint(at, "columns", SESSION_SIDE_MAX, 80, f);
+}
+
+/* "tty": true, false, or its size. */
+static void read_tty(const struct api_json_at *root, struct message *m, struct api_fault *f)
+{
+    static const char *const known[] = {"rows", "columns"};
+    struct api_json_at at = api_json_field(root, "tty");
+
+    m->session.rows = 24;
+    m->session.columns = 80;
+    if (at.value && api_json_is_object(&at)) {
+        api_json_known(&at, known, ARRAY_LEN(known), f);
+        read_size(&at, m, f);
+        m->session.tty = true;
+    } else {
+        m->session.tty = api_json_bool(root, "tty", false, f);
+    }
+}
+
+static void seek(struct session *s, struct api_submission *job, struct message *m,
+                 struct api_fault *f)
+{
+    auto_buf struct buf spec;
+
+    buf_init(&spec, LIMIT_SPEC);
+    api_languages_check(s->all->server->languages, &job->spec, f);
+    (void)snprintf(job->spec.head.tenant, sizeof(job->spec.head.tenant), "%s", s->tenant);
+    if (f->code)
+        return;
+    if (spec_encode(&job->spec, &spec) < 0) {
+        api_fault_set(f, API_FAULT_TOO_LARGE, "the job is too large");
+        return;
+    }
+    m->session.spec = buf_span(&spec);
+    m->session.window = API_SESSION_WINDOW;
+    s->out.upto = API_SESSION_WINDOW;
+    s->tty = m->session.tty;
+    s->state = SESSION_SEEKING;
+    s->talk = api_talk_new(s->all->relay, m, &api_session_talk_events, s);
+    if (!s->talk)
+        api_fault_set(f, API_FAULT_TOO_LARGE, "the job is too large");
+}
+
+static void on_open(struct session *s, const struct api_json_at *root, struct api_fault *f)
+{
+    static const char *const known[] = {"type", "job", "tty"};
+    struct message m = {.type = MESSAGE_SESSION_OPEN};
+    struct api_submission job;
+    struct api_json_at at;
+
+    if (s->state != SESSION_WAITING) {
+        api_fault_set(f, API_FAULT_BAD_VALUE, "the session is open already");
+        return;
+    }
+    api_json_known(root, known, ARRAY_LEN(known), f);
+    api_json_need(root, "job", f);
+    at = api_json_object(root, "job", f);
+    read_tty(root, &m, f);
+    if (f->code)
+        return;
+    check_job(&at, f);
+    api_submission_init(&job);
+    api_submit_read(&job, &at, s->all->server->config, f);
+    if (!f->code)
+        seek(s, &job, &m, f);
+    api_submission_done(&job);
+    if (!f->code)
+        api_websocket_max_set(s->ws, API_SESSION_MESSAGE_MAX);
+}
+
+static void on_signal(struct session *s, const struct api_json_at *root, struct api_fault *f)
+{
+    static const char *const known[] = {"type", "signal"};
+    struct api_json_at at = api_json_field(root, "signal");
+    struct message m = {.type = MESSAGE_SESSION_SIGNAL};
+
+    api_json_known(root, known, ARRAY_LEN(known), f);
+    api_json_need(root, "signal", f);
+    api_json_word(root, "signal", m.signal.name, sizeof(m.signal.name), f);
+    if (!f->code && message_signal(m.signal.name) == 0)
+        api_json_fault(&at, f, API_FAULT_BAD_VALUE, "is none that can be sent");
+    if (!f->code)
+        api_talk_send(s->talk, &m);
+}
+
+static void on_resize(struct session *s, const struct api_json_at *root, struct api_fault *f)
+{
+    static const char *const known[] = {"type", "rows", "columns"};
+    struct message m = {.type = MESSAGE_SESSION_RESIZE};
+
+    api_json_known(root, known, ARRAY_LEN(known), f);
+    api_json_need(root, "rows", f);
+    api_json_need(root, "columns", f);
+    read_size(root, &m, f);
+    if (!f->code && !s->tty)
+        api_fault_set(f, API_FAULT_BAD_VALUE, "the session was not opened with a tty");
+    if (!f->code)
+        api_talk_send(s->talk, &m);
+}
+
+static void on_eof(struct session *s, const struct api_json_at *root, struct api_fault *f)
+{
+    static const char *const known[] = {"type"};
+
+    api_json_known(root, known, ARRAY_LEN(known), f);
+    if (f->code)
+        return;
+    /* A terminal's input goes on behind it. */
+    s->input_done = !s->tty;
+    s->input_last = true;
+    api_session_pump(s);
+}
+
+static void on_close(struct session *s, const struct api_json_at *root, struct api_fault *f)
+{
+    struct message m = {.type = MESSAGE_SESSION_CLOSE};
+
+    (void)root;
+    (void)f;
+    api_talk_send(s->talk, &m);
+}
+
+static const struct {
+    const char *type;
+    void (*take)(struct session *s, const struct api_json_at *root, struct api_fault *f);
+    bool opened; /* needs a node that took the session */
+} texts[] = {{"open", on_open, false},
+             {"signal", on_signal, true},
+             {"resize", on_resize, true},
+             {"eof", on_eof, true},
+             {"close", on_close, true}};
+
+static void take_text(struct session *s, const struct api_json_at *root, struct api_fault *f)
+{
+    struct api_json_at at = api_json_field(root, "type");
+    char type[16] = "";
+
+    if (!api_json_is_object(root)) {
+        api_fault_set(f, API_FAULT_BAD_TYPE, "a message must be an object");
+        return;
+    }
+    api_json_need(root, "type", f);
+    api_json_word(root, "type", type, sizeof(type), f);
+    for (size_t i = 0; i < ARRAY_LEN(texts) && !f->code; i++) {
+        if (strcmp(texts[i].type, type) != 0)
+            continue;
+        if (texts[i].opened && s->state == SESSION_WAITING)
+            api_fault_set(f, API_FAULT_BAD_VALUE, "the first message must be an \"open\"");
+        else
+            texts[i].take(s, root, f);
+        return;
+    }
+    api_json_fault(&at, f, API_FAULT_BAD_VALUE, "must be open, signal, resize, eof or close");
+}
+
+void api_session_order(struct session *s, struct span bytes)
+{
+    struct api_fault f = {0};
+    struct api_json *tree = api_json_parse(bytes, &f);
+    struct api_json_at root = api_json_root(tree);
+
+    if (tree)
+        take_text(s, &root, &f);
+    api_json_free(tree);
+    if (!f.code)
+        return;
+    /* A session that never began ends with its first mistake. */
+    if (s->state == SESSION_WAITING || !s->talk)
+        api_session_refuse(s, API_SESSION_REFUSED, &f);
+    else
+        (void)api_session_error(s, &f);
+}
