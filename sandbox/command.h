@@ -20,6 +20,6 @@ struct profile_set *command_profiles(void);
 const char *command_self(void);
 /* Prints "arena-sandbox: ..." and returns 2. */
 int command_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* What ARENA_CPU_MITIGATIONS asks for. 0, or an exit status and a complaint. */
+/* What SANDBOX_CPU_MITIGATIONS asks for. 0, or an exit status and a complaint. */
 int command_mitigations(unsigned *ret_set);
 #endif

@@ -141,7 +141,7 @@ static void tell_operations(void)
 
 static void tell_mitigations(unsigned wanted)
 {
-    (void)printf("mitigations of the processor (ARENA_CPU_MITIGATIONS):\n");
+    (void)printf("mitigations of the processor (SANDBOX_CPU_MITIGATIONS):\n");
     for (unsigned i = 0; i < MITIGATION_N; i++) {
         const enum mitigation m = (enum mitigation)i;
         const int r = mitigation_try(m);

@@ -46,12 +46,12 @@ struct profile_set *command_profiles(void)
 
 int command_mitigations(unsigned *ret_set)
 {
-    const char *list = getenv("ARENA_CPU_MITIGATIONS");
+    const char *list = getenv("SANDBOX_CPU_MITIGATIONS");
 
     if (!list || !*list)
         list = MITIGATION_DEFAULT;
     if (mitigation_parse(list, ret_set) < 0)
-        return command_complain("ARENA_CPU_MITIGATIONS: \"%s\" is not a list of them", list);
+        return command_complain("SANDBOX_CPU_MITIGATIONS: \"%s\" is not a list of them", list);
     return 0;
 }
 

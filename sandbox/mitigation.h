@@ -3,7 +3,7 @@
 #define SANDBOX_MITIGATION_H
 /*
  * Against what a program could learn from the processor itself. Each costs time, and each is
- * only there on some machines; which are wanted is configured (ARENA_CPU_MITIGATIONS).
+ * only there on some machines; which are wanted is configured (SANDBOX_CPU_MITIGATIONS).
  */
 #include <stdbool.h>
 #include <stddef.h>
