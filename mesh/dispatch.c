@@ -7,6 +7,7 @@
 #include "mesh/drain.h"
 #include "mesh/forward.h"
 #include "mesh/frame.h"
+#include "mesh/hint.h"
 #include "mesh/peer.h"
 #include "mesh/purge.h"
 #include "mesh/repair.h"
@@ -38,7 +39,7 @@ static handler_fn *const handlers[FRAME_TYPE_N] = {
     [FRAME_ASK] = repair_on_ask,
     [FRAME_BLOB_GET] = blob_on_get,
     [FRAME_BLOB] = blob_on_blob,
-    [FRAME_HINT] = steal_on_hint,
+    [FRAME_HINT] = hint_on_hint,
     [FRAME_STEAL] = steal_on_steal,
     [FRAME_GRANT] = steal_on_grant,
     [FRAME_DENY] = steal_on_deny,

@@ -73,8 +73,7 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
     if (r->bad)
         return;
 
-    uint32_t half = (queue_len(m->queue) + 1) / 2;
-    while (granted < want && granted < half) {
+    while (granted < want) {
         struct job *j = sched_take(m, LIMIT_PRIORITIES - 1);
 
         if (!j)
@@ -87,6 +86,8 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
         granted++;
     }
     m->stats.steals_granted += granted;
+    load_spend(m->load, from, granted);
+    steal_update_load(m);
 
     struct buf *b = peer_open(m, from, FRAME_DENY, 0);
     wire_put_uint(b, serial);

@@ -9,23 +9,33 @@
 #include <assert.h>
 
 /*
- * How this works: one struct load_peer for each peer that was added. They stand in an array,
- * to draw from at random, and in a list by when their last news came, so that the freshest
- * are the first to be passed on.
+ * How this works: one struct load_peer for each peer that was added. They stand in a list by
+ * when their last news came, so that the freshest are the first to be passed on, and in sets,
+ * so that a choice costs what is chosen and not what is known. Those that have told this node
+ * of work stand in a line until their own word is that nothing waits there any more.
  */
+enum load_set { SET_ALL, SET_FREE, SET_BUSY, SET_N };
+
 struct load_peer {
     struct load_entry e;
-    bool known; /* it has said something since it was added */
-    uint32_t at;
+    bool known;             /* it has said something since it was added */
+    bool lined;             /* in the line */
+    uint32_t told;          /* the tale it was told last */
+    uint32_t places[SET_N]; /* in each set, counted from 1; 0 = not in it */
     struct load_peer *fresher;
     struct load_peer *staler;
 };
 
+struct load_peers {
+    struct load_peer **at; /* owned */
+    uint32_t n, cap;
+};
+
 struct load {
     struct load_entry self;
-    struct load_peer **peers;
-    uint32_t n;
-    uint32_t cap;
+    struct load_peers sets[SET_N]; /* in no order */
+    struct load_peers line;        /* of hints, the oldest first */
+    uint32_t tale;
     struct map *by_nid;
     struct load_peer *freshest;
 };
@@ -34,6 +44,7 @@ enum {
     LOAD_BOOT_SHIFT = 20, /* numbers a life may use before it meets the next one's */
     LOAD_MEAN_SHIFT = 3,
     LOAD_JITTER_PERCENT = 20,
+    LOAD_SET_FIRST = 16,
 };
 
 struct load *load_new(const struct id *self, uint64_t boot, uint64_t seed)
@@ -43,6 +54,7 @@ struct load *load_new(const struct id *self, uint64_t boot, uint64_t seed)
     l->self.nid = *self;
     l->self.seq = (uint32_t)(boot << LOAD_BOOT_SHIFT);
     l->self.top = LIMIT_PRIORITIES;
+    l->tale = 1;
     l->by_nid = map_new(seed);
     return l;
 }
@@ -51,9 +63,11 @@ void load_free(struct load *l)
 {
     if (!l)
         return;
-    for (uint32_t i = 0; i < l->n; i++)
-        free(l->peers[i]);
-    free(l->peers);
+    for (uint32_t i = 0; i < l->sets[SET_ALL].n; i++)
+        free(l->sets[SET_ALL].at[i]);
+    for (int set = 0; set < SET_N; set++)
+        free(l->sets[set].at);
+    free(l->line.at);
     map_free(l->by_nid);
     free(l);
 }
@@ -82,21 +96,86 @@ static void link_first(struct load *l, struct load_peer *p)
     l->freshest = p;
 }
 
+static void peers_push(struct load_peers *set, struct load_peer *p)
+{
+    if (set->n == set->cap) {
+        set->cap = set->cap ? 2 * set->cap : LOAD_SET_FIRST;
+        set->at = own_realloc(set->at, set->cap * sizeof(struct load_peer *));
+    }
+    set->at[set->n++] = p;
+}
+
+static void set_swap(struct load *l, enum load_set set, uint32_t i, uint32_t j)
+{
+    struct load_peer **at = l->sets[set].at;
+    struct load_peer *p = at[i];
+
+    at[i] = at[j];
+    at[j] = p;
+    at[i]->places[set] = i + 1;
+    at[j]->places[set] = j + 1;
+}
+
+static void set_keep(struct load *l, enum load_set set, struct load_peer *p, bool in)
+{
+    if (in == (p->places[set] > 0))
+        return;
+    if (in) {
+        peers_push(&l->sets[set], p);
+        p->places[set] = l->sets[set].n;
+        return;
+    }
+    set_swap(l, set, p->places[set] - 1, l->sets[set].n - 1);
+    l->sets[set].n--;
+    p->places[set] = 0;
+}
+
+static void line_leave(struct load *l, struct load_peer *p)
+{
+    uint32_t left = 0;
+
+    if (!p->lined)
+        return;
+    p->lined = false;
+    for (uint32_t i = 0; i < l->line.n; i++)
+        if (l->line.at[i] != p)
+            l->line.at[left++] = l->line.at[i];
+    l->line.n = left;
+}
+
+static uint32_t waiting(const struct load_entry *e)
+{
+    uint32_t sum = 0;
+
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+        sum += e->queued[c];
+    return sum;
+}
+
+static bool takes_work(const struct load_peer *p)
+{
+    return !(p->e.flags & (LOAD_DRAINING | LOAD_DEGRADED));
+}
+
+/* After every change of what is known of it. */
+static void peer_sort(struct load *l, struct load_peer *p)
+{
+    set_keep(l, SET_FREE, p, p->known && p->e.free > 0 && takes_work(p));
+    set_keep(l, SET_BUSY, p, p->known && waiting(&p->e) > 0);
+    if (!p->places[SET_BUSY])
+        line_leave(l, p);
+}
+
 void load_add(struct load *l, const struct id *nid)
 {
     struct load_peer *p;
 
-    if (id_eq(nid, &l->self.nid) || peer_get(l, nid) || l->n >= LIMIT_NODES)
+    if (id_eq(nid, &l->self.nid) || peer_get(l, nid) || l->sets[SET_ALL].n >= LIMIT_NODES)
         return;
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 16;
-        l->peers = own_realloc(l->peers, l->cap * sizeof(struct load_peer *));
-    }
     p = own_calloc(1, sizeof(*p));
     p->e.nid = *nid;
     p->e.top = LIMIT_PRIORITIES;
-    p->at = l->n;
-    l->peers[l->n++] = p;
+    set_keep(l, SET_ALL, p, true);
     map_set(l->by_nid, p->e.nid.b, sizeof(p->e.nid.b), p);
 }
 
@@ -107,8 +186,9 @@ void load_remove(struct load *l, const struct id *nid)
     if (!p)
         return;
     unlink_peer(l, p);
-    l->peers[p->at] = l->peers[--l->n];
-    l->peers[p->at]->at = p->at;
+    line_leave(l, p);
+    for (int set = 0; set < SET_N; set++)
+        set_keep(l, (enum load_set)set, p, false);
     free(p);
 }
 
@@ -206,6 +286,7 @@ bool load_merge(struct load *l, const struct load_entry *e)
     p->known = true;
     unlink_peer(l, p);
     link_first(l, p);
+    peer_sort(l, p);
     return true;
 }
 
@@ -223,8 +304,10 @@ void load_spend(struct load *l, const struct id *nid, uint32_t n)
 {
     struct load_peer *p = peer_get(l, nid);
 
-    if (p)
-        p->e.free = n < p->e.free ? (uint8_t)(p->e.free - n) : 0;
+    if (!p)
+        return;
+    p->e.free = n < p->e.free ? (uint8_t)(p->e.free - n) : 0;
+    peer_sort(l, p);
 }
 
 void load_put(const struct load *l, struct buf *out)
@@ -267,94 +350,103 @@ uint32_t load_get_all(struct load *l, struct wire_reader *r)
     return news;
 }
 
-static uint32_t waiting(const struct load_entry *e)
+/* Tells up to `n` random ones of the set that were not told yet; returns how many. */
+static uint32_t tell(struct load *l, enum load_set set, struct rng *rng, struct id *ret_peers,
+                     uint32_t n)
 {
-    uint32_t sum = 0;
+    struct load_peers *all = &l->sets[set];
+    uint32_t told = 0;
 
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
-        sum += e->queued[c];
-    return sum;
+    for (uint32_t i = 0; i < all->n && told < n; i++) {
+        struct load_peer *p;
+
+        set_swap(l, set, i, i + (uint32_t)rng_below(rng, all->n - i));
+        p = all->at[i];
+        if (p->told == l->tale || !takes_work(p))
+            continue;
+        p->told = l->tale;
+        ret_peers[told++] = p->e.nid;
+    }
+    return told;
 }
 
-static bool takes_work(const struct load_peer *p)
+uint32_t load_hint_peers(struct load *l, struct rng *rng, struct id *ret_peers, uint32_t n)
 {
-    return !(p->e.flags & (LOAD_DRAINING | LOAD_DEGRADED));
+    uint32_t told = tell(l, SET_FREE, rng, ret_peers, n);
+
+    return told + tell(l, SET_ALL, rng, ret_peers + told, n - told);
 }
 
-/* Moves `want` random ones of at[0..n) to the front; returns how many there are. */
-static uint32_t draw(struct rng *rng, struct load_peer **at, uint32_t n, uint32_t want)
+void load_hint_anew(struct load *l)
 {
-    if (want > n)
-        want = n;
-    for (uint32_t i = 0; i < want; i++) {
-        uint32_t j = i + (uint32_t)rng_below(rng, n - i);
-        struct load_peer *p = at[i];
-
-        at[i] = at[j];
-        at[j] = p;
-    }
-    return want;
+    l->tale++;
 }
 
-uint32_t load_hint_peers(const struct load *l, struct rng *rng, struct id *ret_peers, uint32_t n)
+void load_hinted(struct load *l, const struct id *nid)
 {
-    struct load_peer *set[LIMIT_NODES];
-    uint32_t drawn = 0;
+    struct load_peer *p = peer_get(l, nid);
 
-    /* Those believed free, then the rest. */
-    for (int pass = 0; pass < 2 && drawn < n; pass++) {
-        uint32_t found = 0;
-        uint32_t got;
-
-        for (uint32_t i = 0; i < l->n; i++) {
-            bool is_free = l->peers[i]->known && l->peers[i]->e.free > 0;
-
-            if (takes_work(l->peers[i]) && is_free == (pass == 0))
-                set[found++] = l->peers[i];
-        }
-        got = draw(rng, set, found, n - drawn);
-        for (uint32_t i = 0; i < got; i++)
-            ret_peers[drawn++] = set[i]->e.nid;
-    }
-    return drawn;
+    if (!p || p->lined || !p->places[SET_BUSY])
+        return;
+    p->lined = true;
+    peers_push(&l->line, p);
 }
 
-bool load_victim(const struct load *l, struct rng *rng, const struct id *not_this,
-                 struct id *ret_peer)
+void load_hint_used(struct load *l, const struct id *nid)
 {
-    struct load_peer *set[LIMIT_NODES];
-    uint32_t found = 0;
-    uint32_t got;
-    const struct load_entry *best;
+    struct load_peer *p = peer_get(l, nid);
 
-    for (uint32_t i = 0; i < l->n; i++) {
-        const struct load_entry *e = &l->peers[i]->e;
+    if (p)
+        line_leave(l, p);
+}
 
-        if (l->peers[i]->known && waiting(e) && !(not_this && id_eq(&e->nid, not_this)))
-            set[found++] = l->peers[i];
+bool load_hint(const struct load *l, struct id *ret_peer)
+{
+    const struct load_peer *best = l->line.n ? l->line.at[0] : NULL;
+
+    for (uint32_t i = 1; i < l->line.n; i++)
+        if (l->line.at[i]->e.top < best->e.top)
+            best = l->line.at[i];
+    if (best)
+        *ret_peer = best->e.nid;
+    return best != NULL;
+}
+
+bool load_victim(struct load *l, struct rng *rng, const struct id *not_this, struct id *ret_peer)
+{
+    const struct load_peers *busy = &l->sets[SET_BUSY];
+    const struct load_entry *best = NULL;
+
+    for (uint32_t i = 0, drawn = 0; i < busy->n && drawn < 2; i++) {
+        const struct load_entry *e;
+
+        set_swap(l, SET_BUSY, i, i + (uint32_t)rng_below(rng, busy->n - i));
+        e = &busy->at[i]->e;
+        if (not_this && id_eq(&e->nid, not_this))
+            continue;
+        drawn++;
+        if (!best || e->top < best->top || (e->top == best->top && waiting(e) > waiting(best)))
+            best = e;
     }
-    got = draw(rng, set, found, 2);
-    if (got == 0)
-        return false;
-    best = &set[0]->e;
-    if (got == 2) {
-        const struct load_entry *other = &set[1]->e;
+    if (best)
+        *ret_peer = best->nid;
+    return best != NULL;
+}
 
-        if (other->top < best->top || (other->top == best->top && waiting(other) > waiting(best)))
-            best = other;
-    }
-    *ret_peer = best->nid;
-    return true;
+uint32_t load_waiting(const struct load *l, const struct id *nid)
+{
+    const struct load_entry *e = load_get(l, nid);
+
+    return e ? waiting(e) : 0;
 }
 
 bool load_has_surplus(const struct load *l)
 {
-    for (uint32_t i = 0; i < l->n; i++) {
-        const struct load_peer *p = l->peers[i];
+    const struct load_peers *busy = &l->sets[SET_BUSY];
 
-        if (p->known && waiting(&p->e) > p->e.free)
+    for (uint32_t i = 0; i < busy->n; i++)
+        if (waiting(&busy->at[i]->e) > busy->at[i]->e.free)
             return true;
-    }
     return false;
 }
 
@@ -413,20 +505,32 @@ uint64_t load_digest(const struct load *l)
     return sums[0];
 }
 
+static void peer_check(const struct load *l, const struct load_peer *p)
+{
+    assert(p->e.top <= LIMIT_PRIORITIES && peer_get(l, &p->e.nid) == p);
+    assert((p->places[SET_FREE] > 0) == (p->known && p->e.free > 0 && takes_work(p)));
+    assert((p->places[SET_BUSY] > 0) == (p->known && waiting(&p->e) > 0));
+    assert(!p->lined || p->places[SET_BUSY]);
+}
+
 void load_check(const struct load *l)
 {
     uint32_t listed = 0;
     uint32_t known = 0;
+    uint32_t lined = 0;
 
-    assert(map_len(l->by_nid) == l->n && l->n <= LIMIT_NODES);
-    for (uint32_t i = 0; i < l->n; i++) {
-        assert(l->peers[i]->at == i && l->peers[i]->e.top <= LIMIT_PRIORITIES);
-        assert(peer_get(l, &l->peers[i]->e.nid) == l->peers[i]);
-        known += l->peers[i]->known;
+    assert(map_len(l->by_nid) == l->sets[SET_ALL].n && l->sets[SET_ALL].n <= LIMIT_NODES);
+    for (int set = 0; set < SET_N; set++)
+        for (uint32_t i = 0; i < l->sets[set].n; i++)
+            assert(l->sets[set].at[i]->places[set] == i + 1);
+    for (uint32_t i = 0; i < l->sets[SET_ALL].n; i++) {
+        peer_check(l, l->sets[SET_ALL].at[i]);
+        known += l->sets[SET_ALL].at[i]->known;
+        lined += l->sets[SET_ALL].at[i]->lined;
     }
     for (const struct load_peer *p = l->freshest; p; p = p->staler) {
         assert(p->known && (!p->staler || p->staler->fresher == p));
         listed++;
     }
-    assert(listed == known);
+    assert(listed == known && lined == l->line.n);
 }

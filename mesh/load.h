@@ -62,12 +62,22 @@ uint32_t load_get_all(struct load *l, struct wire_reader *r);
 void load_put_self(const struct load *l, struct buf *out);
 
 /* Peers to hint, up to `n`, all different: at random among those believed free, filled up with
- * random others that take work. Returns how many. */
-uint32_t load_hint_peers(const struct load *l, struct rng *rng, struct id *ret_peers, uint32_t n);
-/* Whom to ask for work: of two random peers with some waiting (`not` left out; may be NULL)
- * the one with the more urgent class, then with more of it. False when nobody has any. */
-bool load_victim(const struct load *l, struct rng *rng, const struct id *not_this,
-                 struct id *ret_peer);
+ * random others that take work. Nobody is named twice before load_hint_anew(). Returns how
+ * many. */
+uint32_t load_hint_peers(struct load *l, struct rng *rng, struct id *ret_peers, uint32_t n);
+/* What they were told of is over: all may be told again. */
+void load_hint_anew(struct load *l);
+/* `nid` says that work waits there: it stands in the line until its word is that none does. */
+void load_hinted(struct load *l, const struct id *nid);
+/* It was asked in vain: out of the line. */
+void load_hint_used(struct load *l, const struct id *nid);
+/* Who of the line is to be asked: the most urgent class, then who told first. False: nobody. */
+bool load_hint(const struct load *l, struct id *ret_peer);
+/* Whom else to ask for work: of two random peers with some waiting (`not_this` left out; may be
+ * NULL) the one with the more urgent class, then with more of it. False when nobody has any. */
+bool load_victim(struct load *l, struct rng *rng, const struct id *not_this, struct id *ret_peer);
+/* Jobs waiting at `nid`, as far as is known. */
+uint32_t load_waiting(const struct load *l, const struct id *nid);
 /* Somebody else has more waiting than it can start. */
 bool load_has_surplus(const struct load *l);
 /* Mean run time with one more run in it (weight 1/8). */

@@ -13,6 +13,7 @@
  *     steal.c   moving work                peer.c     links, sessions, frames
  *     keyed.c   idempotency keys           repair.c   finding what is missing
  *     tally.c   how many are in which state  owed.c   callbacks nobody has delivered
+ *     hint.c    telling others of work
  */
 #include "base/heap.h"
 #include "base/map.h"
@@ -270,11 +271,18 @@ struct mesh {
         uint32_t serial;
         struct id asked;
         uint64_t asked_due_ns; /* 0: nobody is asked */
-        uint32_t hinted;       /* jobs waiting when the last hint went out */
-        uint64_t hint_ns;      /* of the last hint */
+        bool answered;         /* all that is still to come are grants */
+        uint32_t busy;         /* slots, when last looked at */
+        uint32_t tries;        /* peers still to be asked unbidden since a slot became free */
         uint64_t running_due_ns;
         uint16_t run_ms; /* mean time of a run */
     } steal;
+
+    struct hint {
+        uint32_t told_of; /* jobs waiting when others were last told */
+        uint32_t rounds;  /* since the queue was last empty */
+        uint64_t last_ns;
+    } hint;
 
     struct members *members;
     struct load *load;

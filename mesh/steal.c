@@ -3,7 +3,7 @@
  * How this works
  *
  *     owner                               executor
- *       | work, no slot: HINT ------------->|  (to 3, at random among those with free slots)
+ *       | work, no slot: HINT ------------->|  remembers it while no slot is free: mesh/hint.c
  *       |<------------------ STEAL n -------|  keeps n slots for the answer
  *       | GRANT job, run, spec ------------>|  starts it
  *       | DENY: so many were granted ------>|  lets the other slots go
@@ -11,12 +11,16 @@
  *       |<------------------ RESULT --------|  repeated until
  *       | RESULT_ACK once decided --------->|
  *
+ * One peer is asked at a time: who has told of work first, then, each time a slot becomes free,
+ * up to STEAL_TRIES that are believed to have some; and as a backstop one now and then.
+ *
  * A grant that is not confirmed is sent again: the executor knows it by (job, epoch, attempt).
  */
 #include "mesh/steal.h"
 
 #include "mesh/exec.h"
 #include "mesh/frame.h"
+#include "mesh/hint.h"
 #include "mesh/job.h"
 #include "mesh/owner.h"
 #include "mesh/peer.h"
@@ -25,7 +29,7 @@
 #include "mesh/store.h"
 #include "mesh/timer.h"
 
-enum { ASK_WAIT_MS = 500, RUNNING_MAX = 1024 };
+enum { ASK_WAIT_MS = 500, STEAL_TRIES = 2, RUNNING_MAX = 1024 };
 
 uint32_t steal_reserved(const struct mesh *m)
 {
@@ -36,19 +40,20 @@ uint32_t steal_reserved(const struct mesh *m)
 
 static void ask(struct mesh *m, const struct id *victim)
 {
-    uint32_t free = exec_free(m);
+    uint32_t want = load_waiting(m->load, victim);
     struct buf *b;
 
-    if (free == 0 || m->steal.asked_due_ns)
-        return;
-    if (free > TIMING_GRANT_MAX)
-        free = TIMING_GRANT_MAX;
+    if (want > exec_free(m))
+        want = exec_free(m);
+    if (want > TIMING_GRANT_MAX)
+        want = TIMING_GRANT_MAX;
     b = peer_open(m, victim, FRAME_STEAL, 0);
-    wire_put_uint(b, free);
+    wire_put_uint(b, want);
     wire_put_uint(b, ++m->steal.serial);
     load_put_self(m->load, b);
     m->steal.asked = *victim;
-    m->steal.reserved = m->steal.wanted = free;
+    m->steal.answered = false;
+    m->steal.reserved = m->steal.wanted = want;
     m->steal.asked_due_ns = m->now.mono_ns + ASK_WAIT_MS * STATE_MS;
     m->stats.steals_asked++;
 }
@@ -59,38 +64,29 @@ static void ask_done(struct mesh *m)
     m->steal.reserved = 0;
 }
 
-static void ask_somebody(struct mesh *m, const struct id *not_this)
+static bool is_idle(const struct mesh *m)
 {
+    return exec_free(m) > 0 && queue_len(m->queue) == 0 && members_up(m->members) > 1;
+}
+
+/* Who has told us of work comes first; then, when a slot has just become free, whoever is
+ * believed to have some. */
+static void ask_next(struct mesh *m)
+{
+    struct steal *s = &m->steal;
     struct id victim;
 
-    if (load_victim(m->load, &m->rng, not_this, &victim))
-        ask(m, &victim);
-}
-
-static void hint(struct mesh *m)
-{
-    struct id peers[TIMING_HINT_PEERS];
-    uint32_t waiting = queue_len(m->queue);
-
-    if (m->steal.hinted > waiting)
-        m->steal.hinted = waiting;
-    if (waiting <= m->steal.hinted ||
-        m->now.mono_ns < m->steal.hint_ns + TIMING_HINT_BURST * STATE_MS)
+    if (s->asked_due_ns || !is_idle(m))
         return;
-
-    uint32_t n = load_hint_peers(m->load, &m->rng, peers, TIMING_HINT_PEERS);
-    for (uint32_t i = 0; i < n; i++) {
-        struct buf *b = peer_open(m, &peers[i], FRAME_HINT, 0);
-
-        wire_put_uint(b, waiting);
-        wire_put_uint(b, queue_top(m->queue));
-        load_put_self(m->load, b);
+    if (load_hint(m->load, &victim)) {
+        ask(m, &victim);
+    } else if (s->tries > 0 && load_victim(m->load, &m->rng, &s->asked, &victim)) {
+        s->tries--;
+        ask(m, &victim);
     }
-    m->steal.hinted = waiting;
-    m->steal.hint_ns = m->now.mono_ns;
 }
 
-static void load_update(struct mesh *m)
+void steal_update_load(struct mesh *m)
 {
     uint32_t free = exec_free(m);
     struct load_entry e = {.free = (uint8_t)(free < UINT8_MAX ? free : UINT8_MAX),
@@ -118,25 +114,24 @@ static uint64_t steal_next(const struct mesh *m)
 
     if (s->asked_due_ns)
         due = timer_min(due, s->asked_due_ns);
-    /* Alone there is nobody to hint to, and the time of the next hint would always be past. */
-    if (members_up(m->members) > 1 && queue_len(m->queue) > s->hinted)
-        due = timer_min(due, s->hint_ns + TIMING_HINT_BURST * STATE_MS);
-    return due;
+    return timer_min(due, hint_next(m));
 }
 
 void steal_kick(struct mesh *m)
 {
-    load_update(m);
-    if (members_up(m->members) < 2) {
-        load_poll_stop(&m->steal.poll);
-    } else {
-        hint(m);
-        if (exec_free(m) > 0 && queue_len(m->queue) == 0)
-            load_poll_start(&m->steal.poll, &m->rng, m->now.mono_ns);
-        else
-            load_poll_stop(&m->steal.poll);
-    }
-    timer_set(m, &m->steal.timer, steal_next(m));
+    struct steal *s = &m->steal;
+
+    steal_update_load(m);
+    hint_kick(m);
+    if (m->busy < s->busy)
+        s->tries = STEAL_TRIES;
+    s->busy = m->busy;
+    if (is_idle(m))
+        load_poll_start(&s->poll, &m->rng, m->now.mono_ns);
+    else
+        load_poll_stop(&s->poll);
+    ask_next(m);
+    timer_set(m, &s->timer, steal_next(m));
 }
 
 /* ---- the executor ---- */
@@ -224,12 +219,15 @@ static void steal_due(struct mesh *m, struct timer *t)
     struct steal *s = &m->steal;
 
     (void)t;
-    if (s->asked_due_ns && s->asked_due_ns <= m->now.mono_ns)
+    if (s->asked_due_ns && s->asked_due_ns <= m->now.mono_ns) {
+        load_hint_used(m->load, &s->asked);
         ask_done(m);
+    }
     if (s->running_due_ns <= m->now.mono_ns)
         tell_all_running(m);
     if (s->poll.next_ns <= m->now.mono_ns) {
-        ask_somebody(m, NULL);
+        s->asked = m->cfg.nid;
+        s->tries = STEAL_TRIES;
         load_poll_again(&s->poll, load_has_surplus(m->load), &m->rng, m->now.mono_ns);
     }
     timer_set(m, &s->timer, steal_next(m));
@@ -241,16 +239,6 @@ void steal_start(struct mesh *m)
     m->steal.running_due_ns = m->now.mono_ns + TIMING_RUNNING * STATE_MS;
     load_poll_stop(&m->steal.poll);
     timer_set(m, &m->steal.timer, m->steal.running_due_ns);
-}
-
-void steal_on_hint(struct mesh *m, const struct id *from, struct wire_reader *r)
-{
-    uint32_t surplus = (uint32_t)wire_get_uint(r, UINT32_MAX);
-
-    wire_get_uint(r, LIMIT_PRIORITIES);
-    load_get_all(m->load, r);
-    if (!r->bad && surplus > 0)
-        ask(m, from);
 }
 
 struct run_name {
@@ -277,8 +265,8 @@ static void grant_take(struct mesh *m, struct exec_grant *g, uint32_t serial)
         steal_tell_running(m, &g->owner);
         return;
     }
-    if (asked)
-        m->steal.reserved--;
+    if (asked && --m->steal.reserved == 0 && m->steal.answered)
+        ask_done(m);
     if (purge_is(m, &g->jid) || (j && j->r.decided) || exec_free(m) == 0) {
         struct run back = {.jid = g->jid, .epoch = g->epoch, .attempt = g->attempt};
 
@@ -311,13 +299,11 @@ void steal_on_deny(struct mesh *m, const struct id *from, struct wire_reader *r)
     load_get_all(m->load, r);
     if (r->bad || serial != m->steal.serial || !m->steal.asked_due_ns)
         return;
-    if (granted == 0) {
-        ask_done(m);
-        ask_somebody(m, from);
-        return;
-    }
-    /* Some grants may still be on the way, on the other lane. */
+    if (granted == 0)
+        load_hint_used(m->load, from);
+    /* Some grants may still be on the way: their specs are being read, or on the other lane. */
     uint32_t came = m->steal.wanted - m->steal.reserved;
+    m->steal.answered = true;
     if (granted > came)
         m->steal.reserved = granted - came;
     else

@@ -11,6 +11,8 @@
 
 /* The end of every step: tells, or asks, when there is reason to. */
 void steal_kick(struct mesh *m);
+/* What others are told of this node, as of now. */
+void steal_update_load(struct mesh *m);
 void steal_start(struct mesh *m);
 /* Slots kept for jobs that were asked for. */
 uint32_t steal_reserved(const struct mesh *m);
@@ -28,7 +30,6 @@ void steal_tell_progress(struct mesh *m, const struct run *run, struct span even
 /* Offers an outcome to whoever may own the job; `j` is this node's copy, or NULL. */
 void steal_offer(struct mesh *m, struct run *run, const struct job *j);
 
-void steal_on_hint(struct mesh *m, const struct id *from, struct wire_reader *r);
 void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r);
 void steal_on_grant(struct mesh *m, const struct id *from, struct wire_reader *r);
 void steal_on_deny(struct mesh *m, const struct id *from, struct wire_reader *r);

@@ -37,8 +37,9 @@ enum {
     TIMING_PROGRESS = 250,       /* progress of one job is told at most this often */
 
     /* Who runs what. */
-    TIMING_AGE = 30000,    /* a waiting job rises a class every so often */
-    TIMING_HINT_BURST = 5, /* between two bursts of hints for one class */
+    TIMING_AGE = 30000,      /* a waiting job rises a class every so often */
+    TIMING_HINT_BURST = 5,   /* between two rounds of hints, at first */
+    TIMING_HINT_SLOW = 1000, /* and at last */
     TIMING_HINT_PEERS = 3,
     TIMING_GRANT_MAX = 8,         /* jobs in one grant */
     TIMING_STEAL_POLL = 500,      /* an idle peer asks again, +- 20 %, */

@@ -160,6 +160,7 @@ static void hints_go_to_random_free_peers_then_to_others(void **state)
         say(l, i, 1, 1, 0);
     (void)load_merge(l, &draining);
     for (int round = 0; round < 1000; round++) {
+        load_hint_anew(l);
         assert_int_equal(load_hint_peers(l, &rng, to, 3), 3);
         for (int i = 0; i < 3; i++) {
             assert_in_range(to[i].b[1], 1, 5);
@@ -172,11 +173,91 @@ static void hints_go_to_random_free_peers_then_to_others(void **state)
     for (unsigned i = 1; i <= 4; i++)
         load_spend(l, &(struct id){{0, (uint8_t)i, 7}}, 3);
     for (int round = 0; round < 100; round++) {
+        load_hint_anew(l);
         assert_int_equal(load_hint_peers(l, &rng, to, 3), 3);
         assert_int_equal(to[0].b[1], 5);
         assert_int_not_equal(to[1].b[1], 6);
         assert_int_not_equal(to[2].b[1], 6);
     }
+    load_free(l);
+}
+
+static void nobody_is_told_twice_of_the_same(void **state)
+{
+    struct load *l = view_of(10);
+    struct rng rng;
+    struct id to[3];
+    unsigned hits[11] = {0};
+
+    (void)state;
+    rng_init(&rng, 1);
+    say(l, 4, 1, 1, 0);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(load_hint_peers(l, &rng, to, 3), 3);
+        assert_int_equal(to[0].b[1] == 4, round == 0);
+        for (int i = 0; i < 3; i++)
+            hits[to[i].b[1]]++;
+    }
+    assert_int_equal(load_hint_peers(l, &rng, to, 3), 1);
+    hits[to[0].b[1]]++;
+    for (unsigned i = 1; i <= 10; i++)
+        assert_int_equal(hits[i], 1);
+    assert_int_equal(load_hint_peers(l, &rng, to, 3), 0);
+    load_hint_anew(l);
+    assert_int_equal(load_hint_peers(l, &rng, to, 3), 3);
+    load_check(l);
+    load_free(l);
+}
+
+static void who_told_first_is_asked_first_until_it_has_no_more(void **state)
+{
+    struct load *l = view_of(5);
+    struct id who;
+
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++)
+        say(l, i, 1, 0, 2);
+    for (unsigned i = 4; i > 0; i--) {
+        struct id nid = node(i);
+
+        load_hinted(l, &nid);
+        load_hinted(l, &nid);
+    }
+    assert_true(load_hint(l, &who));
+    assert_int_equal(who.b[1], 3); /* 4 has never said that anything waits there */
+    say(l, 3, 2, 0, 1);
+    assert_true(load_hint(l, &who));
+    assert_int_equal(who.b[1], 3);
+    say(l, 3, 3, 0, 0);
+    assert_true(load_hint(l, &who));
+    assert_int_equal(who.b[1], 2);
+    load_hint_used(l, &who);
+    assert_true(load_hint(l, &who));
+    assert_int_equal(who.b[1], 1);
+    load_remove(l, &who);
+    load_check(l);
+    assert_false(load_hint(l, &who));
+    load_free(l);
+}
+
+static void the_most_urgent_of_the_line_is_asked_first(void **state)
+{
+    struct load *l = view_of(3);
+    struct load_entry urgent = {.nid = node(3), .seq = 1, .top = 0, .queued = {1}};
+    struct id who;
+
+    (void)state;
+    say(l, 1, 1, 0, 1);
+    say(l, 2, 1, 0, 1);
+    (void)load_merge(l, &urgent);
+    for (unsigned i = 1; i <= 3; i++) {
+        struct id nid = node(i);
+
+        load_hinted(l, &nid);
+    }
+    assert_true(load_hint(l, &who));
+    assert_int_equal(who.b[1], 3);
+    assert_int_equal(load_waiting(l, &who), 1);
     load_free(l);
 }
 
@@ -270,6 +351,9 @@ int main(void)
         cmocka_unit_test(the_freshest_ride_first),
         cmocka_unit_test(torn_entries_are_refused),
         cmocka_unit_test(hints_go_to_random_free_peers_then_to_others),
+        cmocka_unit_test(nobody_is_told_twice_of_the_same),
+        cmocka_unit_test(who_told_first_is_asked_first_until_it_has_no_more),
+        cmocka_unit_test(the_most_urgent_of_the_line_is_asked_first),
         cmocka_unit_test(a_victim_is_the_better_of_two_and_not_always_the_best),
         cmocka_unit_test(a_removed_peer_is_not_chosen),
         cmocka_unit_test(the_backstop_doubles_while_there_is_nothing_to_get),
