@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: MPL-2.0
 """Programs that are talked to while they run, over WebSockets: real programs, a real client, and
 clients that vanish, do not read, or break the rules."""
+import base64
+import hmac
 import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
+import unittest
 
 import harness
 from harness import until
@@ -361,6 +365,52 @@ class Slots(SessionCase):
         node.kill()
         node.start()
         node.wait_ready()
+
+
+def token(secret, **claims):
+    """A JWT (RFC 7519), HS256."""
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+    signed = part({"alg": "HS256", "typ": "JWT"}) + b"." + part(
+        dict({"exp": int(time.time()) + 600}, **claims))
+    sign = hmac.new(secret, signed, "sha256").digest()
+    return {"Authorization": "Bearer " + (
+        signed + b"." + base64.urlsafe_b64encode(sign).rstrip(b"=")).decode()}
+
+
+class Tokens(unittest.TestCase):
+    SECRET = b"0123456789abcdef0123456789abcdef"
+
+    def test_the_gates_of_a_submit_are_those_of_a_session(self):
+        with tempfile.NamedTemporaryFile() as keys:
+            keys.write(self.SECRET)
+            keys.flush()
+            mesh = harness.Mesh(1, {"ARENA_JWT_KEYS": keys.name, "API_RATE_LIMIT": "20",
+                                    "ARENA_HTTP_SESSIONS_TOKEN_MAX": "1"})
+            self.addCleanup(mesh.stop)
+            for daemon in mesh.nodes + [mesh.bridge]:
+                daemon.start()
+                daemon.wait_ready()
+            self.gates(mesh.port)
+
+    def refused(self, port, headers=None):
+        with self.assertRaises(Refused) as caught:
+            WebSocket(port, headers=headers)
+        return caught.exception.status
+
+    def gates(self, port):
+        ann = token(self.SECRET, sub="ann", scope="submit")
+        self.assertEqual(self.refused(port), 401)
+        self.assertEqual(self.refused(port, token(b"x" * 32, sub="ann", scope="submit")), 401)
+        self.assertEqual(self.refused(port, token(self.SECRET, sub="ann", scope="read")), 403)
+        s = Session(port, {"language": "python", "code": ECHO["python"]}, headers=ann)
+        s.ws.type(b"hello\n")
+        s.hear(b"<hello>\n")
+        self.assertEqual(self.refused(port, ann), 429)  # the token has its one
+        s.ws.say(type="eof")
+        self.assertEqual(s.exit()["exitCode"], 3)
+        answers = [self.refused(port) for _ in range(20)]
+        self.assertEqual(answers[-1], 429)  # the address has its rate
 
 
 class Crowd(SessionCase):
