@@ -9,6 +9,7 @@
 #include "api-bridge/auth.h"
 #include "api-bridge/config.h"
 #include "api-bridge/cors.h"
+#include "api-bridge/json.h"
 #include "api-bridge/limiter.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/peer.h"
@@ -255,6 +256,7 @@ static int bridge_run(struct bridge *b)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
+    api_json_init();
     r = make_shared(b, &err);
     if (r == 0)
         r = start_servers(b, &err);

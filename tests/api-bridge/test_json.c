@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include <jansson.h>
-
 #include "api-bridge/json.h"
-
-#include "base/own.h"
-#include "base/rng.h"
 
 #include <setjmp.h>
 
@@ -129,80 +124,6 @@ static void a_walk_sees_every_key_once(void **state)
     api_json_free(v);
 }
 
-/* The same text, read and written by us, is to jansson what it was. */
-static void same_as_jansson(struct span text)
-{
-    auto_buf struct buf out = {.max = 1 << 16};
-    struct api_fault f = {0};
-    struct api_json *ours = api_json_parse(text, &f);
-    json_t *theirs = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-    struct api_json_at root = api_json_root(ours);
-    json_t *again;
-
-    if (!ours != !theirs)
-        fail_msg("%s: %.*s", ours ? "taken" : f.text, (int)text.len, (const char *)text.data);
-    if (ours) {
-        assert_int_equal(api_json_dump(&root, &out), 0);
-        again = json_loadb((const char *)out.data, out.len, JSON_REJECT_DUPLICATES, NULL);
-        assert_true(json_equal(again, theirs));
-        json_decref(again);
-    }
-    json_decref(theirs);
-    api_json_free(ours);
-}
-
-/* Changes, removes or adds a few bytes. */
-static size_t mutate(struct rng *rng, uint8_t *text, size_t len)
-{
-    static const char letters[] = "{}[]\",:\\/ubnt0123456789aEe+-. \n\t\x01\x7f\xc3\xa9\xed\xa0";
-
-    for (uint64_t n = 1 + rng_below(rng, 3); n > 0 && len > 1; n--) {
-        size_t at = (size_t)rng_below(rng, len);
-        uint8_t c = (uint8_t)letters[rng_below(rng, sizeof(letters) - 1)];
-        uint64_t what = rng_below(rng, 3);
-
-        if (what == 0) {
-            memmove(text + at, text + at + 1, --len - at);
-            continue;
-        }
-        if (what == 1) {
-            memmove(text + at + 1, text + at, len - at);
-            len++;
-        }
-        text[at] = c;
-    }
-    return len;
-}
-
-static void what_another_parser_makes_of_it_is_what_ours_makes(void **state)
-{
-    static const char *const texts[] = {
-        "{\"language\": \"python\", \"code\": \"print(1)\\n\", \"delay\": 3600, \"tags\": []}",
-        "[0, -1, 12.5, 1e3, -2.5E-2, 9223372036854775807, -9223372036854775808, true, false, null]",
-        "{\"a\": {\"b\": [{\"c\": \"\\u00e9\\ud83d\\ude00\\\\\\/\\\"\"}, "
-        "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"]}}",
-        "{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,\"j\":10,\"k\":"
-        "11,"
-        "\"l\":12,\"m\":13,\"n\":14,\"o\":15,\"p\":16,\"q\":17,\"r\":18}",
-        " \t\r\n[ [ ] , { } , \"\" ]\n",
-    };
-    struct rng rng;
-
-    (void)state;
-    rng_init(&rng, 20261123);
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        size_t len = strlen(texts[i]);
-
-        same_as_jansson(span_of(texts[i]));
-        for (int n = 0; n < 8000; n++) {
-            uint8_t text[512];
-
-            memcpy(text, texts[i], len);
-            same_as_jansson((struct span){text, mutate(&rng, text, len)});
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,7 +133,6 @@ int main(void)
         cmocka_unit_test(the_first_fault_stays),
         cmocka_unit_test(a_null_field_counts_as_absent),
         cmocka_unit_test(a_walk_sees_every_key_once),
-        cmocka_unit_test(what_another_parser_makes_of_it_is_what_ours_makes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
