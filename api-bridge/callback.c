@@ -10,6 +10,7 @@
  */
 #include "api-bridge/callback.h"
 
+#include "api-bridge/judge0.h"
 #include "api-bridge/view.h"
 #include "api-bridge/wait.h"
 #include "base/clock.h"
@@ -144,7 +145,11 @@ static void deliver(struct callback *c, const struct message_job *job)
         .url = c->url, .event = &c->jid, .done = on_delivered, .ctx = c};
 
     api_json_writer_init(&w, &body);
-    api_view_job(&w, NULL, job, &how);
+    call.put = api_judge0_is(job);
+    if (call.put)
+        api_judge0_callback(job, &body);
+    else
+        api_view_job(&w, NULL, job, &how);
     call.body = buf_span(&body);
     if (api_webhook_send(c->all->hooks, &call) < 0)
         pause_for(c);

@@ -40,7 +40,7 @@ struct api_config {
     struct spec_limits ceiling; /* what a job may ask for */
     uint32_t tests_max, batch_max;
     bool metrics;
-    uint8_t ticket_key[32]; /* api-bridge/ticket.h */
+    uint8_t ticket_key[32];             /* api-bridge/ticket.h */
     struct api_webhook_options webhook; /* texts borrowed from raw */
 };
 

@@ -91,6 +91,10 @@ struct api_judge0_view {
 bool api_judge0_view_read(struct api_exchange *x, struct api_judge0_view *how);
 /* The fields of "token,status" form; true when all are known. Unknown ones are put into `odd`. */
 bool api_judge0_fields(const char *list, uint64_t *ret_fields, struct buf *odd);
+/* It was submitted as one. */
+bool api_judge0_is(const struct message_job *job);
+/* What a callback says of it: the usual fields, in base64. */
+void api_judge0_callback(const struct message_job *job, struct buf *out);
 /* Writes the object; false when some text is not UTF-8 and base64 was not asked for. */
 bool api_judge0_put(struct api_json_writer *w, const char *key, const struct message_job *job,
                     const struct api_judge0_view *how);

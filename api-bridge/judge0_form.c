@@ -308,6 +308,26 @@ static void read_runs(const struct reader *r)
         spec->input = (struct span){0};
 }
 
+static void read_callback(const struct reader *r)
+{
+    static const char key[] = "callback_url";
+    const struct api_webhook_options *hooks = &r->c->config->webhook;
+    struct spec *spec = &r->form->submission.spec;
+    struct span url = read_text(r, key, false);
+    struct api_fault f = {0};
+
+    if (url.len == 0)
+        return;
+    if (!hooks->secret || !hooks->secret[0] || url.len > LIMIT_URL) {
+        wrong(r, key, "setting callback is not allowed");
+        return;
+    }
+    memcpy(spec->callback, url.data, url.len);
+    api_webhook_url_check(hooks, spec->callback, key, &f);
+    if (f.code)
+        wrong(r, key, "%s", f.text);
+}
+
 void api_judge0_form_read(struct api_judge0_form *form, const struct api_json_at *at,
                           const struct api_judge0_context *c)
 {
@@ -327,7 +347,7 @@ void api_judge0_form_read(struct api_judge0_form *form, const struct api_json_at
     read_refused(&r, "enable_per_process_and_thread_memory_limit", "this option cannot be enabled");
     read_refused(&r, "redirect_stderr_to_stdout", "this option cannot be enabled");
     read_refused(&r, "compiler_options", "setting compiler options is not allowed");
-    read_refused(&r, "callback_url", "setting callback is not allowed");
+    read_callback(&r);
     read_refused(&r, "additional_files", "setting additional files is not allowed");
     read_refused(&r, "enable_network", "enabling network is not allowed");
     if (form->errors.len == 0)

@@ -214,7 +214,6 @@ void api_judge0_config(struct api_exchange *x)
         {"enable_compiler_options", false},
         {"enable_command_line_arguments", true},
         {"enable_submission_delete", false},
-        {"enable_callbacks", false},
         {"enable_additional_files", false},
         {"enable_per_process_and_thread_time_limit", false},
         {"allow_enable_per_process_and_thread_time_limit", false},
@@ -225,6 +224,7 @@ void api_judge0_config(struct api_exchange *x)
         {"allow_enable_network", false},
         {"enable_network", false},
     };
+    const struct api_webhook_options *hooks = &api_exchange_config(x)->webhook;
     struct api_json_writer w;
 
     if (!api_judge0_is_on(x))
@@ -233,6 +233,9 @@ void api_judge0_config(struct api_exchange *x)
     api_json_open(&w, NULL, '{');
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         api_json_put_bool(&w, flags[i].name, flags[i].value);
+    api_json_put_bool(&w, "enable_callbacks", hooks->secret && hooks->secret[0]);
+    api_json_put_uint(&w, "callbacks_max_tries", hooks->attempts_max);
+    api_json_put_real(&w, "callbacks_timeout", hooks->timeout_ms / 1000.0);
     api_json_open(&w, "allowed_languages_for_compile_options", '[');
     api_json_close(&w, ']');
     put_limits(&w, x);

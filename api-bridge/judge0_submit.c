@@ -7,6 +7,8 @@
  *                                     \-> ?wait=true   --> 201 with the submission
  */
 #include "api-bridge/judge0.h"
+
+#include "api-bridge/callback.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
 #include "api-bridge/wait.h"
@@ -163,6 +165,16 @@ static void answer_when_all(struct judge0 *j)
         answer_one(j);
 }
 
+static void taken(struct item *it, const struct message *m)
+{
+    const struct api_exchange *x = it->all->x;
+
+    it->jid = m->accepted.jid;
+    if (it->form.submission.spec.callback[0])
+        api_callbacks_follow(x->server->callbacks, &it->jid, x->who.tenant,
+                             it->form.submission.spec.callback);
+}
+
 static void on_accepted(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct item *it = ctx;
@@ -172,7 +184,7 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
     if (f)
         it->fault = *f;
     else if (m->type == MESSAGE_ACCEPTED)
-        it->jid = m->accepted.jid;
+        taken(it, m);
     else
         api_fault_set(&it->fault, API_FAULT_INTERNAL, "the node's answer does not fit");
     answer_when_all(it->all);

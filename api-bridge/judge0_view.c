@@ -461,6 +461,24 @@ bool api_judge0_fields(const char *list, uint64_t *ret_fields, struct buf *odd)
     return odd->len == 0;
 }
 
+bool api_judge0_is(const struct message_job *job)
+{
+    for (uint8_t i = 0; i < job->n_tags; i++) {
+        if (strcmp(job->tags[i], api_judge0_tag) == 0)
+            return true;
+    }
+    return false;
+}
+
+void api_judge0_callback(const struct message_job *job, struct buf *out)
+{
+    struct api_judge0_view how = {.base64 = true, .fields = fields_usual()};
+    struct api_json_writer w;
+
+    api_json_writer_init(&w, out);
+    (void)api_judge0_put(&w, NULL, job, &how);
+}
+
 bool api_judge0_view_read(struct api_exchange *x, struct api_judge0_view *how)
 {
     auto_buf struct buf odd = {.max = 2 * VIEW_LIST_MAX};

@@ -39,6 +39,7 @@ struct webhook {
     struct id event;
     uint8_t *body;
     size_t body_len;
+    bool put;
     size_t answered; /* bytes of the answer, all thrown away */
     unsigned attempt;
     CURL *easy; /* while under way */
@@ -213,6 +214,8 @@ static void webhook_attempt(struct webhook *h)
     (void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)w->options.timeout_ms);
     (void)curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->body_len);
     (void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, h->body);
+    if (h->put)
+        (void)curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, "PUT");
     (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, h->headers);
     (void)curl_easy_setopt(c, CURLOPT_USERAGENT, "codearena-mesh");
     (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, webhook_answer);
@@ -463,6 +466,7 @@ int api_webhook_send(struct api_webhooks *w, const struct api_webhook_call *call
     h->event = *call->event;
     h->body = own_memdup(call->body.data, call->body.len);
     h->body_len = call->body.len;
+    h->put = call->put;
     h->done = call->done;
     h->ctx = call->ctx;
     w->pending++;

@@ -2,7 +2,8 @@
 #ifndef API_WEBHOOK_H
 #define API_WEBHOOK_H
 /*
- * Tells a client's server what came of a job: POST of JSON, signed, repeated until it is taken.
+ * Tells a client's server what came of a job: POST (or PUT) of JSON, signed, repeated until it
+ * is taken.
  *
  *   X-Arena-Event: the event's id, the same in every repetition
  *   X-Arena-Timestamp: Unix seconds of this attempt
@@ -47,6 +48,7 @@ struct api_webhook_call {
     struct span body;
     api_webhook_done done;
     void *ctx;
+    bool put; /* with PUT, as other APIs' receivers want it */
 };
 
 /* Starts to deliver; everything is copied. -EPERM without a secret, -ENOBUFS when too many wait. */

@@ -167,7 +167,7 @@ static void deliver(struct receiver *r, struct api_webhooks *w)
 {
     struct id event = {{7}};
 
-    struct api_webhook_call call = {r->url, &event, span_of("{\"a\":1}"), on_done, r};
+    struct api_webhook_call call = {r->url, &event, span_of("{\"a\":1}"), on_done, r, false};
 
     assert_int_equal(api_webhook_send(w, &call), 0);
     while (!r->done)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """A callback is delivered though the bridge that took the job is killed, and only once when it
 is not."""
+import base64
 import hmac
 import http.server
 import json
@@ -32,6 +33,15 @@ class Receiver:
                 self.end_headers()
                 with outer.changed:
                     outer.got.append(json.loads(body))
+                    outer.changed.notify_all()
+
+            def do_PUT(self):
+                """As a client of Judge0 takes them: by token, in base64."""
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.end_headers()
+                with outer.changed:
+                    outer.got.append({"jobId": told["token"], "judge0": told})
                     outer.changed.notify_all()
 
             def log_message(self, *args):
@@ -92,6 +102,21 @@ class Callbacks(harness.MeshCase):
         receiver.wait(jid)
         self.assertEqual(receiver.told(jid)[0]["result"]["stdout"], "late\n")
         self.assertEqual(len(receiver.told(plain)), 1)
+
+
+    def test_judge0_clients_are_called_as_judge0_calls(self):
+        receiver = Receiver()
+        self.addCleanup(receiver.stop)
+        status, _, answer = self.mesh.call("POST", "/submissions", {
+            "language_id": 71, "source_code": "print('hello')", "callback_url": receiver.url})
+        self.assertEqual(status, 201, answer)
+        receiver.wait(answer["token"])
+        told = receiver.told(answer["token"])[0]["judge0"]
+        self.assertEqual(told["status"], {"id": 3, "description": "Accepted"})
+        self.assertEqual(base64.b64decode(told["stdout"]), b"hello\n")
+        status, _, answer = self.mesh.call("POST", "/submissions", {
+            "language_id": 71, "source_code": "print()", "callback_url": "http://10.0.0.1/"})
+        self.assertEqual((status, list(answer)), (422, ["callback_url"]))
 
 
 class Whole(unittest.TestCase):
