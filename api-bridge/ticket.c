@@ -122,7 +122,8 @@ int api_ticket_read(const uint8_t key[API_TICKET_KEY], const char *text, int64_t
 
 bool api_ticket_opens(const struct api_route *route)
 {
-    return route && (route->id == API_ROUTE_JOBS_EVENTS || route->id == API_ROUTE_EVENTS);
+    return route && (route->id == API_ROUTE_JOBS_EVENTS || route->id == API_ROUTE_EVENTS ||
+                     route->id == API_ROUTE_SESSIONS);
 }
 
 /* POST /api/stream-ticket */

@@ -505,6 +505,14 @@ class Tenants(unittest.TestCase):
             self.assertIn(b"event: decided", stream)
             self.assertEqual(self.bridge.get(path)[0], 401)
             self.assertEqual(self.bridge.get(path + answer["ticket"][:-1])[0], 401)
+        # A WebSocket too, if its owner may submit.
+        hello = ("GET /api/sessions?ticket=%s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        for ticket, want in ((answer["ticket"], b"HTTP/1.1 101 "), ("x", b"HTTP/1.1 401 ")):
+            with self.bridge.connect() as sock:
+                sock.sendall((hello % ticket).encode())
+                self.assertEqual(sock.recv(4096)[:13], want)
         # It opens streams, of its own tenant, and nothing else.
         other = self.call("POST", "/api/stream-ticket", sub="bob", scope="read")[1]["ticket"]
         self.assertEqual(self.bridge.get("/api/jobs/%s/events?ticket=%s" % (name, other))[0], 404)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/ticket.h"
 
+#include "api-bridge/route.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -83,6 +84,17 @@ static void nothing_in_it_can_be_changed(void **state)
     assert_string_equal(who.tenant, "");
 }
 
+static void it_opens_streams_only(void **state)
+{
+    (void)state;
+    assert_true(api_ticket_opens(&api_routes[API_ROUTE_EVENTS]));
+    assert_true(api_ticket_opens(&api_routes[API_ROUTE_JOBS_EVENTS]));
+    assert_true(api_ticket_opens(&api_routes[API_ROUTE_SESSIONS]));
+    assert_false(api_ticket_opens(&api_routes[API_ROUTE_EXECUTE]));
+    assert_false(api_ticket_opens(&api_routes[API_ROUTE_STREAM_TICKET]));
+    assert_false(api_ticket_opens(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +102,7 @@ int main(void)
         cmocka_unit_test(names_of_any_length_fit),
         cmocka_unit_test(a_ticket_ends),
         cmocka_unit_test(nothing_in_it_can_be_changed),
+        cmocka_unit_test(it_opens_streams_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
