@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/box.h"
 
+#include "sandbox/mutant.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -154,7 +156,8 @@ static bool is_program(int fd, const struct stat *st)
 static int take(int dir, const char *name, struct walk *w)
 {
     struct stat st;
-    int fd = open_beneath(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    int fd = MUTANT(links_followed) ? openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+                                    : open_beneath(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     if (fd < 0)
         return 0;

@@ -20,8 +20,9 @@ struct crowd {
 /* The process behind a pidfd, or -1. */
 pid_t crowd_pid(int pidfd);
 /* The same where the run has no /proc: all below its init in ours, at the cost of a look at every
- * process of the machine. False = the init is not there. */
-bool crowd_measure_below(pid_t init, struct crowd *ret);
+ * process of the machine. Of a crowd of more than `threads_max` only the numbers are taken, since
+ * its memory would take long to add up. False = the init is not there. */
+bool crowd_measure_below(pid_t init, uint64_t threads_max, struct crowd *ret);
 /* `proc`: the run's /proc. Its init, 1, is counted only for what it has waited for. False = it
  * cannot be read. */
 bool crowd_measure(int proc, struct crowd *ret);

@@ -33,25 +33,31 @@ bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t siz
     return true;
 }
 
-/* "7 (name) S 1 ...": the name may hold anything, also ')'. Fields 3, 4, 20 and 22. */
+/* "7 (name) S 1 ...": the name may hold anything, also ')'. Numbers from field 4 on. */
 static bool parse(const char *text, struct kin *ret)
 {
+    enum { PPID = 4, UTIME = 14, STIME, CUTIME, CSTIME, THREADS = 20, START = 22, N };
     const char *p = strrchr(text, ')');
+    uint64_t f[N] = {0};
+    char *end;
 
     if (!p || strlen(p) < 5)
         return false;
+    const char state = p[2];
+    p += 3;
+    for (int i = PPID; i < N; i++, p = end) {
+        f[i] = strtoull(p, &end, 10);
+        if (end == p)
+            return false;
+    }
     *ret = (struct kin){.pid = (pid_t)strtol(text, NULL, 10),
-                        .parent = (pid_t)strtol(p + 4, NULL, 10),
-                        .state = p[2]};
-    for (int field = 2; p && field < 20; field++)
-        p = strchr(p + 1, ' ');
-    if (!p)
-        return false;
-    ret->threads = (unsigned)strtoul(p, NULL, 10);
-    for (int field = 20; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    ret->born = p ? strtoull(p, NULL, 10) : 0;
-    return p != NULL;
+                        .parent = (pid_t)f[PPID],
+                        .born = f[START],
+                        .threads = (unsigned)f[THREADS],
+                        .ticks = f[UTIME] + f[STIME],
+                        .ticks_waited = f[CUTIME] + f[CSTIME],
+                        .state = state};
+    return true;
 }
 
 static bool look(int proc, const char *pid, struct kin *ret)

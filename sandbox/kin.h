@@ -17,8 +17,10 @@ struct kin {
     uid_t user;    /* who its files in /proc belong to: root, if it is not dumpable */
     uint64_t born; /* ticks since the machine started: with the pid, who it is */
     unsigned threads;
-    char state; /* as in /proc/PID/stat */
-    bool below; /* of the process asked about */
+    uint64_t ticks;        /* CPU time of its own */
+    uint64_t ticks_waited; /* and of those it has waited for */
+    char state;            /* as in /proc/PID/stat */
+    bool below;            /* of the process asked about */
 };
 
 /* Reads a small file of a process. False = it cannot be read. */

@@ -15,6 +15,7 @@
 #include "sandbox/caps.h"
 #include "sandbox/landlock.h"
 #include "sandbox/mitigation.h"
+#include "sandbox/mutant.h"
 #include "sandbox/report.h"
 #include "sandbox/rlimit.h"
 #include "sandbox/terminal.h"
@@ -51,12 +52,14 @@ static int put_descriptors(const struct launch *as)
     if (dup2(as->in, 0) < 0 || dup2(as->out, 1) < 0 || dup2(as->err, 2) < 0)
         return -errno;
     /* All are CLOEXEC from birth; this also holds for what a library may have opened. */
-    return syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return -errno;
+    return MUTANT(inherited_descriptor) && dup(0) < 0 ? -errno : 0;
 }
 
 static int put_filter(const struct launcher *l)
 {
-    int listener = filter_load(l->filter);
+    int listener = MUTANT(no_filter) ? 0 : filter_load(l->filter);
 
     if (listener <= 0)
         return listener;
@@ -83,7 +86,7 @@ static struct launch_failure become_harmless(const struct launcher *l)
         return (struct launch_failure){"priority", errno};
     if ((r = mitigation_apply(l->mitigations)) < 0)
         return (struct launch_failure){"mitigations", -r};
-    if ((r = userns_become_run(l->ids)) < 0)
+    if (!MUTANT(runs_as_root) && !MUTANT(kept_capabilities) && (r = userns_become_run(l->ids)) < 0)
         return (struct launch_failure){"user", -r};
     if ((r = caps_drop()) < 0)
         return (struct launch_failure){"capabilities", -r};
@@ -106,11 +109,12 @@ static struct launch_failure become_program(struct launcher *l)
         return (struct launch_failure){"work directory", errno};
     if ((r = rlimit_apply(&as->step->limits, as->alone)) < 0)
         return (struct launch_failure){"rlimits", -r};
+    char *const *env = MUTANT(daemon_environment) ? environ : as->step->env;
     l->at_ns = clock_mono_ns();
     if (as->program >= 0)
-        (void)execveat(as->program, "", as->step->argv, as->step->env, AT_EMPTY_PATH);
+        (void)execveat(as->program, "", as->step->argv, env, AT_EMPTY_PATH);
     else
-        (void)execve(as->step->argv[0], as->step->argv, as->step->env);
+        (void)execve(as->step->argv[0], as->step->argv, env);
     return (struct launch_failure){as->step->argv[0], errno};
 }
 

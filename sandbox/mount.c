@@ -10,6 +10,7 @@
 #include "sandbox/mount.h"
 
 #include "base/own.h"
+#include "sandbox/mutant.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -77,7 +78,7 @@ static int make_target(const char *path, bool directory, struct err *err)
 static int bind_one(int from, const char *source, const char *target, uint64_t attr,
                     struct err *err)
 {
-    struct mount_attr set = {.attr_set = attr};
+    struct mount_attr set = {.attr_set = MUTANT(writable_root) ? 0 : attr};
     struct stat st;
     auto_fd int at = open_in(from, source, O_PATH);
 
@@ -244,7 +245,7 @@ static int enter(struct err *err)
 
 static int leave(struct err *err)
 {
-    struct mount_attr ro = {.attr_set = RO};
+    struct mount_attr ro = {.attr_set = MUTANT(writable_root) ? 0 : RO};
 
     if (umount2("/.old", MNT_DETACH) < 0)
         return err_errno(err, "unmounting the old root");
@@ -284,11 +285,14 @@ int mount_root(const struct root_spec *spec, struct err *err)
 int mount_proc(struct err *err)
 {
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
+    const char *options = MUTANT(whole_proc) ? NULL : "hidepid=invisible,subset=pid";
 
-    if (mount("proc", "/proc", "proc", flags, "hidepid=invisible,subset=pid") == 0)
+    if (mount("proc", "/proc", "proc", flags, options) == 0)
         return 0;
     return err_errno(err, "mount proc");
 }
+
+#define WORK_FLAGS (MUTANT(devices_in_work) ? 0UL : MS_NOSUID | MS_NODEV)
 
 int mount_work(const struct ids *ids, uint64_t size, uint64_t files, struct err *err)
 {
@@ -297,7 +301,7 @@ int mount_work(const struct ids *ids, uint64_t size, uint64_t files, struct err 
     (void)snprintf(options, sizeof(options),
                    "mode=0755,uid=%u,gid=%u,size=%" PRIu64 ",nr_inodes=%" PRIu64, ids->run,
                    ids->run, size, files);
-    if (mount("work", STEP_WORK_DIR, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+    if (mount("work", STEP_WORK_DIR, "tmpfs", WORK_FLAGS, options) < 0)
         return err_errno(err, "mount " STEP_WORK_DIR);
     return 0;
 }
@@ -307,7 +311,7 @@ int mount_work_resize(uint64_t size, uint64_t files, struct err *err)
     char options[96];
 
     (void)snprintf(options, sizeof(options), "size=%" PRIu64 ",nr_inodes=%" PRIu64, size, files);
-    if (mount(NULL, STEP_WORK_DIR, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, options) < 0)
+    if (mount(NULL, STEP_WORK_DIR, NULL, MS_REMOUNT | WORK_FLAGS, options) < 0)
         return err_errno(err, "size of " STEP_WORK_DIR);
     return 0;
 }

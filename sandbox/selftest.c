@@ -147,7 +147,7 @@ static int probe_run(struct self *s, const char *name, struct step_outcome *ret,
     const bool brief = strcmp(name, "idle") == 0 || strcmp(name, "stopped") == 0;
     static char program[] = STEP_WORK_DIR "/probe";
     char *argv[] = {program, (char *)(uintptr_t)name, s->spaces, NULL}, *env[] = {NULL};
-    char out[1][LIMIT_FILE_NAME + 1] = {"*.out"};
+    char out[][LIMIT_FILE_NAME + 1] = {"*.out", "a.out", "b.out", "c.out", "d.out"};
     struct step_file file = {.name = "probe", .fd = s->image, .executable = true};
     struct step step = {.profile = "c", .phase = "run", .n_argv = 3, .argv = argv, .env = env};
     struct keeper_news news = {0};
@@ -156,7 +156,7 @@ static int probe_run(struct self *s, const char *name, struct step_outcome *ret,
     step.n_files = 1;
     step.files = &file;
     step.stdin_fd = -1;
-    step.n_out = 1;
+    step.n_out = ARRAY_LEN(out);
     step.out = out;
     step.limits = (struct step_limits){.cpu_ms = busy ? BUSY_MS : PATIENT_MS / 10,
                                        .wall_ms = brief ? BRIEF_MS : PATIENT_MS,

@@ -2,6 +2,7 @@
 #include "sandbox/serve.h"
 
 #include "sandbox/frame.h"
+#include "sandbox/mutant.h"
 #include "sandbox/watch.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ static int on_frame(struct server *s, struct frame *f)
     int r = frame_get_step(f, 0, &step);
     if (r < 0)
         return r;
+    mutant_limits(&step.limits);
     return on_news(s, watch_start(&s->watch, &step));
 }
 

@@ -3,6 +3,7 @@
 
 #include "sandbox/frame.h"
 #include "sandbox/landlock.h"
+#include "sandbox/mutant.h"
 #include "sandbox/report.h"
 
 #include <errno.h>
@@ -41,6 +42,12 @@ static uint64_t flags(const struct isolation *i)
                                  CLONE_NEWUTS | CLONE_NEWCGROUP
                            : 0;
 
+    if (MUTANT(machine_network))
+        f &= ~(uint64_t)CLONE_NEWNET;
+    if (MUTANT(no_ipc_namespace))
+        f &= ~(uint64_t)CLONE_NEWIPC;
+    if (MUTANT(no_cgroup_namespace))
+        f &= ~(uint64_t)CLONE_NEWCGROUP;
     return i->user ? f | CLONE_NEWUSER : f;
 }
 

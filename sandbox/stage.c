@@ -4,6 +4,7 @@
 #include "sandbox/frame.h"
 #include "sandbox/kin.h"
 #include "sandbox/landlock.h"
+#include "sandbox/mutant.h"
 #include "sandbox/report.h"
 
 #include <errno.h>
@@ -85,6 +86,12 @@ static uint64_t flags(const struct stage *st)
 
     if (!st->spec->isolation.spaces)
         return 0;
+    if (MUTANT(no_pid_namespace))
+        f &= ~(uint64_t)CLONE_NEWPID;
+    if (MUTANT(no_ipc_namespace))
+        f &= ~(uint64_t)CLONE_NEWIPC;
+    if (MUTANT(no_cgroup_namespace))
+        f &= ~(uint64_t)CLONE_NEWCGROUP;
     return st->spec->isolation.user && st->proc >= 0 ? f | CLONE_NEWUSER : f;
 }
 

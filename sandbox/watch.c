@@ -182,12 +182,14 @@ static void look_at_crowd(struct watch *w, uint64_t now)
 {
     const struct slot_init *in = &w->stage->init;
     struct crowd c;
-    bool seen =
-        in->proc >= 0 ? crowd_measure(in->proc, &c) : crowd_measure_below(crowd_pid(in->pidfd), &c);
+    bool seen = in->proc >= 0
+                    ? crowd_measure(in->proc, &c)
+                    : crowd_measure_below(crowd_pid(in->pidfd), w->step.limits.processes, &c);
 
     if (!seen)
         return;
-    w->crowd_us = c.cpu_us;
+    if (c.cpu_us > w->crowd_us)
+        w->crowd_us = c.cpu_us;
     if (c.memory > w->peak)
         w->peak = c.memory;
     if (w->crowd_us > w->step.limits.cpu_ms * 1000)

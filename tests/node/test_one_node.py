@@ -94,19 +94,19 @@ class Proof(cluster.ClusterCase):
 
     def test_it_takes_none_when_the_sandbox_fails_and_says_what_is_missing(self):
         node = self.cluster.nodes[0]
-        real = os.path.join(harness.BUILD, "arena-sandbox")
+        # A real sandbox that leaves a descriptor open: sandbox/mutant.h.
+        real = os.path.join(harness.BUILD, "tests", "sandbox", "arena-sandbox-mutant")
         weak = self.cluster.program("weak", f"""#!/usr/bin/python3
 import os, sys
-if sys.argv[1] == "selftest":
-    print("FAIL  not so: a program has no sockets")
-    sys.exit(1)
+os.environ["SANDBOX_MUTANT"] = "inherited_descriptor"
 os.execv({real!r}, [{real!r}, *sys.argv[1:]])
 """)
         os.chmod(weak, 0o755)
         node.kill()
         node.environment["ARENA_SANDBOX"] = weak
         node.start()
-        harness.until("it says what is missing", lambda: self.answer(node).count("no sockets"))
+        harness.until("it says what is missing",
+                      lambda: self.answer(node).count("a program inherits no descriptor"))
         jid = self.cluster.submit(self.cluster.program("main.py", "print(1)\n"))
         self.assertIn("queued", self.cluster.status(jid)[2])
         self.assertEqual(node.metric("mesh_jobs_running"), 0)

@@ -1,7 +1,12 @@
 # Reads every process's environment, command line and descriptors.
 import os
 me = str(os.getpid())
-for pid in os.listdir("/proc") if os.path.isdir("/proc") else []:
+try:
+    pids = os.listdir("/proc")
+except OSError as e:
+    pids = []
+    print("held /proc", e)
+for pid in pids:
     if not pid.isdigit() or pid == me:
         continue
     for what in ("environ", "maps", "mem", "exe", "cwd", "root", "fd"):
