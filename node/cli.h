@@ -25,9 +25,13 @@ int cli_complain(const char *text);
 /* The path of another program of ours, beside this one. 0 or a negative errno. */
 int cli_beside(const char *name, char *out, size_t size);
 
+/* The job that the arguments of run and submit describe, encoded; standard input is not read. */
+int cli_spec(const struct cli *cli, int argc, char **argv, struct buf *out, struct err *err);
+
 /* X(name, usage, help); the functions are cli_NAME(). */
 #define CLI_COMMANDS(X)                                                                            \
     X(run, "[options] FILE [-- ARG...]", "run a program on the mesh and show what it wrote")       \
+    X(session, "[options] FILE [-- ARG...]", "run a program and talk to it while it runs")         \
     X(submit, "[options] FILE [-- ARG...]", "submit a program and print its job id")               \
     X(status, "JOB", "what became of a job")                                                       \
     X(cancel, "JOB", "cancel a job, queued or running")                                            \

@@ -228,8 +228,20 @@ static int parse(struct cli_job *j, int argc, char **argv, struct err *err)
         return rc;
     if (!file)
         return err_set(err, EINVAL, "which file?");
-    rc = guess_language(j, file, err);
-    return rc != 0 ? rc : read_input(j, err);
+    return guess_language(j, file, err);
+}
+
+int cli_spec(const struct cli *cli, int argc, char **argv, struct buf *out, struct err *err)
+{
+    auto_free struct cli_job *j = own_calloc(1, sizeof(*j));
+    int rc;
+
+    j->cli = cli;
+    rc = parse(j, argc, argv, err);
+    if (rc != 0)
+        return rc;
+    rc = spec_encode(&j->spec, out);
+    return rc == 0 ? 0 : err_set(err, rc, "the job is too large");
 }
 
 /* --- asking -------------------------------------------------------------------------------- */
@@ -378,7 +390,7 @@ static int submit_command(const struct cli *cli, int argc, char **argv, bool wai
     int status = 0;
 
     j->cli = cli;
-    if (parse(j, argc, argv, &err) != 0)
+    if (parse(j, argc, argv, &err) != 0 || read_input(j, &err) != 0)
         return cli_complain(err.text);
     c = cli_connect(cli);
     if (!c)

@@ -71,15 +71,28 @@ struct client *client_open(const char *endpoint, uint32_t timeout_ms, struct err
 
 int client_send(struct client *c, struct message *m, struct err *err)
 {
+    m->token = ++c->token;
+    return client_tell(c, m, err);
+}
+
+int client_tell(struct client *c, const struct message *m, struct err *err)
+{
     auto_buf struct buf frame;
     int rc;
 
     buf_init(&frame, LIMIT_FRAME_BULK);
-    m->token = ++c->token;
     if (message_encode(m, &frame) != 0)
         return err_set(err, E2BIG, "the request is too large");
     rc = link_send(c->link, (struct span){NULL, 0}, buf_span(&frame));
     return rc == 0 ? 0 : err_set(err, -rc, "the connection to the peer is gone");
+}
+
+bool client_wait(struct client *c, int fd, uint32_t timeout_ms)
+{
+    struct link_wait items[] = {{.link = c->link}, {.link = c->link, .watch = true}, {.fd = fd}};
+
+    link_wait(items, fd < 0 ? 2 : 3, (int)timeout_ms);
+    return items[2].ready;
 }
 
 int client_receive(struct client *c, uint32_t timeout_ms, const struct message **ret_message,

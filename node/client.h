@@ -15,6 +15,10 @@ struct client *client_open(const char *endpoint, uint32_t timeout_ms, struct err
 void client_close(struct client *c);
 /* Sends a request; its token is chosen here and given back. */
 int client_send(struct client *c, struct message *m, struct err *err);
+/* The same with the token of an earlier one: more about that. */
+int client_tell(struct client *c, const struct message *m, struct err *err);
+/* Waits until a message may be there, or `fd` (-1 = none) can be read, which is then true. */
+bool client_wait(struct client *c, int fd, uint32_t timeout_ms);
 /* The next message, whatever it answers; lent until the next call. -ETIMEDOUT. */
 int client_receive(struct client *c, uint32_t timeout_ms, const struct message **ret_message,
                    struct err *err);

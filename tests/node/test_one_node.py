@@ -1,8 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """A mesh of one: jobs run end to end, and survive kill -9."""
+import fcntl
 import os
+import pty
 import signal
+import struct
+import subprocess
+import termios
 
 import cluster
 import harness
@@ -14,6 +19,40 @@ class One(cluster.ClusterCase):
     def test_a_program_runs_end_to_end(self):
         path = self.cluster.program("main.py", "print(sum(int(x) for x in input().split()))\n")
         self.assertEqual(self.cluster.arena("run", path, input="1 2 3\n"), "6\n")
+
+    def test_a_program_is_talked_to_from_the_command_line(self):
+        path = self.cluster.program("main.py", "import sys\nfor line in sys.stdin:\n"
+                                    "    print(int(line) ** 2, flush=True)\nsys.exit(3)\n")
+        with subprocess.Popen(
+                [cluster.ARENA, "--peers", self.cluster.peers, "session", path],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env={**os.environ, "ARENA_PROFILE_DIR": harness.PROFILES}) as talk:
+            for number in (12, 7):
+                talk.stdin.write(b"%d\n" % number)
+                talk.stdin.flush()
+                self.assertEqual(talk.stdout.readline(), b"%d\n" % number ** 2)
+            talk.stdin.close()
+            self.assertIn(b"status 3", talk.stderr.read() + talk.stdout.read())
+            self.assertEqual(talk.wait(cluster.PATIENCE), 1)
+
+    def test_between_terminals_it_gets_one(self):
+        path = self.cluster.program("main.py", "import os\nprint(*os.get_terminal_size())\n"
+                                    "try: input()\nexcept KeyboardInterrupt: print('stopped')\n")
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+        with subprocess.Popen(
+                [cluster.ARENA, "--peers", self.cluster.peers, "session", path],
+                stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
+                env={**os.environ, "ARENA_PROFILE_DIR": harness.PROFILES}) as talk:
+            heard = b""
+            while b"77 33\r\n" not in heard:
+                heard += os.read(ours, 100)
+            os.write(ours, b"\x03")
+            while b"stopped\r\n" not in heard:
+                heard += os.read(ours, 100)
+            self.assertEqual(talk.wait(cluster.PATIENCE), 0)
+        os.close(ours)
+        os.close(theirs)
 
     def test_a_program_that_fails_says_why(self):
         path = self.cluster.program("main.py", "import sys\nsys.exit(3)\n")
