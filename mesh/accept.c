@@ -333,7 +333,8 @@ static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *sr
 {
     bool ended = src->v.phase == RECORD_TERMINAL;
     const struct id *hash = ended ? &src->v.term.hash : &src->origin->spec_hash;
-    bool have = ended ? src->v.term.len == 0 || id_eq(hash, &j->result_hash) : j->has_spec;
+    bool have =
+        ended ? src->v.term.len == 0 || id_eq(hash, &j->result_hash) : id_eq(hash, &j->spec_hash);
 
     if (have)
         return 0;
@@ -380,7 +381,7 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
         return;
     }
     if (!j->own && !j->take && !j->r.decided && record_acc_cmp(src, &j->r) > 0 &&
-        id_eq(job_responsible(j), &m->cfg.nid) && peer_may_vote(m))
+        id_eq(job_responsible(j), &m->cfg.nid) && life_confirmed(m))
         takeover_from(m, j, src);
     /* What is decided looks after itself, at its own pace. */
     if (!j->own && !j->take && !j->r.decided)

@@ -14,10 +14,9 @@
 /* A blob on this disk is gone or unreadable: it is asked for again where it matters. */
 static void blob_lost(struct mesh *m, struct job *j, bool result)
 {
-    if (result)
-        memset(&j->result_hash, 0, sizeof(j->result_hash));
-    else
-        j->has_spec = false;
+    struct id *hash = result ? &j->result_hash : &j->spec_hash;
+
+    memset(hash, 0, sizeof(*hash));
     blob_fetch(m, j, result);
 }
 
@@ -92,7 +91,7 @@ void blob_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
     struct read what = {.kind = READ_SERVE, .result = wire_get_bool(r), .peer = *from};
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
-    if (j && (what.result ? !id_is_zero(&j->result_hash) : j->has_spec))
+    if (j && !id_is_zero(what.result ? &j->result_hash : &j->spec_hash))
         store_read(m, j, &what);
 }
 
@@ -100,10 +99,9 @@ void blob_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
 static bool blob_is_it(const struct job *j, bool result, const struct id *hash)
 {
     const struct record *best = j->take ? &j->take->best : &j->r;
-    const struct origin *origin = j->r.origin ? j->r.origin : best->origin;
 
     if (!result)
-        return origin && id_eq(hash, &origin->spec_hash);
+        return best->origin && id_eq(hash, &best->origin->spec_hash);
     if (best->decided)
         return id_eq(hash, &best->final.hash);
     return best->v.phase == RECORD_TERMINAL && id_eq(hash, &best->v.term.hash);

@@ -116,7 +116,7 @@ static bool submit_refused(struct mesh *m, const struct asker *who)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_DISK_MS);
     else if (queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
         watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_QUEUE_MS);
-    else if (!placement_quorum(m))
+    else if (!placement_quorum(m) || !life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_QUORUM_MS);
     else
         return false;

@@ -57,12 +57,19 @@ static handler_fn *const handlers[FRAME_TYPE_N] = {
     [FRAME_DRAIN] = on_drain,
     [FRAME_DIGEST] = digest_on_digest,
     [FRAME_KEYS] = digest_on_keys,
+    [FRAME_START] = session_on_start,
 };
 
 /* These make or end a session; all others need one. */
 static bool opens_session(enum frame_type t)
 {
-    return t == FRAME_HELLO || t == FRAME_HELLO_ACK || t == FRAME_REFUSE;
+    return t == FRAME_HELLO || t == FRAME_HELLO_ACK || t == FRAME_REFUSE || t == FRAME_START;
+}
+
+/* A vote, or what a vote is asked for: what it leads to rests on its sender's disk. */
+static bool counts(enum frame_type t)
+{
+    return t == FRAME_OK || t == FRAME_PROM || t == FRAME_PREPARE || t == FRAME_ACCEPT;
 }
 
 void dispatch(struct mesh *m, const struct id *from, struct span frame)
@@ -71,13 +78,21 @@ void dispatch(struct mesh *m, const struct id *from, struct span frame)
     struct wire_reader r;
     enum frame_type t;
 
-    if (!m->started || frame_decode(frame, &head, &r) != 0 || head.cluster != m->cluster)
+    if (!m->started || frame_decode(frame, &head, &r) != 0 || head.cluster != m->cluster ||
+        head.version > m->version)
         return;
+    m->greeting.said = false;
+    if (head.version == FRAME_VERSION_HELLO && m->version >= FRAME_VERSION_START)
+        life_hear(&r, &m->greeting);
     m->stats.frames_in++;
     m->stats.bytes_in += frame.len;
     while (!m->dead && frame_next(&r, &t) > 0) {
+        if (t == FRAME_START && m->version < FRAME_VERSION_START)
+            return;
         if (!opens_session(t) && !session_accepts(m, from, &head))
             return;
+        if (counts(t))
+            session_counts(m, from);
         handlers[t](m, from, &r);
     }
 }

@@ -49,7 +49,7 @@ void frame_encode(const struct frame_head *head, struct span body, struct buf *o
     size_t start = out->len;
 
     wire_put_array(out, FRAME_HEAD);
-    wire_put_uint(out, FRAME_VERSION);
+    wire_put_uint(out, head->version);
     wire_put_uint(out, head->cluster);
     wire_put_uint(out, head->session);
     wire_put_uint(out, head->generation);
@@ -77,13 +77,13 @@ int frame_decode(struct span frame, struct frame_head *ret_head, struct wire_rea
     if (hash_crc32c(0, frame.data, len) != crc)
         return -EBADMSG;
     wire_reader_init(&r, frame.data, len);
-    if (wire_get_array(&r, FRAME_HEAD) != FRAME_HEAD ||
-        wire_get_uint(&r, FRAME_VERSION) != FRAME_VERSION)
+    if (wire_get_array(&r, FRAME_HEAD) != FRAME_HEAD)
         return -EBADMSG;
+    head.version = (uint32_t)wire_get_uint(&r, FRAME_VERSION);
     head.cluster = (uint32_t)wire_get_uint(&r, UINT32_MAX);
     head.session = wire_get_uint(&r, UINT64_MAX);
     head.generation = wire_get_uint(&r, UINT64_MAX);
-    if (r.bad)
+    if (r.bad || head.version < FRAME_VERSION_MIN)
         return -EBADMSG;
     *ret_head = head;
     *ret_body = r;

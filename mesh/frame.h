@@ -5,17 +5,30 @@
  * What peers say to each other. A frame is a sequence of msgpack values, then the CRC-32C of
  * all of it (4 bytes, least significant first):
  *
- *     [FRAME_VERSION, cluster, session, generation] [type, fields...] [type, fields...] ...
+ *     [version, cluster, session, generation] [type, fields...] [type, fields...] ...
  *
  * All that one step says to one peer on one lane travels in one frame. A frame of another
  * cluster, or of a session that was not opened by a HELLO, is dropped. Specs and results
  * travel whole, on the bulk lane, up to LIMIT_FRAME_BULK: the limits on both are below it, and
  * a slot is free before a job moves, so there is nothing that pieces would make fairer.
  *
+ * Versions. Frames that open a session (HELLO, HELLO_ACK, REFUSE) are of version 1 for ever, so
+ * that everybody can read them; what later versions have to say follows in the same frame as
+ * messages of their own, where an older reader stops. The first is START: it says which versions
+ * its sender reads, and both sides then write the highest that both read. Version 2 is version 1
+ * with START. A release reads at least the version before its own.
  */
 #include "mesh/record.h"
 
-enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 };
+enum {
+    FRAME_VERSION = 2,     /* written to those who read it */
+    FRAME_VERSION_MIN = 1, /* still read */
+    FRAME_VERSION_HELLO = 1,
+    FRAME_VERSION_START = 2, /* the first with START */
+    FRAME_HEAD = 4,
+    FRAME_CRC = 4,
+    FRAME_FIELDS_MAX = 16
+};
 
 #define FRAMES(X)                                                                                  \
     X(HELLO, 5)      /* to, session, boot, generation, an introduction of mesh/member.h */         \
@@ -47,7 +60,8 @@ enum { FRAME_VERSION = 1, FRAME_HEAD = 4, FRAME_CRC = 4, FRAME_FIELDS_MAX = 16 }
     X(HANDOVER, 1)   /* jid: take over from me at once */                                          \
     X(DRAIN, 1)      /* deadline in ms: leave */                                                   \
     X(DIGEST, 1)     /* [hash...] of the jobs both hold, by bucket */                              \
-    X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */
+    X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */                    \
+    X(START, 4)      /* versions read (2), your start if confirmed, my lives: mesh/life.h */
 
 enum frame_type {
 #define X(name, fields) FRAME_##name,
@@ -59,6 +73,7 @@ const char *frame_name(enum frame_type t);
 uint32_t frame_fields(enum frame_type t);
 
 struct frame_head {
+    uint32_t version; /* FRAME_VERSION_MIN to FRAME_VERSION */
     uint32_t cluster;
     uint64_t session;
     uint64_t generation; /* batches the sender's disk has stored for certain */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "mesh/inspect.h"
 
+#include "base/hash.h"
+
 #include "mesh/accept.h"
 #include "mesh/forward.h"
 #include "mesh/frame.h"
@@ -15,6 +17,14 @@ static struct inspect_ballot ballot_of(const struct ballot *b)
     return (struct inspect_ballot){b->epoch, b->nid};
 }
 
+/* What is accepted, with what the job is: both are named by the ballot. */
+static uint64_t accepted_hash(const struct record *r)
+{
+    uint64_t parts[2] = {value_hash(&r->v), (uint64_t)r->origin->queued_ms};
+
+    return hash_sip(parts[0], parts[1], r->origin->spec_hash.b, ID_SIZE);
+}
+
 static void record_fill(const struct record *r, struct inspect_job *out)
 {
     out->state = r->decided ? job_end_state(r) : MESSAGE_STATE_QUEUED;
@@ -22,7 +32,7 @@ static void record_fill(const struct record *r, struct inspect_job *out)
     out->promised = ballot_of(&r->promised);
     out->acc = ballot_of(&r->acc);
     out->ver = r->ver;
-    out->value_hash = r->acc.epoch > 0 ? value_hash(&r->v) : 0;
+    out->value_hash = r->acc.epoch > 0 ? accepted_hash(r) : 0;
     out->terminal = r->v.phase == RECORD_TERMINAL;
     out->cancel = r->cancel;
     out->decided = r->decided;

@@ -105,6 +105,8 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else if (!id_eq(first, &m->cfg.nid))
         forward_submit(m, who, frame, &jid, first);
+    else if (!life_confirmed(m))
+        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else if (!job_find(m, &jid) &&
              queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
         watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_MS);
@@ -125,7 +127,7 @@ void keyed_ready(struct mesh *m, const struct asker *who)
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
-    else if (v.n_rset < copies_expected(m) || !placement_quorum(m) || !peer_may_vote(m))
+    else if (v.n_rset < copies_expected(m) || !placement_quorum(m) || !life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else
         watch_answer(m, who, &done);

@@ -81,6 +81,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     tally_init(m);
     m->stored_last = &m->stored_first;
     m->slots = m->cfg.slots;
+    m->version = m->cfg.wire_version ? m->cfg.wire_version : FRAME_VERSION;
     m->store_max = m->cfg.store_max;
     peers_new(m);
     return m;
@@ -134,7 +135,8 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
     j->synced_acc = rec.acc;
     j->synced_ver = rec.ver;
     j->synced_decided = rec.decided;
-    j->has_spec = rec.acc.epoch > 0 && rec.v.phase == RECORD_PENDING;
+    if (rec.acc.epoch > 0 && rec.v.phase == RECORD_PENDING)
+        j->spec_hash = rec.origin->spec_hash;
     if (rec.v.phase == RECORD_TERMINAL && rec.v.term.len > 0)
         j->result_hash = rec.v.term.hash;
     tally_set(m, j);
@@ -157,6 +159,11 @@ static void load_own(struct mesh *m, struct span key, struct span bytes)
 {
     struct wire_reader r;
 
+    if (span_eq(key, span_of("mlives"))) {
+        if (life_load(m, bytes) != 0)
+            own_lost(m);
+        return;
+    }
     wire_reader_init(&r, bytes.data, bytes.len);
     uint64_t v = wire_get_uint(&r, UINT64_MAX);
     if (wire_reader_end(&r) != 0)
@@ -192,12 +199,15 @@ static void on_load(struct mesh *m, const struct mesh_event *e)
         purge_load(m, key, bytes);
     } else if (key.data[0] == STORE_NODE) {
         peer_load(m, key, bytes);
+    } else if (key.data[0] == STORE_SEEN) {
+        life_remember_load(m, key, bytes);
     }
 }
 
 static void on_start(struct mesh *m)
 {
     m->started = true;
+    life_begin(m);
     peers_start(m);
     for (struct map_item *it = map_first(m->jobs); it; it = map_next(it))
         repair_start(m, map_value(it));
@@ -223,6 +233,15 @@ static void on_disk(struct mesh *m, const struct mesh_event *e)
     m->store_max = e->disk.max;
 }
 
+static void on_synced(struct mesh *m, uint64_t batch)
+{
+    bool stored = life_stored(m);
+
+    store_synced(m, batch);
+    if (!stored && life_stored(m))
+        session_greet(m);
+}
+
 static void event_take(struct mesh *m, const struct mesh_event *e)
 {
     switch (e->type) {
@@ -242,7 +261,7 @@ static void event_take(struct mesh *m, const struct mesh_event *e)
         session_on_down(m, e->link.link);
         break;
     case MESH_EV_SYNCED:
-        store_synced(m, e->synced.batch);
+        on_synced(m, e->synced.batch);
         break;
     case MESH_EV_READ:
         store_read_done(m, e);
@@ -314,6 +333,7 @@ void mesh_step(struct mesh *m, const struct mesh_event *events, uint32_t n,
     }
     if (!m->dead) {
         peers_remember(m);
+        life_remember(m);
         store_flush(m);
         peers_flush(m);
     }

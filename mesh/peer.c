@@ -98,7 +98,8 @@ struct peer *peer_add(struct mesh *m, const struct id *nid)
 static void frame_send(struct mesh *m, struct peer *p, enum mesh_lane lane, enum effect_when when)
 {
     struct buf *body = &p->out[lane][when];
-    struct frame_head head = {.cluster = m->cluster,
+    struct frame_head head = {.version = p->version ? p->version : FRAME_VERSION_HELLO,
+                              .cluster = m->cluster,
                               .session = session_out(p->link),
                               .generation = m->gen + m->fx.synced};
     struct buf frame;
@@ -154,7 +155,7 @@ struct buf *peer_open(struct mesh *m, const struct id *nid, enum frame_type t, s
     enum effect_when when = frame_holds(m, t) ? EFFECT_HOLD : EFFECT_NOW;
     struct peer *p = id_eq(nid, &m->cfg.nid) || peer_gone(m, nid) ? NULL : peer_add(m, nid);
 
-    if (t != FRAME_ACCEPT && frame_holds(m, t) && !peer_may_vote(m))
+    if (t != FRAME_ACCEPT && frame_holds(m, t) && !life_confirmed(m))
         p = NULL;
     if (p && !p->link)
         session_connect(m, p);
@@ -220,31 +221,6 @@ bool peer_takes_copies(const struct mesh *m, const struct member *c)
            !(e && (e->flags & (LOAD_DISK_FULL | LOAD_DRAINING)));
 }
 
-bool peer_may_vote(const struct mesh *m)
-{
-    uint32_t others = 0;
-    uint32_t acked = 0;
-    uint32_t silent = 0;
-
-    if (m->may_vote || m->cfg.boot <= 1)
-        return true;
-    for (uint32_t i = 0; i < members_len(m->members); i++) {
-        const struct member *c = members_at(m->members, i);
-        const struct peer *p = peer_get(m, &c->nid);
-
-        if (id_eq(&c->nid, &m->cfg.nid) || c->state >= MEMBER_LEFT)
-            continue;
-        others++;
-        acked += p && p->acked ? 1 : 0;
-        /* It is there, and may be the one that had a vote from this disk which is lost now. */
-        silent += c->state == MEMBER_ALIVE && !(p && p->acked) ? 1 : 0;
-    }
-    /* But not for ever: a link may be bad in one direction. */
-    if (m->now.mono_ns - members_self(m->members)->known_ns >= TIMING_PLACEABLE * STATE_MS)
-        silent = 0;
-    return silent == 0 && acked * 2 >= others;
-}
-
 const char *peer_name(const struct mesh *m, const struct id *nid)
 {
     const struct member *c = members_get(m->members, nid);
@@ -266,8 +242,8 @@ static void peer_store(struct mesh *m, struct peer *p)
         return;
     buf_init(&b, NODE_MAX);
     wire_put_array(&b, FIELDS_NODE);
-    wire_put_uint(&b, p->boot);
-    wire_put_uint(&b, p->generation);
+    wire_put_uint(&b, p->known.boot);
+    wire_put_uint(&b, p->known.generation);
     wire_put_bool(&b, c->state == MEMBER_FORGOTTEN);
     wire_put_str(&b, c->meta.name);
     wire_put_str(&b, c->meta.zone);
@@ -275,6 +251,7 @@ static void peer_store(struct mesh *m, struct peer *p)
     wire_put_str(&b, c->meta.client_endpoint);
     store_put(m, &name, buf_span(&b));
     buf_done(&b);
+    life_remember_put(m, p);
     p->remember = false;
     p->stored_ns = m->now.mono_ns;
 }
@@ -291,8 +268,8 @@ void peer_load(struct mesh *m, struct span key, struct span bytes)
     wire_reader_init(&r, bytes.data, bytes.len);
     if (wire_get_array(&r, FIELDS_NODE) != FIELDS_NODE)
         return;
-    uint64_t boot = wire_get_uint(&r, UINT64_MAX);
-    uint64_t generation = wire_get_uint(&r, UINT64_MAX);
+    struct life known = {.boot = wire_get_uint(&r, UINT64_MAX)};
+    known.generation = wire_get_uint(&r, UINT64_MAX);
     bool forgotten = wire_get_bool(&r);
     wire_get_str(&r, meta.name, sizeof(meta.name));
     wire_get_str(&r, meta.zone, sizeof(meta.zone));
@@ -303,10 +280,8 @@ void peer_load(struct mesh *m, struct span key, struct span bytes)
     members_load(m->members, &nid, &meta, forgotten);
 
     struct peer *p = peer_add(m, &nid);
-    if (!p)
-        return;
-    p->boot = boot;
-    p->generation = generation;
+    if (p && life_is_later(&known, &p->known))
+        p->known = known;
 }
 
 void peer_remember(struct mesh *m, struct peer *p)
@@ -328,6 +303,18 @@ void peers_remember(struct mesh *m)
         set_visit(m, &m->untold, peer_retell);
 }
 
+void peer_count(struct mesh *m, struct peer *p)
+{
+    p->counted = true;
+    p->counted_ns = m->now.mono_ns;
+    set_add(&m->counted, p);
+}
+
+void peers_counted(struct mesh *m, bool (*stay)(struct mesh *m, struct peer *p))
+{
+    set_visit(m, &m->counted, stay);
+}
+
 void peers_done(struct mesh *m)
 {
     for (struct map_item *it = map_first(m->peers); it; it = map_next(it)) {
@@ -340,6 +327,7 @@ void peers_done(struct mesh *m)
     map_free(m->peers);
     free(m->unsent.at);
     free(m->untold.at);
+    free(m->counted.at);
 }
 
 /* ---- the failure detector ---- */
@@ -481,6 +469,10 @@ void peer_on_swim(struct mesh *m, const struct id *from, struct wire_reader *r)
     if (r->bad || members_recv(m->members, kind, from, r, m->now.mono_ns) != 0)
         return;
     load_get_all(m->load, r);
+    if (kind == MEMBER_PAYLOAD_PUSHPULL && !m->listed) {
+        m->listed = true;
+        life_progress(m);
+    }
 }
 
 /* ---- for clients ---- */

@@ -16,12 +16,15 @@ struct peer {
     uint32_t number;     /* of those before it */
     struct link *link;   /* NULL: none */
     uint64_t session_in; /* of its link to us, the newest */
-    uint64_t boot;       /* of that session */
-    uint64_t generation; /* the most its disk has told us it holds */
+    struct life known;   /* of that session; `generation`: the most its disk has told us it holds */
+    struct life kept;    /* what is stored of it */
+    uint32_t version;    /* of the frames that both read */
     bool refused;        /* it came back with less than it had: nothing it says counts */
     uint64_t refused_boot;
     bool remember; /* what is stored of it is out of date */
-    bool acked;    /* it has answered our HELLO, in this boot */
+    bool counted;  /* it voted, and what is stored of its life is older than that */
+    bool acked;    /* it has confirmed this life of ours */
+    uint64_t counted_ns;
     uint64_t stored_ns;
     uint64_t waiting_ns; /* since when messages wait for a session */
     uint64_t connect_ns; /* not before this time again */
@@ -44,9 +47,6 @@ bool peer_replaced(const struct mesh *m, const struct id *nid);
 /* Its copies do not come back: left, replaced, forgotten. */
 bool peer_gone(const struct mesh *m, const struct id *nid);
 bool peer_takes_copies(const struct mesh *m, const struct member *c);
-/* This node may vote: half of all peers known, and for its first TIMING_PLACEABLE every one that
- * is there, have seen that its disk is as they remember it. */
-bool peer_may_vote(const struct mesh *m);
 const char *peer_name(const struct mesh *m, const struct id *nid);
 
 /* What this node says of itself, again. */
@@ -55,6 +55,10 @@ void peers_new(struct mesh *m);
 void peers_start(struct mesh *m);
 /* What is stored of it is out of date. */
 void peer_remember(struct mesh *m, struct peer *p);
+/* Its vote counts: what is known of its life is to be stored (mesh/life.c). */
+void peer_count(struct mesh *m, struct peer *p);
+/* Those of peer_count(), until `stay` says no. */
+void peers_counted(struct mesh *m, bool (*stay)(struct mesh *m, struct peer *p));
 /* Stores what is remembered of them, when something is stored anyway. */
 void peers_remember(struct mesh *m);
 /* What the failure detector found out since. */

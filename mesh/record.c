@@ -301,6 +301,16 @@ int record_decode(struct wire_reader *w, struct record *ret_record)
 
 /* ---- join ---- */
 
+void record_take_origin(struct record *dst, const struct record *src)
+{
+    if (!src->origin)
+        return;
+    if (!dst->origin)
+        dst->origin = own_memdup(src->origin, sizeof(*src->origin));
+    else
+        *dst->origin = *src->origin;
+}
+
 static int accept_join(struct record *dst, const struct record *src)
 {
     if (src->acc.epoch == 0 || record_acc_cmp(src, dst) <= 0)
@@ -311,6 +321,7 @@ static int accept_join(struct record *dst, const struct record *src)
     dst->acc = src->acc;
     dst->ver = src->ver;
     dst->v = src->v;
+    record_take_origin(dst, src);
     if (ballot_cmp(&dst->promised, &dst->acc) < 0)
         dst->promised = dst->acc;
     return RECORD_ACCEPTED;
@@ -322,8 +333,6 @@ int record_join(struct record *dst, const struct record *src)
 
     if (dst->decided && src->decided && !term_eq(&dst->final, &src->final))
         return -EPROTO;
-    if (!dst->origin && src->origin)
-        dst->origin = own_memdup(src->origin, sizeof(*src->origin));
     changed |= accept_join(dst, src);
     if (ballot_cmp(&src->promised, &dst->promised) > 0) {
         dst->promised = src->promised;
@@ -340,6 +349,8 @@ int record_join(struct record *dst, const struct record *src)
     if (src->decided && !dst->decided) {
         dst->decided = true;
         dst->final = src->final;
+        if (!dst->origin)
+            record_take_origin(dst, src);
         changed |= RECORD_DECIDED;
     }
     return changed;

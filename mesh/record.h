@@ -79,7 +79,8 @@ struct record {
     bool told;
     bool decided;
     struct term final;     /* when decided */
-    struct origin *origin; /* owned; NULL while only promised */
+    struct origin *origin; /* owned; NULL while only promised. It belongs to what is accepted: two
+                              who create a keyed job at once name two, and one ballot wins */
 };
 
 int ballot_cmp(const struct ballot *a, const struct ballot *b);
@@ -96,6 +97,8 @@ int record_encode(const struct record *r, struct buf *out);
 /* Reads one from a message. 0 or -EBADMSG; record_done() is due on success. */
 int record_decode(struct wire_reader *w, struct record *ret_record);
 
+/* Makes the origin of `dst` that of `src`, when src has one. */
+void record_take_origin(struct record *dst, const struct record *src);
 /* What join changed. */
 enum {
     RECORD_PROMISED = 1,

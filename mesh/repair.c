@@ -110,7 +110,7 @@ void repair_due(struct mesh *m, struct job *j)
         ask_again(m, j);
     if (j->damaged)
         return;
-    if (j->take_due_ns <= m->now.mono_ns && !peer_may_vote(m)) {
+    if (j->take_due_ns <= m->now.mono_ns && !life_confirmed(m)) {
         j->take_due_ns = m->now.mono_ns + timer_backoff(m, 0, WAIT_VOTE_MS, WAIT_VOTE_MS);
     } else if (j->take_due_ns <= m->now.mono_ns) {
         j->take_due_ns = STATE_NEVER;
@@ -224,6 +224,7 @@ void repair_heard(struct mesh *m, struct job *j, const struct id *from, const st
         j->r.acc = src->acc;
         j->r.ver = src->ver;
         j->r.v = src->v;
+        record_take_origin(&j->r, src);
     }
     if (j->r.v.gen != gen)
         j->heard = 0;
@@ -234,7 +235,7 @@ void repair_heard(struct mesh *m, struct job *j, const struct id *from, const st
     if (!heard_enough(m, j))
         return;
     j->damaged = false;
-    j->has_spec = false;
+    memset(&j->spec_hash, 0, sizeof(j->spec_hash));
     store_dirty(m, j);
     m->stats.repairs++;
     if (j->r.decided)

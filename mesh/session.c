@@ -8,8 +8,8 @@
  *                      <------------------    HELLO session=b, HELLO_ACK of a
  *     a is open; HELLO_ACK of b ---------->   b is open
  *
- * A node that comes back tells how much its disk has stored. A peer that was told more than
- * that by the same disk before refuses it: its votes would be forgotten promises.
+ * A node that comes back tells the lives of its disk (mesh/life.h). A peer that knows of one it
+ * does not remember refuses it: its votes would be forgotten promises.
  */
 #include "mesh/session.h"
 
@@ -63,8 +63,10 @@ static void hello_fields(struct mesh *m, struct buf *b, const struct link *l)
 /* These go past the peer's buffers: they are what opens them. */
 static void hello_send(struct mesh *m, const struct link *l, const struct buf *body)
 {
-    struct frame_head head = {
-        .cluster = m->cluster, .session = l->session, .generation = m->gen + m->fx.synced};
+    struct frame_head head = {.version = FRAME_VERSION_HELLO,
+                              .cluster = m->cluster,
+                              .session = l->session,
+                              .generation = m->gen + m->fx.synced};
     struct buf frame;
 
     buf_init(&frame, LIMIT_FRAME_CONTROL);
@@ -84,6 +86,8 @@ static void hello(struct mesh *m, const struct link *l)
     struct peer *p = id_is_zero(&l->nid) ? NULL : peer_get(m, &l->nid);
     struct buf b;
 
+    if (!life_stored(m))
+        return;
     buf_init(&b, LIMIT_FRAME_CONTROL);
     frame_put(&b, FRAME_HELLO);
     hello_fields(m, &b, l);
@@ -96,8 +100,9 @@ static void hello(struct mesh *m, const struct link *l)
         frame_put(&b, FRAME_REFUSE);
         wire_put_id(&b, &p->nid);
         wire_put_uint(&b, p->refused_boot);
-        wire_put_uint(&b, p->generation);
+        wire_put_uint(&b, p->known.generation);
     }
+    life_say(m, &b, p);
     hello_send(m, l, &b);
     buf_done(&b);
 }
@@ -182,6 +187,13 @@ void session_close(struct mesh *m, struct peer *p)
 {
     if (p->link)
         link_end(m, p->link, true);
+}
+
+void session_greet(struct mesh *m)
+{
+    for (struct link *l = m->links; l; l = l->next)
+        if (l->up && !l->acked)
+            link_due(m, &l->timer);
 }
 
 void session_on_up(struct mesh *m, uint64_t number)
@@ -278,12 +290,13 @@ struct hello {
     uint64_t session, boot, generation;
 };
 
-static void refuse(struct mesh *m, struct peer *p, const struct hello *h)
+/* `sure`: it is no word that came late. */
+static void refuse(struct mesh *m, struct peer *p, const struct hello *h, bool sure)
 {
     p->refused_boot = h->boot;
     /* A word of an earlier life that came late takes nothing from the later one; to a disk that
      * went back it must be said all the same. */
-    if (!p->refused && h->session >= p->session_in) {
+    if (!p->refused && (sure || h->session >= p->session_in)) {
         p->refused = true;
         effect_log(&m->fx, LOG_ERROR, "peer %s came back with an older disk: refused",
                    peer_name(m, &p->nid));
@@ -301,9 +314,43 @@ static void hello_read(struct wire_reader *r, struct hello *h)
     h->generation = wire_get_uint(r, UINT64_MAX);
 }
 
+/* True when the peer's disk has all that we know it had. */
+static bool hello_follows(const struct mesh *m, const struct peer *p, const struct hello *h)
+{
+    if (m->greeting.said)
+        return life_follows(&m->greeting.lives, &p->known);
+    return h->boot == p->known.boot ||
+           (h->boot > p->known.boot && h->generation >= p->known.generation);
+}
+
+/* Two lives of one number: the disk went back between them, whatever came first. */
+static bool hello_twin(const struct peer *p, const struct hello *h, uint64_t start)
+{
+    return h->boot == p->known.boot && start && p->known.start && start != p->known.start;
+}
+
+static void hello_note(struct mesh *m, struct peer *p, const struct hello *h, uint64_t start)
+{
+    p->refused = false;
+    p->refused_boot = 0;
+    if (start || h->boot != p->known.boot)
+        p->known.start = start;
+    p->known.boot = h->boot;
+    if (h->generation > p->known.generation)
+        p->known.generation = h->generation;
+    p->session_in = h->session;
+    p->version = m->greeting.said ? m->greeting.version_max : FRAME_VERSION_HELLO;
+    if (p->version > m->version)
+        p->version = m->version;
+    peer_remember(m, p);
+}
+
 /* Takes what a peer says of itself; NULL when it does not count. */
 static struct peer *hello_take(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
+    const struct greeting *g = &m->greeting;
+    const struct life *last = &g->lives.at[g->said ? g->lives.n - 1 : 0];
+    uint64_t start = g->said ? last->start : 0;
     struct hello h;
 
     hello_read(r, &h);
@@ -311,29 +358,36 @@ static struct peer *hello_take(struct mesh *m, const struct id *from, struct wir
         wire_skip(r);
         return NULL;
     }
+    if (g->said && (last->boot != h.boot || g->version_min > m->version))
+        return NULL;
     if (r->bad || members_meet(m->members, from, r, m->now.mono_ns) != 0 || peer_gone(m, from))
         return NULL;
 
     struct peer *p = peer_add(m, from);
-    bool older = p && (h.boot < p->boot || (h.boot > p->boot && h.generation < p->generation));
-    if (!p || (h.session < p->session_in && !older))
+    bool follows = p && hello_follows(m, p, &h);
+    if (!p || (h.session < p->session_in && follows))
         return NULL;
     if (!p->link) {
         p->connect_ns = 0;
         session_connect(m, p);
     }
-    if (older) {
-        refuse(m, p, &h);
+    if (!follows) {
+        refuse(m, p, &h, hello_twin(p, &h, start));
         return NULL;
     }
-    p->refused = false;
-    p->refused_boot = 0;
-    p->boot = h.boot;
-    if (h.generation > p->generation)
-        p->generation = h.generation;
-    p->session_in = h.session;
-    peer_remember(m, p);
+    hello_note(m, p, &h, start);
     return p;
+}
+
+/* The peer has compared our lives with what it knew of us. */
+static void peer_confirms(struct mesh *m, struct peer *p)
+{
+    if (m->greeting.said && m->greeting.echo != life_start(m))
+        return;
+    if (!p->acked)
+        members_join(m->members, &p->nid, m->now.mono_ns);
+    p->acked = true;
+    life_progress(m);
 }
 
 /* A seed that turned out to be this node itself. */
@@ -354,12 +408,13 @@ static void ack_send(struct mesh *m, struct peer *p)
 {
     struct buf b;
 
-    if (!p->link || !p->link->up)
+    if (!p->link || !p->link->up || !life_stored(m))
         return;
     buf_init(&b, LIMIT_FRAME_CONTROL);
     frame_put(&b, FRAME_HELLO_ACK);
     wire_put_uint(&b, p->session_in);
     hello_fields(m, &b, p->link);
+    life_say(m, &b, p);
     hello_send(m, p->link, &b);
     buf_done(&b);
 }
@@ -413,12 +468,28 @@ void session_on_hello_ack(struct mesh *m, const struct id *from, struct wire_rea
     if (!l->acked && l->seed)
         members_join(m->members, from, m->now.mono_ns);
     l->acked = true;
-    if (!p->acked)
-        members_join(m->members, from, m->now.mono_ns);
-    p->acked = true;
-    if (!m->may_vote && peer_may_vote(m))
-        m->may_vote = true;
+    peer_confirms(m, p);
     timer_stop(m, &l->timer);
+}
+
+/* It was heard before the rest of its frame was: mesh/dispatch.c. */
+void session_on_start(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    (void)m;
+    (void)from;
+    for (uint32_t i = 0; i < frame_fields(FRAME_START); i++)
+        wire_skip(r);
+}
+
+void session_counts(struct mesh *m, const struct id *from)
+{
+    struct peer *p = peer_get(m, from);
+
+    if (!p || p->counted ||
+        (p->kept.boot == p->known.boot && p->kept.start == p->known.start &&
+         p->kept.generation == p->known.generation))
+        return;
+    peer_count(m, p);
 }
 
 void session_on_refuse(struct mesh *m, const struct id *from, struct wire_reader *r)
@@ -445,8 +516,8 @@ bool session_accepts(struct mesh *m, const struct id *from, const struct frame_h
 
     if (!p || p->refused || p->session_in != head->session || peer_gone(m, from))
         return false;
-    if (head->generation > p->generation) {
-        p->generation = head->generation;
+    if (head->generation > p->known.generation) {
+        p->known.generation = head->generation;
         peer_remember(m, p);
     }
     return true;

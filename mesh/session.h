@@ -19,6 +19,8 @@ void session_connect(struct mesh *m, struct peer *p);
 void session_close(struct mesh *m, struct peer *p);
 void session_start(struct mesh *m);
 void session_seeds(struct mesh *m, const char *const *endpoints, uint32_t n);
+/* This life is durable: those who wait to be greeted are. */
+void session_greet(struct mesh *m);
 void session_on_up(struct mesh *m, uint64_t link);
 void session_on_down(struct mesh *m, uint64_t link);
 void session_done(struct mesh *m);
@@ -26,6 +28,9 @@ void session_done(struct mesh *m);
 void session_on_hello(struct mesh *m, const struct id *from, struct wire_reader *r);
 void session_on_hello_ack(struct mesh *m, const struct id *from, struct wire_reader *r);
 void session_on_refuse(struct mesh *m, const struct id *from, struct wire_reader *r);
+void session_on_start(struct mesh *m, const struct id *from, struct wire_reader *r);
+/* `from` votes, or asks for votes. */
+void session_counts(struct mesh *m, const struct id *from);
 /* True when frames of this session from `from` count. */
 bool session_accepts(struct mesh *m, const struct id *from, const struct frame_head *head);
 #endif

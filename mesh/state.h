@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "mesh/effect.h"
+#include "mesh/life.h"
 #include "mesh/load.h"
 #include "mesh/member.h"
 #include "mesh/mesh.h"
@@ -149,7 +150,7 @@ struct job {
     struct origin *wish; /* owned: what a keyed job is to be, while that is found out */
     uint8_t *wish_spec;
     size_t wish_len;
-    bool has_spec;         /* on this disk */
+    struct id spec_hash;   /* of the spec on this disk; zero: none */
     struct id result_hash; /* of the result on this disk; zero: none */
     uint8_t *spec;         /* owned copy while it may be needed soon, or NULL */
     size_t spec_len;
@@ -212,7 +213,8 @@ struct read {
     struct read *next;
     uint64_t number;
     enum read_kind kind;
-    bool result; /* else the spec */
+    bool result;    /* else the spec */
+    struct id hash; /* that it was to have */
     struct id jid;
     struct id peer;
     uint64_t exec;
@@ -286,13 +288,22 @@ struct mesh {
 
     struct members *members;
     struct load *load;
-    struct map *peers;      /* nid -> struct peer, owned */
-    struct peer_set unsent; /* those that messages wait for */
-    struct peer_set untold; /* those of whom the disk does not know the latest */
+    struct map *peers;       /* nid -> struct peer, owned */
+    struct peer_set unsent;  /* those that messages wait for */
+    struct peer_set untold;  /* those of whom the disk does not know the latest */
+    struct peer_set counted; /* whose votes count, and whose life is not stored since */
     struct link *links;
     uint64_t next_link;
-    struct buf sink; /* what is written for nobody */
-    bool may_vote;
+    struct buf sink;     /* what is written for nobody */
+    uint32_t version;    /* of the frames this node writes at most */
+    struct lives lives;  /* of this disk, this one last */
+    uint64_t life_batch; /* stored it */
+    struct timer life_timer;
+    uint32_t life_looks;
+    bool life_warned;
+    bool may_vote;            /* see life_confirmed() */
+    bool listed;              /* a peer has told whom it knows */
+    struct greeting greeting; /* of the frame that is being read */
     uint32_t n_seeds;
     char seeds[LIMIT_SEEDS][LIMIT_ENDPOINT + 1];
     struct timer seeds_timer;

@@ -210,7 +210,11 @@ void store_spec_put(struct mesh *m, struct job *j, struct span spec)
     struct store_name name = store_name_id(STORE_SPEC, &j->r.jid);
 
     store_put(m, &name, spec);
-    j->has_spec = true;
+    j->spec_hash = record_blob_hash(spec);
+    if (j->spec) {
+        m->cached -= j->spec_len;
+        free(STEAL(j->spec));
+    }
     copy_keep(m, &j->spec, &j->spec_len, spec);
 }
 
@@ -239,6 +243,18 @@ void store_forget_copies(struct mesh *m, struct job *j)
     free(STEAL(j->result));
 }
 
+/* What the blob must be, as things are now. */
+static struct id read_wants(const struct mesh *m, const struct read *r)
+{
+    const struct job *j = job_find(m, &r->jid);
+
+    if (!j || !j->r.origin)
+        return (struct id){0};
+    if (!r->result)
+        return j->r.origin->spec_hash;
+    return j->r.decided ? j->r.final.hash : j->r.v.term.hash;
+}
+
 void store_read(struct mesh *m, struct job *j, const struct read *what)
 {
     struct span copy = what->result ? (struct span){j->result, j->result_len}
@@ -246,6 +262,7 @@ void store_read(struct mesh *m, struct job *j, const struct read *what)
     struct read *r = own_memdup(what, sizeof(*what));
 
     r->jid = j->r.jid;
+    r->hash = read_wants(m, r);
     if (copy.data) {
         blob_use(m, r, 0, copy);
         free(r);
@@ -262,6 +279,25 @@ void store_read(struct mesh *m, struct job *j, const struct read *what)
     memcpy(e->read.key, name.at, name.len);
 }
 
+/*
+ * A blob under a job's name may be of an end that came to nothing, or of a request that lost to
+ * another with the same key: it is only what was asked for when it has the right hash.
+ */
+static void read_finish(struct mesh *m, const struct read *r, int status, struct span bytes)
+{
+    struct id now = read_wants(m, r);
+    struct id got = status == 0 ? record_blob_hash(bytes) : (struct id){0};
+
+    if (status == 0 && !id_is_zero(&now) && !id_eq(&got, &now)) {
+        if (!id_eq(&now, &r->hash)) {
+            store_read(m, job_find(m, &r->jid), r);
+            return;
+        }
+        status = -EIO;
+    }
+    blob_use(m, r, status, bytes);
+}
+
 void store_read_done(struct mesh *m, const struct mesh_event *e)
 {
     struct span bytes = {0};
@@ -275,7 +311,7 @@ void store_read_done(struct mesh *m, const struct mesh_event *e)
         *at = r->next;
         if (status == 0 && store_unseal(e->read.value, &bytes) != 0)
             status = -EIO;
-        blob_use(m, r, status, bytes);
+        read_finish(m, r, status, bytes);
         free(r);
         return;
     }

@@ -8,6 +8,7 @@
  *     's' jid            its spec            'k' jid       a purged keyed job
  *     'r' jid            its result          'm' name      this node's own counters
  *     'n' nid            what is remembered of another node
+ *     'b' nid            its life that was met last
  *
  * Records are written once a step, however often they changed in it.
  */
@@ -20,7 +21,8 @@
     X(PURGED, 'p')                                                                                 \
     X(PURGED_KEY, 'k')                                                                             \
     X(OWN, 'm')                                                                                    \
-    X(NODE, 'n')
+    X(NODE, 'n')                                                                                   \
+    X(SEEN, 'b')
 
 enum store_key {
 #define X(id, letter) STORE_##id = letter,

@@ -66,7 +66,7 @@ static bool promise_has(const void *ctx, const struct id *nid)
 
 static bool promised_by_all(const struct mesh *m, const struct job *j)
 {
-    if (!j->take->own_synced || j->take->n_configs == 0)
+    if (!j->take->own_synced || j->take->n_configs == 0 || !life_confirmed(m))
         return false;
     for (uint32_t i = 0; i < j->take->n_configs; i++)
         if (!accept_quorum_prepare(m, &j->take->configs[i], promise_has, j))
@@ -183,7 +183,7 @@ static bool blob_missing(const struct job *j, const struct record *best)
 
     if (best->decided || best->v.phase == RECORD_TERMINAL)
         return end->len > 0 && !id_eq(&end->hash, &j->result_hash);
-    return !j->has_spec;
+    return !best->origin || !id_eq(&best->origin->spec_hash, &j->spec_hash);
 }
 
 static void takeover_won(struct mesh *m, struct job *j)
@@ -196,8 +196,7 @@ static void takeover_won(struct mesh *m, struct job *j)
     j->r.ver = 0;
     j->r.cancel = j->r.cancel || t->best.cancel;
     j->r.told = j->r.told || t->best.told;
-    if (!j->r.origin)
-        j->r.origin = STEAL(t->best.origin);
+    record_take_origin(&j->r, &t->best);
     if (t->best.decided && !j->r.decided) {
         j->r.decided = true;
         j->r.final = t->best.final;
@@ -235,8 +234,8 @@ static void best_merge(struct mesh *m, struct job *j, const struct record *src)
 {
     struct record *best = &j->take->best;
 
-    if (!best->origin && src->origin)
-        best->origin = own_memdup(src->origin, sizeof(*src->origin));
+    if (!best->origin || record_acc_cmp(src, best) > 0)
+        record_take_origin(best, src);
     if (record_acc_cmp(src, best) > 0) {
         best->acc = src->acc;
         best->ver = src->ver;

@@ -2,6 +2,7 @@
 #include "sim/disk.h"
 
 #include "base/hash.h"
+#include "mesh/store.h"
 
 enum { SIM_DISK_MAP_SEED = 1 };
 
@@ -141,12 +142,26 @@ void sim_disk_snapshot(struct sim_disk *d, uint64_t boot)
     sim_disk_records_free(d->snapshot);
     d->snapshot = map_new(SIM_DISK_MAP_SEED);
     d->snapshot_boot = boot;
+    d->snapshot_generation = sim_disk_generation(d);
     for (struct map_item *it = map_first(d->records); it; it = map_next(it)) {
         size_t len;
         const void *key = map_key(it, &len);
 
         map_set(d->snapshot, key, len, sim_blob_ref(map_value(it)));
     }
+}
+
+uint64_t sim_disk_generation(const struct sim_disk *d)
+{
+    struct store_name name = store_name_bytes(STORE_OWN, "gen", 3);
+    const struct sim_blob *stored = sim_disk_get_synced(d, store_name_span(&name));
+    struct wire_reader r;
+    struct span bytes;
+
+    if (!stored || store_unseal(sim_blob_span(stored), &bytes) != 0)
+        return 0;
+    wire_reader_init(&r, bytes.data, bytes.len);
+    return wire_get_uint(&r, UINT64_MAX);
 }
 
 uint64_t sim_disk_rollback(struct sim_disk *d)

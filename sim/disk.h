@@ -37,6 +37,7 @@ struct sim_disk {
     uint64_t stalled_until; /* ns */
     struct map *snapshot;   /* an older state to roll back to, or NULL */
     uint64_t snapshot_boot;
+    uint64_t snapshot_generation;
 };
 
 void sim_disk_init(struct sim_disk *d);
@@ -63,6 +64,8 @@ struct sim_blob *sim_disk_get_synced(const struct sim_disk *d, struct span key);
 void sim_disk_wipe(struct sim_disk *d);
 /* Remembers the committed state, with the boot counter that belongs to it. */
 void sim_disk_snapshot(struct sim_disk *d, uint64_t boot);
+/* How many batches this disk ever stored, by the mesh's own count. */
+uint64_t sim_disk_generation(const struct sim_disk *d);
 /* Goes back to the snapshot, which is used up. Returns its boot counter; 0 = there was none. */
 uint64_t sim_disk_rollback(struct sim_disk *d);
 /* A hash over the committed state that does not depend on the order of writes. */

@@ -185,6 +185,9 @@ static void sim_fault_rollback(struct sim_world *w)
         sim_disk_snapshot(&h->disk, h->boot);
         return;
     }
+    /* What was told to nobody may be lost in any crash: to lose it is not to go back. */
+    if (h->told <= h->disk.snapshot_generation)
+        return;
     if (!sim_budget_allows_disk(w, h))
         return;
     sim_host_crash(w, h, false);

@@ -83,6 +83,8 @@ void sim_watch_wipe(struct sim_world *w, struct sim_host *h);
 struct sim_blob *sim_watch_load(struct sim_world *w, struct sim_host *h, struct span key,
                                 struct sim_blob *value);
 void sim_watch_send(struct sim_world *w, struct sim_host *h, const struct mesh_effect *fx);
+/* A frame from `h` has arrived: what it says of the disk is known. */
+void sim_watch_told(struct sim_world *w, struct sim_host *h, struct span frame);
 void sim_watch_exec(struct sim_world *w, struct sim_host *h, const struct sim_run *run);
 void sim_watch_done(struct sim_world *w, struct sim_host *h, const struct sim_run *run,
                     enum mesh_outcome outcome);

@@ -342,9 +342,19 @@ void sim_host_wipe(struct sim_world *w, struct sim_host *h)
     sim_watch_wipe(w, h);
     sim_disk_wipe(&h->disk);
     h->amnesiac = false;
+    h->told = 0;
     h->boot = 0;
     for (size_t i = 0; i < sizeof(h->nid.b); i++)
         h->nid.b[i] = (uint8_t)rng_u64(&w->faults.rng);
+}
+
+const struct sim_host *sim_host_named(const struct sim_world *w, const struct id *nid)
+{
+    for (uint32_t i = 0; i < w->n_hosts; i++) {
+        if (id_eq(&w->hosts[i].nid, nid))
+            return &w->hosts[i];
+    }
+    return NULL;
 }
 
 struct sim_host *sim_host_any_up(struct sim_world *w, struct rng *rng)

@@ -41,6 +41,7 @@ struct sim_host {
     struct mesh *mesh; /* NULL = the process is down */
     bool rogue;        /* of another cluster */
     bool amnesiac;     /* its disk went back in time: it may be refused, then it is wiped */
+    uint64_t told;     /* the most its disk held when it said something that counts */
     bool drained;
     bool leaving; /* DRAIN was asked */
     uint64_t up_since;
@@ -87,6 +88,8 @@ void sim_host_drain(struct sim_world *w, struct sim_host *h, uint32_t deadline_m
 void sim_host_wipe(struct sim_world *w, struct sim_host *h);
 /* True when it is up and would step at once. */
 bool sim_host_ready(const struct sim_world *w, const struct sim_host *h);
+/* The one whose disk has this name now, or NULL: no disk has it any more. */
+const struct sim_host *sim_host_named(const struct sim_world *w, const struct id *nid);
 /* One that is up, or NULL. */
 struct sim_host *sim_host_any_up(struct sim_world *w, struct rng *rng);
 uint64_t sim_host_mono_ns(const struct sim_world *w, const struct sim_host *h);

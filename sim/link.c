@@ -252,7 +252,10 @@ static void sim_link_arrive_fire(struct sim_world *w, struct sim_event *e)
         w->net.lost++;
     } else {
         struct mesh_event event = {.type = MESH_EV_RECV};
+        struct sim_host *from = &w->hosts[l->from];
 
+        if (id_eq(&from->nid, &l->from_nid) && to->mesh)
+            sim_watch_told(w, from, sim_blob_span(e->blob));
         event.recv.from = l->from_nid;
         event.recv.lane = (enum mesh_lane)e->b;
         event.recv.frame = sim_blob_span(e->blob);

@@ -39,20 +39,10 @@ static bool sim_rest_no(struct sim_rest *r, const char *fmt, ...)
     return false;
 }
 
-/* The host that has this name now, or NULL. */
-static const struct sim_host *sim_rest_host(const struct sim_world *w, const struct id *nid)
-{
-    for (uint32_t i = 0; i < w->n_hosts; i++) {
-        if (id_eq(&w->hosts[i].nid, nid))
-            return &w->hosts[i];
-    }
-    return NULL;
-}
-
 static void sim_rest_member(void *ctx, const struct inspect_member *member)
 {
     struct sim_rest *r = ctx;
-    const struct sim_host *of = sim_rest_host(r->w, &member->nid);
+    const struct sim_host *of = sim_host_named(r->w, &member->nid);
 
     if (of && of->rogue != r->h->rogue)
         r->stranger = true;
@@ -115,9 +105,9 @@ static void sim_rest_forget_set(struct sim_world *w, const struct id *set, uint3
     uint32_t lost = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        lost += sim_rest_host(w, &set[i]) == NULL;
+        lost += sim_host_named(w, &set[i]) == NULL;
     for (uint32_t i = 0; i < n && lost > n - (n / 2 + 1); i++) {
-        if (!sim_rest_host(w, &set[i]))
+        if (!sim_host_named(w, &set[i]))
             sim_clients_forget(w, &set[i]);
     }
 }
@@ -285,7 +275,7 @@ static bool sim_rest_heir(const struct sim_rest *r, const struct inspect_job *jo
     uint64_t now = r->w->queue.now_ns;
 
     for (uint32_t i = 0; i < job->n_rset; i++) {
-        const struct sim_host *h = sim_rest_host(r->w, &job->rset[i]);
+        const struct sim_host *h = sim_host_named(r->w, &job->rset[i]);
 
         if (h && h != r->h && h->mesh && !h->leaving && !h->amnesiac && !h->step_ns &&
             now > h->up_since + SIM_REST_WELL_S * SIM_S && now > h->paused_until)

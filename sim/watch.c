@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "base/hash.h"
+#include "mesh/frame.h"
 #include "sim/world.h"
 
 /*
@@ -178,7 +179,7 @@ static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct 
     for (uint32_t i = 0; i < latest->job.n_rset; i++) {
         const struct sim_copy *other = sim_history_copy(job, &latest->job.rset[i]);
 
-        if (other && (other->job.decided || other->gone))
+        if (other ? other->job.decided || other->gone : !sim_host_named(w, &latest->job.rset[i]))
             continue;
         sim_violate(w, SIM_I9, "%s removes job %u = %s; not every replica holds its decision",
                     h->name, job->index, sim_name(job, text));
@@ -289,6 +290,26 @@ void sim_watch_send(struct sim_world *w, struct sim_host *h, const struct mesh_e
         sim_violate(w, SIM_I18, "%s: a frame of %zu bytes", h->name, fx->send.frame.len);
     if (inspect_frame(fx->send.frame, sim_watch_vote, &watcher) < 0)
         sim_violate(w, SIM_I18, "%s sends a frame that is none", h->name);
+}
+
+static void sim_watch_counts(void *ctx, const struct inspect_message *m)
+{
+    bool *counts = ctx;
+
+    *counts = *counts || m->about_job;
+}
+
+void sim_watch_told(struct sim_world *w, struct sim_host *h, struct span frame)
+{
+    struct frame_head head;
+    struct wire_reader r;
+    bool counts = false;
+
+    if (w->history.off || frame_decode(frame, &head, &r) != 0 || head.generation <= h->told)
+        return;
+    (void)inspect_frame(frame, sim_watch_counts, &counts);
+    if (counts)
+        h->told = head.generation;
 }
 
 void sim_watch_exec(struct sim_world *w, struct sim_host *h, const struct sim_run *run)

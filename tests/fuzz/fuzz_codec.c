@@ -5,6 +5,7 @@
  * table sound.
  */
 #include "base/own.h"
+#include "mesh/life.h"
 #include "mesh/load.h"
 #include "mesh/member.h"
 #include "mesh/message.h"
@@ -128,10 +129,26 @@ static void as_gossip(struct span in)
     load_free(l);
 }
 
+/* What opens a session; whatever lives it tells, they follow each other. */
+static void as_greeting(struct span in)
+{
+    struct greeting g;
+    struct wire_reader r;
+
+    wire_reader_init(&r, in.data, in.len);
+    life_hear(&r, &g);
+    for (uint32_t i = 0; g.said && i < g.lives.n; i++) {
+        struct life one = {g.lives.at[i].boot, g.lives.at[i].start, 0};
+
+        if (!life_follows(&g.lives, &one))
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const readers[])(struct span in) = {as_value, as_spec, as_result, as_message,
-                                                      as_gossip};
+    static void (*const readers[])(struct span in) = {as_value,   as_spec,   as_result,
+                                                      as_message, as_gossip, as_greeting};
 
     if (size < 2 || size > FUZZ_SIZE_MAX)
         return 0;

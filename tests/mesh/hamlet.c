@@ -38,7 +38,9 @@ struct node {
     struct mesh *m;
     struct id nid;
     uint64_t boot, life, synced;
-    bool up, drained;
+    bool up, drained, gave_up;
+    uint64_t snapshot_boot; /* 0: none, and none that it was put back to */
+    size_t snapshot_pairs;
     struct pair *pairs; /* a log of operations */
     size_t n_pairs;
     struct parked *parked;
@@ -206,7 +208,8 @@ static void apply(struct hamlet *h, int node, const struct mesh_effect *e)
         break;
     case MESH_FX_FATAL:
         (void)fprintf(stderr, "n%d FATAL %s\n", node, e->log.text);
-        assert(!"fatal");
+        assert(h->nodes[node].snapshot_boot > 0);
+        h->nodes[node].gave_up = true;
         break;
     case MESH_FX_LOG:
     case MESH_FX_N:
@@ -278,21 +281,10 @@ static void synced(struct hamlet *h, int node, uint64_t batch)
     step(h, node, &e);
 }
 
-static struct buf result_bytes(void)
-{
-    struct result r = {.verdict = RESULT_ACCEPTED};
-    struct buf b;
-
-    buf_init(&b, LIMIT_MIB);
-    int bad = result_encode(&r, &b);
-    assert(bad == 0);
-    return b;
-}
-
 static void exec_end(struct hamlet *h, const struct due *d)
 {
     struct mesh_event e = {.type = MESH_EV_EXEC_DONE};
-    struct buf b = result_bytes();
+    struct buf b = hamlet_result();
 
     e.exec.exec = d->number;
     e.exec.outcome = d->from ? MESH_OUTCOME_KILLED : h->outcome;
@@ -415,7 +407,7 @@ static void start(struct hamlet *h, int node)
     struct node *n = &h->nodes[node];
     struct mesh_config c = {.nid = n->nid,
                             .boot = ++n->boot,
-                            .seed = 7 + (uint64_t)node,
+                            .seed = 7 + (uint64_t)node + 100 * n->life,
                             .slots = 2,
                             .replicas = 3,
                             .nodes_expected = (uint32_t)h->n,
@@ -520,6 +512,27 @@ void hamlet_crash(struct hamlet *h, int node)
 void hamlet_restart(struct hamlet *h, int node)
 {
     start(h, node);
+}
+
+void hamlet_snapshot(struct hamlet *h, int node)
+{
+    h->nodes[node].snapshot_boot = h->nodes[node].boot;
+    h->nodes[node].snapshot_pairs = h->nodes[node].n_pairs;
+}
+
+void hamlet_roll_back(struct hamlet *h, int node)
+{
+    struct node *n = &h->nodes[node];
+
+    hamlet_crash(h, node);
+    while (n->n_pairs > n->snapshot_pairs)
+        free(n->pairs[--n->n_pairs].value);
+    n->boot = n->snapshot_boot;
+}
+
+bool hamlet_gave_up(const struct hamlet *h, int node)
+{
+    return h->nodes[node].gave_up;
 }
 
 void hamlet_drain(struct hamlet *h, int node)

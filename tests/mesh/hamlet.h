@@ -25,6 +25,10 @@ void hamlet_free(struct hamlet *h);
 void hamlet_run(struct hamlet *h, uint64_t ms);
 void hamlet_crash(struct hamlet *h, int node);
 void hamlet_restart(struct hamlet *h, int node);
+/* Keeps the disk as it is, all of it being durable; puts it back, after a crash. */
+void hamlet_snapshot(struct hamlet *h, int node);
+void hamlet_roll_back(struct hamlet *h, int node);
+bool hamlet_gave_up(const struct hamlet *h, int node);
 void hamlet_drain(struct hamlet *h, int node);
 bool hamlet_drained(const struct hamlet *h, int node);
 /* How runs end from now on: after so long, with this outcome. */
@@ -38,7 +42,9 @@ void hamlet_client_frame(struct hamlet *h, int node, struct span frame);
 const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n);
 uint64_t hamlet_token(struct hamlet *h);
 
-/* tests/mesh/customer.c. Sends a request to a node and returns its token. */
+/* tests/mesh/customer.c. What a run that went well brings; the caller's. */
+struct buf hamlet_result(void);
+/* Sends a request to a node and returns its token. */
 uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg);
 uint64_t hamlet_submit(struct hamlet *h, int node, const struct spec_head *head);
 uint64_t hamlet_about(struct hamlet *h, int node, enum message_type type, const struct id *jid);

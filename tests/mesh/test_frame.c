@@ -11,7 +11,8 @@
 
 static void frame_make(struct buf *out)
 {
-    struct frame_head head = {.cluster = 5, .session = 6, .generation = 7};
+    struct frame_head head = {
+        .version = FRAME_VERSION, .cluster = 5, .session = 6, .generation = 7};
     struct id jid = {{1}};
     struct buf body;
 
@@ -66,11 +67,37 @@ static void any_changed_bit_is_noticed(void **state)
     buf_done(&b);
 }
 
+static void versions_that_nobody_writes_are_refused(void **state)
+{
+    static const uint32_t bad[] = {0, FRAME_VERSION + 1, UINT32_MAX};
+    struct frame_head head = {.cluster = 5};
+    struct wire_reader r;
+    struct buf b;
+
+    (void)state;
+    for (uint32_t v = FRAME_VERSION_MIN; v <= FRAME_VERSION; v++) {
+        head.version = v;
+        buf_init(&b, LIMIT_KIB);
+        frame_encode(&head, (struct span){0}, &b);
+        assert_int_equal(frame_decode(buf_span(&b), &head, &r), 0);
+        assert_int_equal(head.version, v);
+        buf_done(&b);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        head.version = bad[i];
+        buf_init(&b, LIMIT_KIB);
+        frame_encode(&head, (struct span){0}, &b);
+        assert_true(frame_decode(buf_span(&b), &head, &r) < 0);
+        buf_done(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_carries_its_messages_in_order),
         cmocka_unit_test(any_changed_bit_is_noticed),
+        cmocka_unit_test(versions_that_nobody_writes_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,6 +234,31 @@ static void a_joint_set_needs_a_majority_of_both(void **state)
     assert_false(value_quorum(&v, has_first_two, NULL));
 }
 
+/* Two nodes create a keyed job at once, each with the request it was sent. */
+static void what_a_job_is_goes_with_the_ballot_that_won(void **state)
+{
+    struct origin other = {.queued_ms = 5};
+    struct id jid = nid_of(77);
+    struct record lost, won;
+
+    (void)state;
+    record_init(&lost, &jid);
+    record_init(&won, &jid);
+    other.spec_hash = nid_of(9);
+    lost.acc = lost.promised = (struct ballot){1, nid_of(1)};
+    won.acc = won.promised = (struct ballot){1, nid_of(2)};
+    lost.ver = won.ver = 1;
+    lost.v = value_of(&lost.acc, 1);
+    won.v = value_of(&won.acc, 1);
+    lost.origin = own_memdup(&one_origin, sizeof(one_origin));
+    won.origin = own_memdup(&other, sizeof(other));
+    assert_int_equal(record_join(&lost, &won), RECORD_ACCEPTED);
+    assert_true(id_eq(&lost.origin->spec_hash, &other.spec_hash));
+    assert_true(same(&lost, &won));
+    record_done(&lost);
+    record_done(&won);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +269,7 @@ int main(void)
         cmocka_unit_test(two_different_decisions_are_told),
         cmocka_unit_test(a_damaged_record_is_refused),
         cmocka_unit_test(a_joint_set_needs_a_majority_of_both),
+        cmocka_unit_test(what_a_job_is_goes_with_the_ballot_that_won),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
