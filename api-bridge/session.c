@@ -23,6 +23,7 @@ enum {
     SESSION_QUEUE_READY = 32 * LIMIT_KIB, /* with more waiting, no credit */
     SESSION_INPUT_MAX = 512 * LIMIT_KIB,  /* what can be read before reading stops */
     SESSION_TEXT_MAX = 8 * LIMIT_KIB,     /* of a message of ours */
+    SESSION_ORDERS_MAX = 200,             /* text messages of a client in a second */
 };
 
 static const char protocol[] = "arena.session.v1";
@@ -309,7 +310,9 @@ static void on_message(void *ctx, bool text, struct span bytes)
     struct session *s = ctx;
     struct api_fault f = {0};
 
-    if (text) {
+    if (text && ++s->orders > SESSION_ORDERS_MAX) {
+        session_close(s, API_WS_POLICY, "too many messages");
+    } else if (text) {
         api_session_order(s, bytes);
     } else if (s->state == SESSION_WAITING) {
         api_fault_set(&f, API_FAULT_BAD_VALUE, "the first message must be an \"open\"");
@@ -411,6 +414,10 @@ static void session_tick(struct session *s)
     const uint64_t now = now_ms(s);
     struct api_fault f = {0};
 
+    if (now - s->second_ms >= 1000) {
+        s->second_ms = now;
+        s->orders = 0;
+    }
     if (s->state == SESSION_WAITING && now >= s->due_ms) {
         api_fault_set(&f, API_FAULT_SLOW_REQUEST, "the first message did not come in time");
         api_session_refuse(s, API_SESSION_LATE, &f);

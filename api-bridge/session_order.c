@@ -197,7 +197,8 @@ void api_session_order(struct session *s, struct span bytes)
         return;
     /* A session that never began ends with its first mistake. */
     if (s->state == SESSION_WAITING || !s->talk)
-        api_session_refuse(s, API_SESSION_REFUSED, &f);
+        api_session_refuse(
+            s, api_fault_status(f.code) == 503 ? API_WS_TRY_LATER : API_SESSION_REFUSED, &f);
     else
         (void)api_session_error(s, &f);
 }

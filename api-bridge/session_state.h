@@ -28,6 +28,8 @@ struct session {
     struct message_flow out; /* the node's */
     struct buf input;
     bool input_last, input_done; /* its end is due; was sent */
+    uint64_t second_ms;          /* when `orders` were counted anew */
+    unsigned orders;             /* text messages: they wait for no credit */
     uint64_t beat_ms;            /* of the next ping */
     uint64_t received;           /* when the last ping was sent */
     unsigned unanswered;         /* pings */

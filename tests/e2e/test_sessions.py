@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -269,6 +270,12 @@ class Sessions(SessionCase):
                 self.assertEqual(caught.exception.code, 4000)
                 ws.close()
 
+    def test_a_flood_of_orders_is_ended(self):
+        s = self.session(ECHO["python"])
+        order = json.dumps({"type": "signal", "signal": "SIGCONT"}).encode()
+        s.ws.socket.sendall(b"".join(s.ws.frame(TEXT, order) for _ in range(1000)))
+        self.assertEqual(s.end().code, 1008)
+
     def test_who_says_nothing_is_sent_away(self):
         ws = WebSocket(self.mesh.port)
         self.assertEqual(json.loads(ws.receive()[1])["type"], "error")
@@ -411,6 +418,45 @@ class Tokens(unittest.TestCase):
         self.assertEqual(s.exit()["exitCode"], 3)
         answers = [self.refused(port) for _ in range(20)]
         self.assertEqual(answers[-1], 429)  # the address has its rate
+
+
+class Tls(unittest.TestCase):
+    def test_a_session_goes_through_tls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+                            "-days", "2", "-subj", "/CN=localhost"],
+                           check=True, capture_output=True)
+            mesh = harness.Mesh(1, {"ARENA_TLS_CERT": cert, "ARENA_TLS_KEY": key})
+            self.addCleanup(mesh.stop)
+            mesh.nodes[0].start()
+            mesh.nodes[0].wait_ready()
+            mesh.bridge.start()
+            until("the bridge is ready", lambda: self.opens(mesh.port))
+            self.talk(mesh.port)
+
+    @staticmethod
+    def opens(port):
+        """As long as it knows no node the bridge says to come again."""
+        try:
+            s = Session(port, {"language": "python", "code": "pass"}, tls=True)
+            return s.exit()
+        except Closed as e:
+            assert e.code == 1013, e
+            return False
+        except OSError:
+            return False
+
+    def talk(self, port):
+        code = "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read())\n"
+        s = Session(port, {"language": "python", "code": code}, tls=True)
+        everything = bytes(range(256)) * 3000
+        for at in range(0, len(everything), 50000):
+            s.ws.type(everything[at:at + 50000])
+        s.ws.say(type="eof")
+        self.assertEqual(s.exit()["verdict"], "accepted")
+        self.assertEqual(s.heard[1], everything)
 
 
 class Crowd(SessionCase):

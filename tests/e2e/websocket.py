@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import struct
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -27,12 +28,17 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, port, path="/api/sessions", headers=None, timeout=60, receive=None):
+    def __init__(self, port, path="/api/sessions", headers=None, timeout=60, receive=None,
+                 tls=False):
         self.socket = socket.socket()
         if receive:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         self.socket.settimeout(timeout)
         self.socket.connect(("127.0.0.1", port))
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.socket = context.wrap_socket(self.socket)
         self.buffer = b""
         self.key = base64.b64encode(os.urandom(16))
         head = {"Host": "127.0.0.1", "Connection": "Upgrade", "Upgrade": "websocket",
