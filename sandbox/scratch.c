@@ -162,13 +162,17 @@ static int try_base(struct scratch *s, const char *base)
 int scratch_init(struct scratch *s, struct err *err)
 {
     const char *bases[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
-    int r = -ENOENT;
+    int first = 0;
 
     *s = (struct scratch){.dir = -1};
-    for (size_t i = 0; i < ARRAY_LEN(bases) && r < 0; i++)
-        if (bases[i] && bases[i][0] == '/')
-            r = try_base(s, bases[i]);
-    return r < 0 ? err_set(err, r, "no place for work directories: %s", strerror(-r)) : 0;
+    for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
+        int r = bases[i] && bases[i][0] == '/' ? try_base(s, bases[i]) : -ENOENT;
+
+        if (r == 0)
+            return 0;
+        first = first && i > 1 ? first : r;
+    }
+    return err_set(err, first, "no place for work directories, as in /tmp: %s", strerror(-first));
 }
 
 void scratch_done(struct scratch *s)

@@ -64,6 +64,19 @@ def table():
     return rows
 
 
+def unpublished(rows):
+    """Published attacks that no program of the battery tries."""
+    have, bad = {r.program for r in rows}, []
+    with open(os.path.join(HERE, "published.table"), encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("#") or not line.strip():
+                continue
+            incident, programs, _ = line.split(None, 2)
+            bad += [f"{incident}: {p} is not in the battery" for p in programs.split(",")
+                    if p not in have]
+    return bad
+
+
 def unpromised(level):
     """(pattern of programs, reason) for all that a level does not promise to stop."""
     found = []
@@ -515,6 +528,9 @@ def main():
     # Orphans of anything below come to us, so that none can be missed.
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     passed = failed = skipped = 0
+    for problem in unpublished(table()):
+        print(f"FAIL  published attack {problem}")
+        failed += 1
     for mode in ("fresh", "reused") if options.mode == "both" else (options.mode,):
         b = Battery(options, rows, mode)
         b.run()
