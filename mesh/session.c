@@ -18,7 +18,13 @@
 
 #include <errno.h>
 
-enum { HELLO_FIRST_MS = 250, HELLO_MAX_MS = 4000, CONNECT_FIRST_MS = 200, CONNECT_MAX_MS = 5000 };
+enum {
+    HELLO_FIRST_MS = 250,
+    HELLO_MAX_MS = 4000,
+    CONNECT_FIRST_MS = 200,
+    CONNECT_MAX_MS = 5000,
+    SESSION_JOINS = 16
+};
 
 struct link {
     struct link *next;
@@ -384,8 +390,12 @@ static void peer_confirms(struct mesh *m, struct peer *p)
 {
     if (m->greeting.said && m->greeting.echo != life_start(m))
         return;
-    if (!p->acked)
+    /* Lists with a few first ones are enough to know everybody; with each of many they would
+     * cost the square of them. */
+    if (!p->acked && m->joins < SESSION_JOINS) {
+        m->joins++;
         members_join(m->members, &p->nid, m->now.mono_ns);
+    }
     p->acked = true;
     life_progress(m);
 }

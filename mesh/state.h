@@ -301,6 +301,7 @@ struct mesh {
     struct timer life_timer;
     uint32_t life_looks;
     bool life_warned;
+    uint32_t joins;           /* peers whose list was asked for as they came */
     bool may_vote;            /* see life_confirmed() */
     bool listed;              /* a peer has told whom it knows */
     struct greeting greeting; /* of the frame that is being read */
