@@ -388,9 +388,14 @@ static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 
 void api_session_handle(struct api_exchange *x)
 {
+    static const char *const known[] = {"ticket"};
     struct api_quota_key key;
+    struct api_fault f = {0};
 
-    if (api_websocket_check(x, protocol) && may_open(x, &key))
+    api_request_query_known(&x->req, known, ARRAY_LEN(known), &f);
+    if (f.code)
+        api_answer_fault(x, &f);
+    else if (api_websocket_check(x, protocol) && may_open(x, &key))
         session_new(x, &key);
 }
 

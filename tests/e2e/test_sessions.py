@@ -400,10 +400,16 @@ class Tokens(unittest.TestCase):
                 daemon.wait_ready()
             self.gates(mesh.port)
 
-    def refused(self, port, headers=None):
+    def refused(self, port, headers=None, path="/api/sessions"):
         with self.assertRaises(Refused) as caught:
-            WebSocket(port, headers=headers)
+            WebSocket(port, path, headers=headers)
         return caught.exception.status
+
+    def ticket(self, port, scope):
+        answer = harness.request(port, "POST", "/api/stream-ticket", "",
+                                 token(self.SECRET, sub="ann", scope=scope))
+        self.assertEqual(answer[0], 200, answer)
+        return "/api/sessions?ticket=" + json.loads(answer[2])["ticket"]
 
     def gates(self, port):
         ann = token(self.SECRET, sub="ann", scope="submit")
@@ -416,6 +422,10 @@ class Tokens(unittest.TestCase):
         self.assertEqual(self.refused(port, ann), 429)  # the token has its one
         s.ws.say(type="eof")
         self.assertEqual(s.exit()["exitCode"], 3)
+        WebSocket(port, self.ticket(port, "read submit")).close()
+        self.assertEqual(self.refused(port, path=self.ticket(port, "read")), 403)
+        self.assertEqual(self.refused(port, path="/api/sessions?ticket=none"), 401)
+        self.assertEqual(self.refused(port, ann, "/api/sessions?tty=1"), 400)
         answers = [self.refused(port) for _ in range(20)]
         self.assertEqual(answers[-1], 429)  # the address has its rate
 
