@@ -396,6 +396,45 @@ static void a_terminal_is_the_programs_own(void **state)
     step_outcome_done(&o);
 }
 
+/* It tries to type into it, to take another, and to leave children that hold it. */
+static void nothing_is_left_of_a_terminal_nor_led_to_by_it(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+    int terminal;
+    char byte;
+
+    make_step(w,
+              "import fcntl, os, signal, termios, time\n"
+              "def refused(what):\n"
+              "    try: what()\n"
+              "    except OSError: return True\n"
+              "    return False\n"
+              "print('held', refused(lambda: fcntl.ioctl(0, termios.TIOCSTI, b'x')),\n"
+              "      refused(lambda: fcntl.ioctl(0, termios.TIOCCONS)),\n"
+              "      refused(lambda: os.open('/proc/self/fd/0/../ptmx', os.O_RDWR)),\n"
+              "      refused(lambda: os.open('/dev/tty', os.O_RDWR)),\n"
+              "      refused(lambda: os.open('/dev/ptmx', os.O_RDWR)))\n"
+              "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+              "for i in range(5):\n"
+              "    if os.fork() == 0:\n"
+              "        if i % 2: os.setsid()\n"
+              "        time.sleep(1000)\n",
+              NULL, NULL, &s);
+    s.tty = true;
+    begin(w, &s, &terminal);
+    step_done(&s);
+    hear(terminal, "held True True True True True\r\n");
+    end(w, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    step_outcome_done(&o);
+    /* Its outcome is told once nobody is left who holds the other end. */
+    assert_true(read(terminal, &byte, 1) < 0);
+    assert_int_equal(errno, EIO);
+    (void)close(terminal);
+}
+
 static void a_step_with_a_terminal_and_a_pipe_is_nonsense(void **state)
 {
     struct world *w = *state;
@@ -426,6 +465,7 @@ int main(void)
         BOTH(a_program_is_spoken_to_while_it_runs),
         BOTH(a_signal_reaches_the_program_and_not_its_children),
         BOTH(a_terminal_is_the_programs_own),
+        BOTH(nothing_is_left_of_a_terminal_nor_led_to_by_it),
         BOTH(a_step_with_a_terminal_and_a_pipe_is_nonsense),
     };
 
