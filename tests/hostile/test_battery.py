@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """test_battery.py [--slots N] [--repeat N] [--only REGEXP] [--mode fresh|reused|both] [--build DIR]
-                [--level full|ns|ns-noproc|lsm|lsm-root] [--core]
+                [--level full|ns|ns-noproc|lsm|lsm-root] [--core] [--growth KIB]
 
 Runs the battery of hostile programs against arena-sandbox, the way the daemon would: resident
 keepers, compile and run in a sandbox each. What must not happen is looked for from outside,
@@ -472,7 +472,7 @@ class Battery:
         problems = [f"{k}: {before[k]} before, {after[k]} after" for k in before
                     if before[k] != after[k]]
         problems += [f"keepers were lost: {w}" for w in self.slots.losses]
-        if now[0] > kib[0] + GROWTH_KIB * self.options.slots or now[1] > kib[1] + self.options.slots:
+        if now[0] > kib[0] + self.options.growth * self.options.slots or now[1] > kib[1] + self.options.slots:
             problems.append(f"keepers grew from {kib} to {now} (KiB, processes)")
         status = self.slots.close()
         if status != 0:
@@ -499,6 +499,7 @@ def main():
     ap.add_argument("--slots", type=int, default=2)
     ap.add_argument("--repeat", type=int, default=1)
     ap.add_argument("--only", default="")
+    ap.add_argument("--growth", type=int, default=GROWTH_KIB)
     ap.add_argument("--quiet", action="store_true")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("--mode", choices=("fresh", "reused", "both"), default="both")
