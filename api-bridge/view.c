@@ -75,12 +75,32 @@ static void put_figures(struct api_json_writer *w, const struct result_run *r)
     api_json_put_uint(w, "memory", r->memory);
 }
 
+/* Of an interactive test. */
+static void put_talk(struct api_json_writer *w, const struct result_talk *t,
+                     const struct api_view *how)
+{
+    static const char *const sides[] = {
+        [RESULT_PROGRAM] = "program", [RESULT_INTERACTOR] = "interactor", [RESULT_BOTH] = "both"};
+
+    if (t->first == RESULT_NOBODY)
+        return;
+    api_json_open(w, "interaction", '{');
+    api_json_put_str(w, "endedFirst", sides[t->first]);
+    if (t->late == RESULT_NOBODY)
+        api_json_put_null(w, "outOfTime");
+    else
+        api_json_put_str(w, "outOfTime", sides[t->late]);
+    api_view_bytes(w, "transcript", t->said, t->truncated, how->base64);
+    api_json_close(w, '}');
+}
+
 static void put_run(struct api_json_writer *w, const struct result_run *r,
                     const struct api_view *how)
 {
     api_view_bytes(w, "stdout", r->out, r->stdout_truncated, how->base64);
     api_view_bytes(w, "stderr", r->err, r->stderr_truncated, how->base64);
     put_figures(w, r);
+    put_talk(w, &r->talk, how);
 }
 
 /* How far the times can be trusted. */
@@ -103,7 +123,7 @@ void api_view_test(struct api_json_writer *w, const char *key, const struct resu
     struct result_run run = t->run;
 
     if (t->hidden)
-        run.out = run.err = (struct span){0};
+        run.out = run.err = run.talk.said = (struct span){0};
     api_json_open(w, key, '{');
     api_json_put_uint(w, "index", t->index);
     if (t->name[0])
@@ -150,7 +170,7 @@ void api_view_result(struct api_json_writer *w, const char *key, const struct re
     bool hidden = decided && decided->hidden;
 
     if (hidden)
-        run.out = run.err = (struct span){0};
+        run.out = run.err = run.talk.said = (struct span){0};
     api_json_open(w, key, '{');
     api_json_put_str(w, "verdict", result_verdict_name(r->verdict));
     put_cause(w, &r->cause, hidden);

@@ -36,6 +36,14 @@ static const struct field cause_fields[] = {
 };
 static const struct field_table cause_table = FIELD_TABLE(struct result_cause, cause_fields);
 
+static const struct field talk_fields[] = {
+    FIELD_MAX(struct result_talk, first, RESULT_BOTH),
+    FIELD_MAX(struct result_talk, late, RESULT_BOTH),
+    FIELD_MAX(struct result_talk, said, RESULT_SAID_MAX),
+    FIELD(struct result_talk, truncated),
+};
+static const struct field_table talk_table = FIELD_TABLE(struct result_talk, talk_fields);
+
 static const struct field run_fields[] = {
     FIELD(struct result_run, exit_code),
     FIELD(struct result_run, signal),
@@ -52,6 +60,7 @@ static const struct field run_fields[] = {
     FIELD(struct result_run, steal_us),
     FIELD(struct result_run, overshoot_us),
     FIELD(struct result_run, cpu_khz),
+    FIELD_STRUCT(struct result_run, talk, talk_table),
 };
 static const struct field_table run_table = FIELD_TABLE(struct result_run, run_fields);
 

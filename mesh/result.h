@@ -39,6 +39,16 @@ struct result_cause {
     int64_t line; /* of the first difference, 1-based; 0 = none */
 };
 
+/* Of an interactive test: the program and the interactor that talked with it. */
+enum result_side { RESULT_NOBODY, RESULT_PROGRAM, RESULT_INTERACTOR, RESULT_BOTH };
+struct result_talk {
+    uint32_t first;   /* enum result_side: who ended first; RESULT_NOBODY = it was no dialogue */
+    uint32_t late;    /* enum result_side: whose time ran out */
+    struct span said; /* in the order it was heard; lines begin with "> " (program) or "< " */
+    bool truncated;
+};
+enum { RESULT_SAID_MAX = 16 * LIMIT_KIB }; /* bytes of `said` */
+
 /* One run of one program. */
 struct result_run {
     int32_t exit_code; /* -1 when a signal ended it */
@@ -57,6 +67,7 @@ struct result_run {
     uint64_t steal_us;     /* time the hypervisor took from this machine while it ran */
     uint64_t cpu_khz;      /* frequency at its end; 0 = not known */
     uint64_t overshoot_us; /* how far past a limit it got before it was stopped */
+    struct result_talk talk;
 };
 
 struct result_test {

@@ -54,7 +54,7 @@ static void run_tell_test(struct run *r, const struct trial *t)
 {
     struct result_event e = {.kind = RESULT_EVENT_TEST, .test = t->result};
 
-    e.test.run.out = e.test.run.err = (struct span){NULL, 0};
+    e.test.run.out = e.test.run.err = e.test.run.talk.said = (struct span){NULL, 0};
     if (r->spec.n_tests)
         run_tell(r, &e);
     e.kind = RESULT_EVENT_PROGRESS;
@@ -144,6 +144,7 @@ void run_free(struct run *r)
     for (uint32_t i = 0; i < r->n_trials && r->trials; i++) {
         verdict_run_done(&r->trials[i].result.run);
         own_close(&r->trials[i].output_fd);
+        relay_free(r->trials[i].relay);
     }
     free(r->trials);
     verdict_run_done(&r->compile);

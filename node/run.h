@@ -23,6 +23,7 @@ struct run_env {
     struct slots *slots;
     const struct profile_set *profiles;
     struct program_policy policy;
+    struct loop *loop;
     const char *node;
     const char *(*version)(void *ctx, const char *language); /* "" = unknown */
     void (*started)(void *ctx, uint64_t exec);

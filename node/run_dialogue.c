@@ -2,9 +2,9 @@
 /*
  * How this works
  *
- *     solution  --stdout--> pipe --stdin-->  interactor (argv: input output expected)
+ *     solution  --stdout--> relay --stdin-->  interactor (argv: input output expected)
  *        ^                                       |
- *        +------stdin-- pipe <--stdout-----------+
+ *        +------stdin-- relay <--stdout----------+
  *
  * Both sides start at once, so two slots must be idle; the run that waits for them holds the
  * others back until they are. Each side that ends closes its pipes, which ends the other. The
@@ -74,24 +74,24 @@ static int start_talk(struct run *r, uint32_t test, const int fds[2], struct err
 int dialogue_start(struct run *r, uint32_t test, struct err *err)
 {
     struct trial *t = &r->trials[test];
-    int there[2];
-    int back[2];
+    struct relay_ends ends[RELAY_SIDES];
     int rc;
 
     if (slots_ready(r->env->slots) < 2)
         return err_set(err, ENOTSUP, "an interactive problem needs two slots on one node");
     if (slots_ready(r->env->slots) - slots_busy(r->env->slots) < 2)
         return -EAGAIN;
-    if (pipe2(there, O_CLOEXEC) != 0)
-        return err_errno(err, "pipe");
-    auto_fd int there_out = there[0];
-    auto_fd int there_in = there[1];
-    if (pipe2(back, O_CLOEXEC) != 0)
-        return err_errno(err, "pipe");
-    auto_fd int back_out = back[0];
-    auto_fd int back_in = back[1];
+    relay_free(STEAL(t->relay));
+    t->relay = relay_new(r->env->loop, RESULT_SAID_MAX, ends, err);
+    if (!t->relay)
+        return -EIO;
+    auto_fd int there_out = ends[RELAY_JUDGE].in;
+    auto_fd int there_in = ends[RELAY_PROGRAM].out;
+    auto_fd int back_out = ends[RELAY_PROGRAM].in;
+    auto_fd int back_in = ends[RELAY_JUDGE].out;
 
     t->again = t->judge_first = false;
+    t->late = RESULT_NOBODY;
     rc = start_judge(r, test, (const int[2]){there_out, back_in}, err);
     if (rc != 0)
         return rc;
@@ -103,6 +103,17 @@ int dialogue_start(struct run *r, uint32_t test, struct err *err)
     else
         t->again = true; /* the interactor meets a closed pipe and ends */
     return rc == -EAGAIN ? 0 : rc;
+}
+
+/* What was said, who ended first, whose time ran out. */
+static void dialogue_report(struct trial *t)
+{
+    struct result_talk *talk = &t->result.run.talk;
+
+    talk->first = t->judge_first ? RESULT_INTERACTOR : RESULT_PROGRAM;
+    talk->late = t->late;
+    talk->truncated = relay_transcript(t->relay, &talk->said);
+    relay_free(STEAL(t->relay));
 }
 
 static void dialogue_decide(struct run *r, struct trial *t)
@@ -121,6 +132,7 @@ static void dialogue_decide(struct run *r, struct trial *t)
         verdict = t->judge;
         result->cause = t->judge_cause;
     }
+    dialogue_report(t);
     run_trial_done(r, t, verdict);
 }
 
@@ -129,6 +141,8 @@ void dialogue_ended(struct run *r, uint32_t test, bool judge, struct step_outcom
     struct trial *t = &r->trials[test];
 
     t->talking--;
+    if (o && (o->end == STEP_END_CPU_TIME || o->end == STEP_END_WALL_TIME))
+        t->late |= judge ? RESULT_INTERACTOR : RESULT_PROGRAM;
     if (!o) {
         t->again = true;
     } else if (judge) {

@@ -58,7 +58,8 @@ static int report_fit(struct result *result, struct buf *out)
 
             report_cut(&run->out, &run->stdout_truncated);
             report_cut(&run->err, &run->stderr_truncated);
-            left += run->out.len + run->err.len;
+            report_cut(&run->talk.said, &run->talk.truncated);
+            left += run->out.len + run->err.len + run->talk.said.len;
         }
         if (!left)
             break;

@@ -2,6 +2,7 @@
 #ifndef NODE_RUN_STATE_H
 #define NODE_RUN_STATE_H
 /* What run.c, run_start.c and run_report.c share of one run; nobody else includes it. */
+#include "node/relay.h"
 #include "node/run.h"
 
 /* TALK and JUDGE are the two sides of an interactive test: the solution and the interactor. */
@@ -26,6 +27,8 @@ struct trial {
     uint32_t talking; /* sides still in a slot */
     bool again;       /* a sandbox broke: both sides once more */
     bool judge_first; /* the interactor ended before the solution */
+    uint32_t late;    /* enum result_side: whose time ran out */
+    struct relay *relay;
     enum result_verdict judge;
     struct result_cause judge_cause;
 };

@@ -148,6 +148,7 @@ struct runs *runs_new(const struct runs_config *config, const struct runs_hooks 
     s->hooks = *hooks;
     s->last = &s->first;
     s->env = (struct run_env){
+        .loop = config->loop,
         .slots = config->slots,
         .profiles = config->profiles,
         .policy = config->policy,

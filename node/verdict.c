@@ -129,5 +129,6 @@ void verdict_run_done(struct result_run *run)
 {
     free((void *)(uintptr_t)run->out.data);
     free((void *)(uintptr_t)run->err.data);
-    run->out = run->err = (struct span){NULL, 0};
+    free((void *)(uintptr_t)run->talk.said.data);
+    run->out = run->err = run->talk.said = (struct span){NULL, 0};
 }

@@ -6,6 +6,7 @@
 #include "base/own.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -309,6 +310,33 @@ static void an_interactor_talks_with_the_program(void **state)
     assert_int_equal(seen.result.tests[0].verdict, RESULT_ACCEPTED);
     assert_int_equal(seen.result.tests[1].verdict, RESULT_WRONG_ANSWER);
     assert_non_null(strstr(seen.result.tests[1].cause.detail, "too many"));
+    const struct result_talk *talk = &seen.result.tests[0].run.talk;
+    assert_true(span_eq(talk->said, span_of("> 50\n< <\n> 25\n< >\n> 38\n< <\n> 32\n< >\n"
+                                            "> 35\n< >\n> 37\n< =\n")));
+    assert_false(talk->truncated);
+    assert_int_equal(talk->late, RESULT_NOBODY);
+    assert_int_equal(seen.result.tests[1].run.talk.first, RESULT_INTERACTOR);
+}
+
+static void a_dialogue_tells_whose_time_ran_out(void **state)
+{
+    struct spec_file file;
+    struct spec s = spec_of(&file, "python",
+                            "for i in range(3000): print('x' * 20, flush=True)\n"
+                            "while True: pass\n");
+
+    (void)state;
+    (void)snprintf(s.interactor.language, sizeof(s.interactor.language), "python");
+    s.interactor.type = SPEC_CHECKER_PROGRAM;
+    s.interactor.code = span_of("import sys\nfor line in sys.stdin: pass\nsys.exit(0)");
+    s.limits.cpu_ms = 500;
+    run_job(&s);
+    assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
+    assert_int_equal(seen.result.verdict, RESULT_TIME_LIMIT);
+    assert_int_equal(seen.result.run.talk.first, RESULT_PROGRAM);
+    assert_int_equal(seen.result.run.talk.late, RESULT_PROGRAM);
+    assert_true(seen.result.run.talk.truncated);
+    assert_int_equal(seen.result.run.talk.said.len, RESULT_SAID_MAX);
 }
 
 static void a_job_nobody_can_read_is_broken_not_judged(void **state)
@@ -390,6 +418,7 @@ static int set_up(const char *sandbox, const char *profile_dir)
     struct runs_config rc = {.node = "me"};
     struct err err = {0};
 
+    (void)signal(SIGPIPE, SIG_IGN);
     profiles = profile_set_load(profile_dir, &err);
     if (!profiles || !have("python")) {
         (void)fprintf(stderr, "skipped: %s\n", profiles ? "no python" : err.text);
@@ -421,6 +450,7 @@ int main(void)
         cmocka_unit_test(what_does_not_compile_is_a_verdict),
         cmocka_unit_test(a_checker_program_decides),
         cmocka_unit_test(an_interactor_talks_with_the_program),
+        cmocka_unit_test(a_dialogue_tells_whose_time_ran_out),
         cmocka_unit_test(a_job_nobody_can_read_is_broken_not_judged),
         cmocka_unit_test(a_killed_job_leaves_nothing_running),
         cmocka_unit_test(a_job_of_many_tests_keeps_nobody_waiting),
