@@ -160,6 +160,7 @@ class Sessions(SessionCase):
 
     def test_a_client_that_never_reads_costs_no_memory_and_is_dropped(self):
         bridge, node = self.mesh.bridge.process.pid, self.mesh.nodes[0].process.pid
+        self.session("pass\n").exit()  # what the first one of all costs is not looked for
         before = memory(bridge) + memory(node)
         s = self.session("import sys\nwhile True: sys.stdout.write('x' * 65536)\n", receive=4096)
         peak = 0
@@ -173,6 +174,7 @@ class Sessions(SessionCase):
 
     def test_a_program_that_reads_nothing_is_not_fed_without_end(self):
         bridge, node = self.mesh.bridge.process.pid, self.mesh.nodes[0].process.pid
+        self.session("pass\n").exit()  # what the first one of all costs is not looked for
         before = memory(bridge) + memory(node)
         s = self.session(WAIT)
         s.ws.socket.settimeout(1)
@@ -502,6 +504,16 @@ class Crowd(SessionCase):
             t.join()
         self.assertEqual(faults, [])
         self.nothing_runs()
+
+    def test_a_bridge_that_is_killed_is_missed(self):
+        for code in (WAIT, "import time\nwhile True: print('x', flush=True); time.sleep(0.1)\n"):
+            s = self.session(code)
+            s.hear(b"here\n" if code is WAIT else b"x\n")
+        self.mesh.bridge.kill()
+        self.nothing_runs()
+        self.assertEqual(s.end().code, 1006)
+        self.mesh.bridge.start()
+        self.mesh.bridge.wait_ready()
 
     def test_told_to_stop_the_bridge_says_good_bye(self):
         s = self.session(WAIT)

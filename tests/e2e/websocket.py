@@ -100,7 +100,10 @@ class WebSocket:
 
     def _exactly(self, count):
         while len(self.buffer) < count:
-            got = self.socket.recv(65536)
+            try:
+                got = self.socket.recv(65536)
+            except ConnectionError:
+                got = b""
             if not got:
                 raise Closed(1006, "no close frame")
             self.buffer += got
