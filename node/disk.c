@@ -51,11 +51,11 @@ static _Noreturn void disk_die(int rc, const char *what)
     abort();
 }
 
-static int disk_put(MDB_txn *txn, MDB_dbi dbi, MDB_val key, struct span value)
+static int disk_put(MDB_txn *txn, MDB_dbi dbi, MDB_val key, struct span value, unsigned flags)
 {
     MDB_val v = {value.len, (void *)(uintptr_t)value.data};
 
-    return mdb_put(txn, dbi, &key, &v, 0);
+    return mdb_put(txn, dbi, &key, &v, flags);
 }
 
 /* The key's length comes first, so no chunk of one key can be taken for another key's. */
@@ -88,20 +88,25 @@ static int disk_blob_put(struct disk *s, const struct mesh_op *op)
     uint32_t chunk = 0;
     size_t at = 0;
     size_t len;
+    bool fresh = true; /* nothing of an older value was met, so nothing is left behind it */
 
     do {
-        MDB_val key = disk_chunk_key(room, op->key, op->klen, chunk++);
-        int rc;
+        MDB_val key = disk_chunk_key(room, op->key, op->klen, chunk);
+        struct span value = {op->value.data + at, op->value.len - at};
+        int rc = MDB_KEYEXIST;
 
-        len = op->value.len - at;
-        if (len > DISK_CHUNK)
-            len = DISK_CHUNK;
-        rc = disk_put(s->txn, s->blobs, key, (struct span){op->value.data + at, len});
+        len = value.len = value.len > DISK_CHUNK ? DISK_CHUNK : value.len;
+        if (fresh)
+            rc = disk_put(s->txn, s->blobs, key, value, MDB_NOOVERWRITE);
+        fresh = rc == 0;
+        if (rc == MDB_KEYEXIST)
+            rc = disk_put(s->txn, s->blobs, key, value, 0);
         if (rc != 0)
             return rc;
         at += len;
+        chunk++;
     } while (len == DISK_CHUNK);
-    return disk_blob_del(s, op, chunk);
+    return fresh ? 0 : disk_blob_del(s, op, chunk);
 }
 
 static int disk_op(struct disk *s, const struct mesh_op *op)
@@ -112,7 +117,7 @@ static int disk_op(struct disk *s, const struct mesh_op *op)
     if (mesh_key_is_blob((struct span){op->key, op->klen}))
         return op->del ? disk_blob_del(s, op, 0) : disk_blob_put(s, op);
     if (!op->del)
-        return disk_put(s->txn, s->records, key, op->value);
+        return disk_put(s->txn, s->records, key, op->value, 0);
     rc = mdb_del(s->txn, s->records, &key, NULL);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -291,7 +296,7 @@ static int disk_meta_next(struct disk *s, MDB_txn *txn, const char *cluster, str
     meta->boot++;
     meta->version = DISK_VERSION;
     meta->crc = disk_meta_crc(meta);
-    rc = disk_put(txn, s->meta, key, (struct span){(const uint8_t *)meta, sizeof(*meta)});
+    rc = disk_put(txn, s->meta, key, (struct span){(const uint8_t *)meta, sizeof(*meta)}, 0);
     return rc == 0 ? 0 : disk_fail(err, rc, "identity");
 }
 
