@@ -16,6 +16,7 @@
 #include "mesh/accept.h"
 
 #include "base/log.h"
+#include "mesh/damage.h"
 #include "mesh/frame.h"
 #include "mesh/job.h"
 #include "mesh/owner.h"
@@ -366,7 +367,7 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
     if (!known)
         j = job_new(m, &src->jid);
     if (j->damaged) {
-        repair_heard(m, j, from, src);
+        damage_heard(m, j, from, src);
         return;
     }
     if (src->acc.epoch > 0 && record_acc_cmp(src, &j->r) > 0)

@@ -37,6 +37,7 @@ static handler_fn *const handlers[FRAME_TYPE_N] = {
     [FRAME_PROM] = takeover_on_prom,
     [FRAME_PURGE] = purge_on_purge,
     [FRAME_ASK] = repair_on_ask,
+    [FRAME_NONE] = repair_on_none,
     [FRAME_BLOB_GET] = blob_on_get,
     [FRAME_BLOB] = blob_on_blob,
     [FRAME_HINT] = hint_on_hint,

@@ -41,6 +41,7 @@ enum {
     X(PROM, 4)       /* jid ballot(2) record */                                                    \
     X(PURGE, 1)      /* jid: all hold the decision, forget it */                                   \
     X(ASK, 1)        /* jid: send me your record, or PURGE */                                      \
+    X(NONE, 2)       /* jid, damaged?: I have nothing of it, or cannot read what I have */         \
     X(BLOB_GET, 2)   /* jid, result? */                                                            \
     X(BLOB, 3)       /* jid, result?, bytes */                                                     \
     X(HINT, 3)       /* surplus, best class, entry of mesh/load.h */                               \

@@ -12,6 +12,7 @@
 #include "mesh/job.h"
 
 #include "mesh/accept.h"
+#include "mesh/damage.h"
 #include "mesh/exec.h"
 #include "mesh/owed.h"
 #include "mesh/owner.h"
@@ -37,7 +38,10 @@ static void job_due(struct mesh *m, struct timer *t)
     struct job *j = HEAP_OWNER(&t->node, struct job, timer.node);
     struct id jid = j->r.jid;
 
-    if (j->damaged || (!j->own && !j->take))
+    j->look = false;
+    if (j->damaged)
+        damage_due(m, j);
+    else if (!j->own && !j->take)
         repair_due(m, j);
     else if (j->take)
         takeover_due(m, j);
@@ -70,6 +74,7 @@ void job_free(struct mesh *m, struct job *j)
     takeover_end(j);
     watch_job_gone(m, j);
     store_forget_copies(m, j);
+    damage_done(j);
     record_done(&j->r);
     free(j->wish);
     free(j->wish_spec);
@@ -127,13 +132,15 @@ void job_arm(struct mesh *m, struct job *j)
     owed_set(m, j);
     if (!m->started)
         return;
-    if (j->damaged || (!j->own && !j->take))
+    if (j->damaged)
+        due = j->ask_due_ns;
+    else if (!j->own && !j->take)
         due = repair_next(m, j);
     else if (j->take)
         due = j->take->due_ns;
     else
         due = owner_next(m, j);
-    timer_set(m, &j->timer, due);
+    timer_set(m, &j->timer, j->look ? m->now.mono_ns : due);
 }
 
 void job_decided(struct mesh *m, struct job *j)

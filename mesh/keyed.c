@@ -99,6 +99,8 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         watch_refuse(m, who, MESSAGE_REFUSAL_KEY_REUSED, 0);
     else if (job_find(m, &jid) && job_find(m, &jid)->r.acc.epoch > 0)
         keyed_begin(m, &jid, who, origin, spec);
+    else if (m->left) /* it only lingers to say so, and takes nothing over any more */
+        watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
     else if (v.n_rset < expected || !first)

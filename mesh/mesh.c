@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "mesh/client.h"
+#include "mesh/damage.h"
 #include "mesh/digest.h"
 #include "mesh/dispatch.h"
 #include "mesh/drain.h"
@@ -125,7 +126,7 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
 
     wire_reader_init(&r, bytes.data, bytes.len);
     if (record_decode(&r, &rec) != 0 || !id_eq(&rec.jid, jid)) {
-        repair_damaged(m, jid);
+        damage_found(m, jid);
         return;
     }
 
@@ -186,7 +187,7 @@ static void on_load(struct mesh *m, const struct mesh_event *e)
     if (key.data[0] == STORE_RECORD && key.len == 1 + ID_SIZE) {
         memcpy(id.b, key.data + 1, ID_SIZE);
         if (bad)
-            repair_damaged(m, &id);
+            damage_found(m, &id);
         else
             load_record(m, &id, bytes);
     } else if (bad && key.data[0] == STORE_OWN) {
@@ -384,8 +385,18 @@ uint64_t mesh_digest(const struct mesh *m)
     return h;
 }
 
+/* Whatever is not over has a time at which it is looked at again, or waits for a place in the
+ * queue, for its run or for this disk: nothing rests on a message that may be lost. */
+static bool job_is_driven(const struct mesh *m, const struct job *j)
+{
+    bool synced = ballot_cmp(&j->synced_acc, &j->r.acc) == 0 && j->synced_ver == j->r.ver;
+
+    return !m->started || heap_has(&j->timer.node) || (j->own && (j->own->acked || !synced));
+}
+
 static void job_check(const struct mesh *m, const struct job *j)
 {
+    assert(job_is_driven(m, j));
     if (!j->damaged)
         record_check(&j->r);
     assert(!j->own || !j->take);

@@ -149,6 +149,8 @@ void owner_due(struct mesh *m, struct job *j)
             steal_grant(m, j);
     }
     accept_push(m, j);
+    /* Who counts may have changed since the last answer. */
+    owner_progress(m, j);
 }
 
 uint64_t owner_next(const struct mesh *m, const struct job *j)

@@ -22,7 +22,8 @@ static bool frame_holds(const struct mesh *m, enum frame_type t)
     /* A new job's number is spent for ever once it is told. */
     if (t == FRAME_ACCEPT && m->seq_batch > m->fx.synced)
         return true;
-    return t == FRAME_OK || t == FRAME_PROM || t == FRAME_PREPARE || t == FRAME_PURGE;
+    return t == FRAME_OK || t == FRAME_PROM || t == FRAME_PREPARE || t == FRAME_PURGE ||
+           t == FRAME_NONE;
 }
 
 /* How this works: a step costs what it does, not what is known: peers that have nothing to be

@@ -67,12 +67,19 @@ static void reconfig(struct mesh *m, struct job *j)
     accept_propose(m, j);
 }
 
+/* Of two replicas one is lost: no version will settle in this set, but a new ballot may leave it
+ * (accept_quorum_prepare()). */
+static bool half_lost(const struct mesh *m, const struct value *v)
+{
+    return v->n_prev == 0 && v->n_rset == 2 &&
+           (peer_replaced(m, &v->rset[0]) || peer_replaced(m, &v->rset[1]));
+}
+
 void reconfig_first(struct mesh *m, struct job *j)
 {
     struct value v = j->r.v;
 
-    if (v.n_prev > 0 || v.n_rset != 2 ||
-        (!peer_replaced(m, &v.rset[0]) && !peer_replaced(m, &v.rset[1])))
+    if (!half_lost(m, &v))
         return;
     if (value_next(m, j, &v))
         j->r.v = v;
@@ -95,6 +102,10 @@ static void look(struct mesh *m, struct timer *t)
     for (uint32_t i = 0; it && i < LOOK_JOBS && streams < STREAMS_MAX; i++, it = map_next(it)) {
         struct job *j = map_value(it);
 
+        if (j->own && !j->own->acked && half_lost(m, &j->r.v)) {
+            job_deposed(m, j);
+            takeover_begin(m, j, TAKEOVER_CLEAN);
+        }
         if (!j->own || !j->own->acked || !reconfig_wanted(m, j))
             continue;
         reconfig(m, j);

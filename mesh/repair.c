@@ -12,6 +12,7 @@
 #include "mesh/repair.h"
 
 #include "mesh/accept.h"
+#include "mesh/damage.h"
 #include "mesh/frame.h"
 #include "mesh/job.h"
 #include "mesh/peer.h"
@@ -23,7 +24,7 @@
 #include "mesh/tally.h"
 #include "mesh/timer.h"
 
-enum { ASK_MS = 10000, ASK_DECIDED_MS = 20000, ASK_DAMAGED_MS = 1000, WAIT_VOTE_MS = 300 };
+enum { ASK_MS = 10000, ASK_DECIDED_MS = 20000, WAIT_VOTE_MS = 300 };
 
 /* This node's place among the set's members that are up. */
 static uint64_t take_rank(const struct mesh *m, const struct job *j)
@@ -86,14 +87,8 @@ static void ask_again(struct mesh *m, struct job *j)
     uint64_t ask_ms = j->r.decided ? ASK_DECIDED_MS : ASK_MS;
     uint32_t n = j->r.v.n_rset;
 
-    if (j->damaged)
-        ask_ms = ASK_DAMAGED_MS;
     j->ask_due_ns = m->now.mono_ns + timer_backoff(m, 0, ask_ms, ask_ms);
-    if (j->damaged) {
-        for (uint32_t i = 0; i < members_len(m->members); i++)
-            if (members_at(m->members, i)->state <= MEMBER_SUSPECT)
-                ask(m, j, &members_at(m->members, i)->nid);
-    } else if (!j->r.decided && peer_up(m, job_responsible(j))) {
+    if (!j->r.decided && peer_up(m, job_responsible(j))) {
         ask(m, j, job_responsible(j));
     } else if (n > 0 && !(j->r.decided && accept_everywhere(m, j))) {
         ask(m, j, &j->r.v.rset[rng_below(&m->rng, n)]);
@@ -108,8 +103,6 @@ void repair_due(struct mesh *m, struct job *j)
 
     if (look)
         ask_again(m, j);
-    if (j->damaged)
-        return;
     if (j->take_due_ns <= m->now.mono_ns && !life_confirmed(m)) {
         j->take_due_ns = m->now.mono_ns + timer_backoff(m, 0, WAIT_VOTE_MS, WAIT_VOTE_MS);
     } else if (j->take_due_ns <= m->now.mono_ns) {
@@ -129,11 +122,19 @@ uint64_t repair_next(const struct mesh *m, const struct job *j)
 {
     uint64_t due = timer_min(j->ask_due_ns, j->take_due_ns);
 
-    if (j->damaged)
-        return j->ask_due_ns;
     if (j->r.decided)
         due = timer_min(due, purge_next(m, j));
     return due;
+}
+
+/* With one that will not come back fewer are enough: what waits for it is looked at again. */
+static void look_again(struct mesh *m, struct job *j, const struct id *nid)
+{
+    if (j->damaged || !accept_replica(j, nid))
+        return;
+    if (j->take)
+        j->take->due_ns = m->now.mono_ns;
+    j->look = true;
 }
 
 void repair_member_changed(struct mesh *m, const struct id *nid, enum member_state state)
@@ -153,6 +154,8 @@ void repair_member_changed(struct mesh *m, const struct id *nid, enum member_sta
             j->own->run_due_ns = m->now.mono_ns;
         if (!j->own && !j->take && !j->r.decided && id_eq(job_responsible(j), nid))
             repair_watch(m, j);
+        if (state >= MEMBER_REPLACED)
+            look_again(m, j, nid);
         job_arm(m, j);
     }
 }
@@ -179,72 +182,6 @@ void repair_behind(struct mesh *m, struct job *j, const struct id *from,
         job_arm(m, j);
 }
 
-/* ---- damage ---- */
-
-void repair_damaged(struct mesh *m, const struct id *jid)
-{
-    struct job *j = job_find(m, jid);
-
-    if (!j)
-        j = job_new(m, jid);
-    j->damaged = true;
-    j->ask_due_ns = 0;
-}
-
-static uint32_t bits(uint32_t v)
-{
-    uint32_t n = 0;
-
-    for (; v; v &= v - 1)
-        n++;
-    return n;
-}
-
-/* Copies of enough others that any majority this node was part of is among them. */
-static bool heard_enough(const struct mesh *m, const struct job *j)
-{
-    uint32_t others = 0;
-
-    for (uint32_t i = 0; i < j->r.v.n_rset; i++)
-        others += id_eq(&j->r.v.rset[i], &m->cfg.nid) ? 0 : 1;
-
-    uint32_t need = j->r.v.n_rset / 2 + 1;
-    return others > 0 && j->r.v.n_prev == 0 && bits(j->heard) >= (need < others ? need : others);
-}
-
-void repair_heard(struct mesh *m, struct job *j, const struct id *from, const struct record *src)
-{
-    uint32_t gen = j->r.v.gen;
-
-    if (accept_conflict(m, &j->r, src))
-        return;
-    /* Nothing was promised by what is left of this copy: the newest of all is taken. */
-    record_join(&j->r, src);
-    if (record_acc_cmp(src, &j->r) > 0) {
-        j->r.acc = src->acc;
-        j->r.ver = src->ver;
-        j->r.v = src->v;
-        record_take_origin(&j->r, src);
-    }
-    if (j->r.v.gen != gen)
-        j->heard = 0;
-    for (uint32_t i = 0; i < j->r.v.n_rset; i++)
-        if (id_eq(&j->r.v.rset[i], from))
-            j->heard |= 1u << i;
-    tally_set(m, j);
-    if (!heard_enough(m, j))
-        return;
-    j->damaged = false;
-    memset(&j->spec_hash, 0, sizeof(j->spec_hash));
-    store_dirty(m, j);
-    m->stats.repairs++;
-    if (j->r.decided)
-        job_decided(m, j);
-    else
-        repair_watch(m, j);
-    job_arm(m, j);
-}
-
 /* ---- a new life ---- */
 
 void repair_start(struct mesh *m, struct job *j)
@@ -265,23 +202,50 @@ void repair_start(struct mesh *m, struct job *j)
 
 /* ---- asked ---- */
 
+static void none(struct mesh *m, const struct id *jid, const struct id *to, bool damaged)
+{
+    struct buf *b = peer_open(m, to, FRAME_NONE, 0);
+
+    wire_put_id(b, jid);
+    wire_put_bool(b, damaged);
+}
+
+static void show(struct mesh *m, struct job *j, const struct id *to)
+{
+    accept_send(m, j, to, false);
+    if (!j->own && !j->take && !j->r.decided && id_eq(job_responsible(j), &m->cfg.nid)) {
+        repair_watch(m, j);
+        job_arm(m, j);
+    }
+}
+
 void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
-    if (!r->bad && purge_is(m, &jid))
-        purge_tell(m, &jid, from);
-    else if (!r->bad && !j)
-        /* Lost in a crash before it was stored, when others had it already: it comes back. */
-        wire_put_id(peer_open(m, from, FRAME_ASK, 0), &jid);
-    if (!j || j->damaged)
+    if (r->bad)
         return;
-    accept_send(m, j, from, false);
-    if (!j->own && !j->take && !j->r.decided && id_eq(job_responsible(j), &m->cfg.nid)) {
-        repair_watch(m, j);
-        job_arm(m, j);
-    }
+    if (purge_is(m, &jid))
+        purge_tell(m, &jid, from);
+    else if (!j || j->damaged)
+        none(m, &jid, from, j != NULL);
+    else
+        show(m, j, from);
+}
+
+void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r)
+{
+    struct id jid = wire_get_id(r);
+    bool damaged = wire_get_bool(r);
+    struct job *j = r->bad ? NULL : job_find(m, &jid);
+
+    if (!j)
+        return;
+    if (j->damaged)
+        damage_heard_none(m, j, from, damaged);
+    else
+        show(m, j, from); /* lost there in a crash before it was stored: it comes back */
 }
 
 void repair_on_handover(struct mesh *m, const struct id *from, struct wire_reader *r)

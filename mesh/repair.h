@@ -3,7 +3,7 @@
 #define MESH_REPAIR_H
 /*
  * Jobs this node does not own: watching over the owner, taking over when it is gone, asking
- * for what was missed, and mending a record that was found damaged on the disk.
+ * for what was missed.
  */
 #include "mesh/state.h"
 
@@ -16,13 +16,10 @@ void repair_member_changed(struct mesh *m, const struct id *nid, enum member_sta
 /* A replica told its state: acts when this node is the one behind. */
 void repair_behind(struct mesh *m, struct job *j, const struct id *from,
                    const struct record *theirs);
-/* A copy of a damaged job. */
-void repair_heard(struct mesh *m, struct job *j, const struct id *from, const struct record *src);
-/* A stored record could not be read. */
-void repair_damaged(struct mesh *m, const struct id *jid);
 /* All that was loaded is: begins where the last life ended. */
 void repair_start(struct mesh *m, struct job *j);
 
 void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r);
+void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r);
 void repair_on_handover(struct mesh *m, const struct id *from, struct wire_reader *r);
 #endif

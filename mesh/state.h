@@ -13,7 +13,7 @@
  *     steal.c   moving work                peer.c     links, sessions, frames
  *     keyed.c   idempotency keys           repair.c   finding what is missing
  *     tally.c   how many are in which state  owed.c   callbacks nobody has delivered
- *     hint.c    telling others of work
+ *     hint.c    telling others of work     damage.c   records that cannot be read
  */
 #include "base/heap.h"
 #include "base/map.h"
@@ -119,14 +119,22 @@ struct tally_mark {
 
 struct wait;
 
+/* What another said of a job whose record is damaged here: its copy, or that it has none. */
+struct heard {
+    struct id nid;
+    bool damaged; /* its record is damaged too */
+};
+
 struct job {
     struct record r;
     struct timer timer; /* one deadline for everything it does: job_arm() */
+    bool look;          /* at it at once: who counts for it has changed */
     bool dirty;
     struct job *dirty_next;
     bool damaged;
-    uint32_t heard; /* of a damaged job: who told us their copy, by place in the set */
-    bool push;      /* replicas are to be brought up to this record */
+    uint32_t n_heard;
+    struct heard *heard; /* owned: who has answered, while it is damaged */
+    bool push;           /* replicas are to be brought up to this record */
     /* what of the record is on the disk */
     struct ballot synced_acc, synced_promised;
     uint32_t synced_ver;

@@ -143,12 +143,28 @@ static void prepare_send(struct mesh *m, struct job *j)
     }
 }
 
+/* The set in which a keyed job was to be created has members now that will never answer. */
+static bool place_is_gone(const struct mesh *m, const struct job *j)
+{
+    const struct record *best = &j->take->best;
+
+    for (uint32_t i = 0; i < best->v.n_rset; i++)
+        if (peer_replaced(m, &best->v.rset[i]) || peer_forgotten(m, &best->v.rset[i]))
+            return j->take->create && best->acc.epoch == 0;
+    return false;
+}
+
 void takeover_due(struct mesh *m, struct job *j)
 {
     struct take *t = j->take;
 
     if (t->due_ns > m->now.mono_ns)
         return;
+    if (place_is_gone(m, j)) {
+        takeover_end(j);
+        takeover_begin(m, j, TAKEOVER_CREATE);
+        return;
+    }
     t->due_ns = m->now.mono_ns + timer_backoff(m, ++t->tries, PREPARE_FIRST_MS, PREPARE_MAX_MS);
     if (t->own_synced)
         prepare_send(m, j);

@@ -402,7 +402,7 @@ static void load_all(struct hamlet *h, struct node *n)
     }
 }
 
-static void start(struct hamlet *h, int node)
+void hamlet_restart(struct hamlet *h, int node)
 {
     struct node *n = &h->nodes[node];
     struct mesh_config c = {.nid = n->nid,
@@ -444,7 +444,7 @@ struct hamlet *hamlet_new(int nodes)
         h->nodes[i].nid.b[0] = (uint8_t)(i + 1);
         h->nodes[i].nid.b[15] = (uint8_t)(i + 1);
         h->nodes[i].pairs = own_calloc(OPS_MAX, sizeof(struct pair));
-        start(h, i);
+        hamlet_restart(h, i);
     }
     hamlet_run(h, nodes > 1 ? 15000 : 100);
     return h;
@@ -509,11 +509,6 @@ void hamlet_crash(struct hamlet *h, int node)
     }
 }
 
-void hamlet_restart(struct hamlet *h, int node)
-{
-    start(h, node);
-}
-
 void hamlet_snapshot(struct hamlet *h, int node)
 {
     h->nodes[node].snapshot_boot = h->nodes[node].boot;
@@ -567,6 +562,13 @@ uint32_t hamlet_killed(const struct hamlet *h)
 struct mesh *hamlet_mesh(struct hamlet *h, int node)
 {
     return h->nodes[node].m;
+}
+
+void hamlet_rot(struct hamlet *h, int node, const struct id *jid)
+{
+    uint8_t key[1 + ID_SIZE] = {'j'};
+    memcpy(key + 1, jid->b, ID_SIZE);
+    stored(&h->nodes[node], key, sizeof(key))->value[0] ^= 1;
 }
 
 void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state)

@@ -29,6 +29,8 @@ void hamlet_restart(struct hamlet *h, int node);
 void hamlet_snapshot(struct hamlet *h, int node);
 void hamlet_roll_back(struct hamlet *h, int node);
 bool hamlet_gave_up(const struct hamlet *h, int node);
+/* A bit of the job's stored record flips; the node is down. */
+void hamlet_rot(struct hamlet *h, int node, const struct id *jid);
 void hamlet_drain(struct hamlet *h, int node);
 bool hamlet_drained(const struct hamlet *h, int node);
 /* How runs end from now on: after so long, with this outcome. */
