@@ -354,6 +354,15 @@ static bool sim_is_kept(const struct sim_copy *copy, const struct inspect_job *l
     return copy->job.acc.epoch != 0; /* gone now or not: it was there to vote */
 }
 
+/* A majority has it. A change of the set that is proposed and not at a majority yet is not in
+ * force, as for I9: the set before it is, and whoever comes to own the job must ask that one. */
+static bool sim_is_durable(struct sim_job *job, const struct inspect_job *latest)
+{
+    return sim_history_quorum(job, latest, sim_is_kept) ||
+           (latest->n_prev && !sim_history_quorum(job, latest, sim_is_there) &&
+            sim_history_count(job, latest, true, sim_is_kept) >= latest->n_prev / 2u + 1);
+}
+
 void sim_watch_ack(struct sim_world *w, struct sim_host *h, const struct id *jid, uint32_t intent)
 {
     struct sim_job *job = sim_history_job(w, jid);
@@ -370,7 +379,7 @@ void sim_watch_ack(struct sim_world *w, struct sim_host *h, const struct id *jid
     }
     if (job->decided_ns || job->deleted_ns)
         return;
-    if (!latest || !sim_history_quorum(job, &latest->job, sim_is_kept))
+    if (!latest || !sim_is_durable(job, &latest->job))
         sim_violate(w, SIM_I1, "%s acknowledges job %s; no majority has it on disk", h->name,
                     sim_name(job, text));
 }
