@@ -96,6 +96,16 @@ struct id id_job_new(int64_t wall_ms, const struct id *nid, uint64_t seq)
     return id;
 }
 
+uint64_t id_job_first(const struct id *nid)
+{
+    uint64_t v = 0;
+
+    /* 41 of the 42 bits a number has: as many are left to count on. */
+    for (int i = 4; i < 10; i++)
+        v = v << 8 | nid->b[i];
+    return v & ((UINT64_C(1) << 41) - 1);
+}
+
 struct id id_job_keyed(const uint8_t hash[ID_SIZE])
 {
     struct id id;

@@ -29,6 +29,9 @@ char *id_format(const struct id *a, char out[ID_TEXT_SIZE]);
 /* 0, or -EINVAL for anything but 36 characters of that form (either case of hex). */
 int id_parse(const char *text, struct id *ret_id);
 
+/* The number to begin with. It is made of the rest of the name: two nodes whose first 32 bits
+ * are equal number their jobs far apart. */
+uint64_t id_job_first(const struct id *nid);
 /* A job id made by node `nid` at `wall_ms`; `seq` must differ for every job of that node. */
 struct id id_job_new(int64_t wall_ms, const struct id *nid, uint64_t seq);
 /* A keyed job's id from 16 bytes of hash. */

@@ -82,6 +82,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     tally_init(m);
     m->stored_last = &m->stored_first;
     m->slots = m->cfg.slots;
+    m->seq = id_job_first(&m->cfg.nid);
     m->version = m->cfg.wire_version ? m->cfg.wire_version : FRAME_VERSION;
     m->store_max = m->cfg.store_max;
     peers_new(m);

@@ -137,6 +137,18 @@ static void a_map_walks_in_order_of_entry(void **state)
     map_free(m);
 }
 
+static void nodes_with_like_names_number_their_jobs_apart(void **state)
+{
+    struct id one = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}};
+    struct id two = {{1, 2, 3, 4, 5, 7, 7, 8, 9, 10, 11}};
+    uint64_t a = id_job_first(&one);
+    uint64_t b = id_job_first(&two);
+
+    (void)state;
+    assert_true(a < UINT64_C(1) << 41 && b < UINT64_C(1) << 41);
+    assert_true((a > b ? a - b : b - a) > UINT64_C(1) << 30);
+}
+
 static void an_id_survives_its_text_and_knows_its_home(void **state)
 {
     struct id nid = {{1, 2, 3, 4, 5}};
@@ -232,6 +244,7 @@ static void only_what_may_change_is_reloaded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nodes_with_like_names_number_their_jobs_apart),
         cmocka_unit_test(a_buffer_refuses_what_passes_its_cap),
         cmocka_unit_test(a_file_is_loaded_whole_or_refused_by_name),
         cmocka_unit_test(an_error_wraps_outward),
