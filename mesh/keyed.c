@@ -85,6 +85,23 @@ static uint32_t copies_expected(const struct mesh *m)
     return m->cfg.nodes_expected < m->cfg.replicas ? m->cfg.nodes_expected : m->cfg.replicas;
 }
 
+/* Its job came to its end and was forgotten. It is not made again: the same request is told
+ * that it was served, another that its key is taken. */
+static void keyed_forgotten(struct mesh *m, const struct id *jid, const struct asker *who,
+                            const struct origin *origin)
+{
+    struct message msg = {.type = MESSAGE_ACCEPTED};
+    struct id body = purge_body(m, jid);
+
+    if (!id_is_zero(&body) && memcmp(body.b, origin->head.body_hash, ID_SIZE) != 0) {
+        watch_refuse(m, who, MESSAGE_REFUSAL_KEY_REUSED, 0);
+        return;
+    }
+    msg.accepted.jid = *jid;
+    msg.accepted.duplicate = true;
+    watch_answer(m, who, &msg);
+}
+
 void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *origin,
                   struct span spec, struct span frame)
 {
@@ -96,7 +113,7 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
     placement_keyed(m, &jid, &v);
     first = creator(m, &v);
     if (purge_is(m, &jid))
-        watch_refuse(m, who, MESSAGE_REFUSAL_KEY_REUSED, 0);
+        keyed_forgotten(m, &jid, who, origin);
     else if (job_find(m, &jid) && job_find(m, &jid)->r.acc.epoch > 0)
         keyed_begin(m, &jid, who, origin, spec);
     else if (m->left) /* it only lingers to say so, and takes nothing over any more */

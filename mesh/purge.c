@@ -148,14 +148,26 @@ static void number_add(struct mesh *m, const struct id *jid)
     interval_store(m, h, &v);
 }
 
-static void key_add(struct mesh *m, const struct id *jid)
+struct id purge_body(const struct mesh *m, const struct id *jid)
+{
+    const struct id *body = map_get(m->purged_keys, jid->b, ID_SIZE);
+
+    return body ? *body : (struct id){0};
+}
+
+static void key_set(struct mesh *m, const uint8_t *jid, const struct id *body)
+{
+    free(map_set(m->purged_keys, jid, ID_SIZE, own_memdup(body, sizeof(*body))));
+}
+
+static void key_add(struct mesh *m, const struct id *jid, const struct id *body)
 {
     struct store_name name = store_name_id(STORE_PURGED_KEY, jid);
 
     if (map_len(m->purged_keys) >= PURGED_KEYS_MAX)
         return;
-    map_set(m->purged_keys, jid->b, ID_SIZE, m);
-    store_put(m, &name, span_of("k"));
+    key_set(m, jid->b, body);
+    store_put(m, &name, (struct span){body->b, ID_SIZE});
 }
 
 void purge_load(struct mesh *m, struct span key, struct span bytes)
@@ -164,7 +176,11 @@ void purge_load(struct mesh *m, struct span key, struct span bytes)
     struct interval v = {0};
 
     if (key.data[0] == STORE_PURGED_KEY && key.len == 1 + ID_SIZE) {
-        map_set(m->purged_keys, key.data + 1, ID_SIZE, m);
+        struct id body = {0};
+
+        if (bytes.len == ID_SIZE)
+            memcpy(body.b, bytes.data, ID_SIZE);
+        key_set(m, key.data + 1, &body);
         return;
     }
     if (key.len != 1 + HOME_PREFIX + 8)
@@ -189,6 +205,8 @@ void purge_done(struct mesh *m)
         free(h->at);
         free(h);
     }
+    for (struct map_item *it = map_first(m->purged_keys); it; it = map_next(it))
+        free(map_value(it));
     map_free(m->purged_keys);
 }
 
@@ -197,16 +215,19 @@ void purge_done(struct mesh *m)
 static void job_purge(struct mesh *m, struct job *j)
 {
     struct id jid = j->r.jid;
+    struct id body = {0};
     struct store_name record = store_name_id(STORE_RECORD, &jid);
     struct store_name spec = store_name_id(STORE_SPEC, &jid);
     struct store_name result = store_name_id(STORE_RESULT, &jid);
 
+    if (j->r.origin)
+        memcpy(body.b, j->r.origin->head.body_hash, ID_SIZE);
     job_remove(m, j);
     store_del(m, &record);
     store_del(m, &spec);
     store_del(m, &result);
     if (id_job_is_keyed(&jid))
-        key_add(m, &jid);
+        key_add(m, &jid, &body);
     else
         number_add(m, &jid);
 }

@@ -4,8 +4,8 @@
 /*
  * Keeping decided jobs for a while, and forgetting them for good. A job is deleted only when
  * every member of its set holds the decision; what stays is its number, in intervals per
- * home, so that nothing late can bring it back. Numbers of keyed jobs stay one by one, and
- * their keys stay used.
+ * home, so that nothing late can bring it back. Keyed jobs stay one by one, with the hash of
+ * their request: their keys stay used, and the same request is answered as a duplicate.
  */
 #include "mesh/state.h"
 
@@ -16,6 +16,8 @@ void purge_progress(struct mesh *m, struct job *j);
 void purge_due(struct mesh *m, struct job *j);
 uint64_t purge_next(const struct mesh *m, const struct job *j);
 bool purge_is(const struct mesh *m, const struct id *jid);
+/* The hash of the request that a forgotten keyed job was; zero: not known any more. */
+struct id purge_body(const struct mesh *m, const struct id *jid);
 /* Says so to one who does not know. */
 void purge_tell(struct mesh *m, const struct id *jid, const struct id *to);
 void purge_on_purge(struct mesh *m, const struct id *from, struct wire_reader *r);

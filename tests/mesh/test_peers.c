@@ -185,6 +185,37 @@ static void a_decided_job_is_forgotten_by_all(void **state)
     hamlet_free(h);
 }
 
+static void a_key_stays_used_after_its_job_was_forgotten(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct spec_head head = {
+        .priority = 2, .attempts_max = 1, .keyed = true, .key = {8}, .body_hash = {1}};
+    struct spec_head other = head;
+    uint64_t first = hamlet_submit(h, 0, &head);
+    uint64_t same, reused;
+    struct id jid;
+
+    (void)state;
+    hamlet_run(h, 700 * 1000);
+    jid = hamlet_answer(h, first)->accepted.jid;
+    for (int i = 0; i < 3; i++) {
+        assert_true(inspect_purged(hamlet_mesh(h, i), &jid));
+        hamlet_crash(h, i);
+        hamlet_restart(h, i);
+    }
+    hamlet_run(h, 15000);
+    other.body_hash[0] = 2;
+    same = hamlet_submit(h, 1, &head);
+    reused = hamlet_submit(h, 2, &other);
+    hamlet_run(h, 3000);
+    assert_int_equal(hamlet_answer(h, same)->type, MESSAGE_ACCEPTED);
+    assert_true(hamlet_answer(h, same)->accepted.duplicate);
+    assert_true(id_eq(&hamlet_answer(h, same)->accepted.jid, &jid));
+    assert_int_equal(hamlet_answer(h, reused)->type, MESSAGE_REFUSED);
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
 static void the_figures_of_all_nodes_add_up(void **state)
 {
     struct hamlet *h = hamlet_new(3);
@@ -216,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_draining_node_hands_its_jobs_over),
         cmocka_unit_test(a_watch_follows_the_job_to_its_new_owner),
         cmocka_unit_test(a_decided_job_is_forgotten_by_all),
+        cmocka_unit_test(a_key_stays_used_after_its_job_was_forgotten),
         cmocka_unit_test(the_figures_of_all_nodes_add_up),
     };
 
