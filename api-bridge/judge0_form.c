@@ -37,9 +37,12 @@ static void wrong(const struct reader *r, const char *field, const char *fmt, ..
 {
     struct buf *out = &r->form->errors;
     struct api_json_writer w;
-    char text[LIMIT_TEXT + 1];
+    char text[LIMIT_TEXT + 1], name[LIMIT_NAME + 4];
     va_list ap;
 
+    (void)snprintf(name, sizeof(name), "\"%s\":", field);
+    if (out->len > 0 && memmem(out->data, out->len, name, strlen(name)))
+        return; /* the first thing that is wrong with it is enough */
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
