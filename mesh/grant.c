@@ -86,6 +86,7 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
         granted++;
     }
     m->stats.steals_granted += granted;
+    m->meters.steals[granted ? METER_STEAL_victim_granted : METER_STEAL_victim_denied]++;
     load_spend(m->load, from, granted);
     steal_update_load(m);
 

@@ -401,6 +401,11 @@ uint32_t members_health(const struct members *m)
     return m->health;
 }
 
+const struct meter *members_rtt(const struct members *m)
+{
+    return &m->rtt;
+}
+
 uint64_t members_suspicions(const struct members *m)
 {
     return m->accusations;

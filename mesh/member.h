@@ -20,6 +20,7 @@
  */
 #include "base/id.h"
 #include "base/limits.h"
+#include "mesh/meter.h"
 #include "mesh/wire.h"
 
 #define MEMBER_STATES(X)                                                                           \
@@ -162,6 +163,8 @@ uint32_t members_up(const struct members *m);
 uint32_t members_health(const struct members *m);
 /* Accusations this node made so far. */
 uint64_t members_suspicions(const struct members *m);
+/* Times of pings that were answered directly. */
+const struct meter *members_rtt(const struct members *m);
 
 uint64_t members_digest(const struct members *m);
 void members_check(const struct members *m);

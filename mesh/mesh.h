@@ -22,6 +22,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "mesh/message.h"
+#include "mesh/meter.h"
 
 struct mesh;
 
@@ -227,6 +228,7 @@ uint64_t mesh_digest(const struct mesh *m);
 bool mesh_draining(const struct mesh *m);
 /* This node's own figures. */
 void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats);
+void mesh_meters_get(const struct mesh *m, struct meters *ret_meters);
 /* Blobs (specs, results) are read on demand with MESH_FX_READ, not loaded at the start. */
 bool mesh_key_is_blob(struct span key);
 /* Asserts the invariants of the whole state; for tests and the simulator. */

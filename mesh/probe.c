@@ -53,6 +53,7 @@ void probe_start(struct members *m, struct roster_entry *e, uint64_t now_ns)
     if (heap_has(&e->probe_timer) || !member_is_up(&e->pub) || m->leaving)
         return;
     e->probe_seq = ++m->seq;
+    e->probe_sent_ns = now_ns;
     e->probe_end_ns = now_ns + interval_ns(m);
     e->asked_others = false;
     e->nacks = e->nacks_due = 0;
@@ -241,6 +242,9 @@ void probe_hear_ack(struct members *m, struct wire_reader *r, uint64_t now_ns)
     struct roster_entry *e = probed_with(m, seq);
 
     if (e) {
+        /* Later it may have come through another. */
+        if (!e->asked_others)
+            meter_add(&m->rtt, METER_rtt, (now_ns - e->probe_sent_ns) / 1000);
         heap_remove(&m->probes, &e->probe_timer);
         if (m->health > 0)
             m->health--;

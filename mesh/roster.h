@@ -30,6 +30,7 @@ struct roster_entry {
     /* While it is probed: */
     struct heap_node probe_timer;
     uint64_t probe_seq;
+    uint64_t probe_sent_ns;
     uint64_t probe_end_ns;
     uint32_t nacks_due;
     uint32_t nacks;
@@ -65,6 +66,7 @@ struct members {
     uint64_t seq;
     uint32_t health;
     uint64_t accusations;
+    struct meter rtt;
     uint64_t next_probe_ns, next_gossip_ns, next_pushpull_ns;
     bool started;
     bool leaving;

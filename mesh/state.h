@@ -346,5 +346,6 @@ struct mesh {
     size_t languages_len;
     struct message_stats stats; /* the counters; gauges are made on demand */
     struct stat_ring *ring;
+    struct meters meters;
 };
 #endif

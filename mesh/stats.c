@@ -34,6 +34,7 @@ void stats_waited(struct mesh *m, uint64_t ns)
     struct stat_ring *r = ring_get(m);
 
     sample_add(r->waited, &r->n_waited, m->now.mono_ns, ns / 1000);
+    meter_add(&m->meters.of[METER_wait], METER_wait, ns / 1000);
 }
 
 void stats_decided(struct mesh *m, const struct job *j)
@@ -111,6 +112,12 @@ void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats)
     s.store_bytes = m->store_used;
     s.store_bytes_max = m->store_max;
     *ret_stats = s;
+}
+
+void mesh_meters_get(const struct mesh *m, struct meters *ret_meters)
+{
+    *ret_meters = m->meters;
+    ret_meters->of[METER_rtt] = *members_rtt(m->members);
 }
 
 static void stats_add(struct message_stats *sum, const struct message_stats *s)

@@ -221,6 +221,7 @@ static void steal_due(struct mesh *m, struct timer *t)
     (void)t;
     if (s->asked_due_ns && s->asked_due_ns <= m->now.mono_ns) {
         load_hint_used(m->load, &s->asked);
+        m->meters.steals[METER_STEAL_thief_lost] += s->answered ? 0 : 1;
         ask_done(m);
     }
     if (s->running_due_ns <= m->now.mono_ns)
@@ -273,6 +274,7 @@ static void grant_take(struct mesh *m, struct exec_grant *g, uint32_t serial)
         run_open(m, &g->owner, FRAME_RETURN, &back);
         return;
     }
+    m->meters.steal_jobs++;
     exec_granted(m, g);
     steal_tell_running(m, &g->owner);
 }
@@ -301,6 +303,7 @@ void steal_on_deny(struct mesh *m, const struct id *from, struct wire_reader *r)
         return;
     if (granted == 0)
         load_hint_used(m->load, from);
+    m->meters.steals[granted ? METER_STEAL_thief_granted : METER_STEAL_thief_denied]++;
     /* Some grants may still be on the way: their specs are being read, or on the other lane. */
     uint32_t came = m->steal.wanted - m->steal.reserved;
     m->steal.answered = true;

@@ -75,6 +75,7 @@ struct actor {
     /* Read by other threads. */
     pthread_mutex_t lock;
     struct message_stats stats;
+    struct meters meters;
     uint64_t snapshot_ns;
     _Atomic uint64_t beat_ns;
     _Atomic uint64_t dropped;
@@ -400,6 +401,7 @@ static void actor_snapshot(struct actor *a)
     a->snapshot_ns = now;
     (void)pthread_mutex_lock(&a->lock);
     mesh_stats_get(a->mesh, &a->stats);
+    mesh_meters_get(a->mesh, &a->meters);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -541,6 +543,13 @@ void actor_stats(struct actor *a, struct message_stats *ret_stats)
 {
     (void)pthread_mutex_lock(&a->lock);
     *ret_stats = a->stats;
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+void actor_meters(struct actor *a, struct meters *ret_meters)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    *ret_meters = a->meters;
     (void)pthread_mutex_unlock(&a->lock);
 }
 

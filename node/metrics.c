@@ -23,6 +23,11 @@ static const double run_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5
 static const double setup_bounds[] = {.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1};
 static const double memory_bounds[] = {1048576,   4194304,   16777216,  67108864,
                                        134217728, 268435456, 536870912, 1073741824};
+static const char *const steal_labels[METER_STEAL_N] = {
+#define X(role, result) "role=\"" #role "\",result=\"" #result "\"",
+    METER_STEALS(X)
+#undef X
+};
 static const char *const phases[METRICS_PHASES] = {"compile", "run"};
 
 /* X(verdict, label) */
@@ -170,6 +175,23 @@ static void histogram_write(struct buf *out, const struct histogram *h, const ch
                      labels, (unsigned long long)h->count);
 }
 
+static void meter_write(struct buf *out, const struct meters *m, enum meter_kind kind,
+                        const char *name, const char *help)
+{
+    const struct meter *meter = &m->of[kind];
+    double bounds[METER_BUCKETS];
+    struct histogram h = {.bounds = bounds, .count = meter->count};
+    const uint64_t *upto = meter_bounds(kind, &h.n);
+
+    for (uint32_t i = 0; i < h.n; i++) {
+        bounds[i] = (double)upto[i] / 1e6;
+        h.counts[i] = meter->counts[i];
+    }
+    h.sum = (double)meter->sum_us / 1e6;
+    head(out, name, "histogram", help);
+    histogram_write(out, &h, name, "");
+}
+
 static void write_jobs(const struct metrics *m, struct buf *out)
 {
     char labels[2 * LIMIT_NAME];
@@ -221,6 +243,8 @@ static void write_queue(const struct metrics_now *now, struct buf *out)
                          (unsigned long long)s->waiting[i]);
     one(out, "mesh_queue_oldest_job_age_seconds", "gauge", "Age of the oldest waiting job.",
         (double)s->oldest_waiting_ms / 1e3);
+    meter_write(out, &now->meters, METER_wait, "mesh_queue_wait_seconds",
+                "Time from queued to started, of jobs this node owned.");
     head(out, "mesh_queue_recent_wait_seconds", "gauge",
          "Time from queued to started, percentiles of the last minute.");
     for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
@@ -252,11 +276,14 @@ static void write_mesh(const struct metrics_now *now, struct buf *out)
                      "mesh_gossip_bytes_total{direction=\"in\"} %llu\n"
                      "mesh_gossip_bytes_total{direction=\"out\"} %llu\n",
                      (unsigned long long)s->bytes_in, (unsigned long long)s->bytes_out);
-    head(out, "mesh_steals_total", "counter", "Jobs asked of peers, and given to peers.");
-    (void)buf_printf(out,
-                     "mesh_steals_total{role=\"thief\",result=\"asked\"} %llu\n"
-                     "mesh_steals_total{role=\"victim\",result=\"granted\"} %llu\n",
-                     (unsigned long long)s->steals_asked, (unsigned long long)s->steals_granted);
+    meter_write(out, &now->meters, METER_rtt, "mesh_gossip_rtt_seconds",
+                "Time from a ping to its direct answer.");
+    head(out, "mesh_steals_total", "counter", "Asking for work, by who and how it ended.");
+    for (int i = 0; i < METER_STEAL_N; i++)
+        (void)buf_printf(out, "mesh_steals_total{%s} %llu\n", steal_labels[i],
+                         (unsigned long long)now->meters.steals[i]);
+    one(out, "mesh_steal_jobs_total", "counter", "Jobs of other nodes taken over to run here.",
+        (double)now->meters.steal_jobs);
     one(out, "mesh_gossip_suspicions_total", "counter", "Peers suspected.", (double)s->suspicions);
     one(out, "mesh_takeovers_total", "counter", "Jobs taken over from a dead owner.",
         (double)s->takeovers);

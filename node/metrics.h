@@ -7,6 +7,7 @@
  * fixed lists and names of languages, never ids. One thread.
  */
 #include "mesh/message.h"
+#include "mesh/meter.h"
 #include "node/writer.h"
 #include "sandbox/step.h"
 
@@ -22,6 +23,7 @@ void metrics_job(struct metrics *m, const char *language, const char *verdict);
 
 struct metrics_now {
     struct message_stats mesh;
+    struct meters meters;
     struct writer_stats disk;
     const char *isolation;
     uint32_t slots;

@@ -17,7 +17,8 @@ NODE = ("mesh_queue_jobs{", "mesh_queue_oldest_job_age_seconds ", "mesh_jobs_tot
         "mesh_sandbox_cpu_seconds_total{", "mesh_sandbox_memory_peak_bytes_bucket{",
         "mesh_sandbox_setup_seconds_bucket{", "mesh_sandbox_kills_total{", "mesh_steals_total{",
         "mesh_gossip_members{", "mesh_gossip_messages_total{", "mesh_gossip_bytes_total{",
-        "mesh_gossip_suspicions_total ", "mesh_db_size_bytes ")
+        "mesh_gossip_suspicions_total ", "mesh_gossip_rtt_seconds_bucket{",
+        "mesh_queue_wait_seconds_bucket{", "mesh_steal_jobs_total ", "mesh_db_size_bytes ")
 
 
 class Metrics(harness.MeshCase):

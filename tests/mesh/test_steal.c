@@ -45,6 +45,19 @@ static void a_slot_that_becomes_free_goes_to_who_told_of_work(void **state)
     assert_int_equal(hamlet_started(h), started);
     hamlet_run(h, 100 + SOON_MS);
     assert_int_equal(hamlet_started(h), started + 1);
+
+    struct meters home;
+    struct meters thief;
+    mesh_meters_get(hamlet_mesh(h, 0), &home);
+    mesh_meters_get(hamlet_mesh(h, 4), &thief);
+    assert_int_equal(home.steals[METER_STEAL_victim_granted], 1);
+    assert_int_equal(thief.steals[METER_STEAL_thief_granted], 1);
+    assert_int_equal(thief.steal_jobs, 1);
+    assert_int_equal(home.of[METER_wait].count, SLOTS + 1);
+    assert_int_equal(home.of[METER_wait].counts[6], 1); /* it waited for nearly a second */
+    /* There and back; the first one waits until the link is there. */
+    assert_int_equal(thief.of[METER_rtt].counts[0] + thief.of[METER_rtt].counts[1], 0);
+    assert_in_range(thief.of[METER_rtt].counts[2], 10, thief.of[METER_rtt].count);
     hamlet_free(h);
 }
 

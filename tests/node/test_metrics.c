@@ -18,6 +18,11 @@ static void every_series_is_there_from_the_start(void **state)
         "mesh_sandbox_kills_total{reason=\"memory\"} 0\n",
         "mesh_build_info{version=",
         "process_open_fds ",
+        "mesh_queue_wait_seconds_bucket{le=\"300\"} 0\n",
+        "mesh_gossip_rtt_seconds_bucket{le=\"0.0005\"} 0\n",
+        "mesh_gossip_rtt_seconds_bucket{le=\"1\"} 0\n",
+        "mesh_steals_total{role=\"thief\",result=\"denied\"} 0\n",
+        "mesh_steal_jobs_total 0\n",
     };
     struct metrics *m = metrics_new(languages, 2);
     struct metrics_now now = {.isolation = "full"};
@@ -31,6 +36,28 @@ static void every_series_is_there_from_the_start(void **state)
         if (!strstr((char *)out.data, want[i]))
             fail_msg("no %s", want[i]);
     }
+    metrics_free(m);
+}
+
+static void what_the_mesh_measured_is_cumulated(void **state)
+{
+    struct metrics *m = metrics_new(NULL, 0);
+    struct metrics_now now = {.isolation = "ns"};
+    auto_buf struct buf out;
+
+    (void)state;
+    meter_add(&now.meters.of[METER_wait], METER_wait, 1000);
+    meter_add(&now.meters.of[METER_wait], METER_wait, 1001);
+    meter_add(&now.meters.of[METER_wait], METER_wait, 400000000);
+    now.meters.steals[METER_STEAL_victim_granted] = 3;
+    buf_init(&out, LIMIT_MIB);
+    metrics_write(m, &now, &out);
+    (void)buf_putc(&out, 0);
+    assert_non_null(strstr((char *)out.data, "wait_seconds_bucket{le=\"0.001\"} 1\n"));
+    assert_non_null(strstr((char *)out.data, "wait_seconds_bucket{le=\"0.005\"} 2\n"));
+    assert_non_null(strstr((char *)out.data, "wait_seconds_bucket{le=\"300\"} 2\n"));
+    assert_non_null(strstr((char *)out.data, "wait_seconds_bucket{le=\"+Inf\"} 3\n"));
+    assert_non_null(strstr((char *)out.data, "{role=\"victim\",result=\"granted\"} 3\n"));
     metrics_free(m);
 }
 
@@ -64,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_series_is_there_from_the_start),
         cmocka_unit_test(what_is_counted_is_written),
+        cmocka_unit_test(what_the_mesh_measured_is_cumulated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
