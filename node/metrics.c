@@ -255,6 +255,7 @@ static void write_queue(const struct metrics_now *now, struct buf *out)
         (void)buf_printf(out, "mesh_jobs{state=\"%s\"} %llu\n",
                          message_state_name((enum message_state)i), (unsigned long long)s->jobs[i]);
     one(out, "mesh_jobs_running", "gauge", "Slots in use.", (double)now->slots_busy);
+    one(out, "mesh_sessions", "gauge", "Sessions that have a slot.", (double)now->sessions);
     one(out, "mesh_job_slots", "gauge", "Slots that are ready or in use.", (double)now->slots);
 }
 

@@ -28,6 +28,7 @@ struct metrics_now {
     const char *isolation;
     uint32_t slots;
     uint32_t slots_busy;
+    uint32_t sessions;
     uint64_t keepers_lost;
     uint64_t frames_dropped;
     bool secured;

@@ -228,6 +228,7 @@ static int node_metrics(struct node *n, struct buf *body)
     struct metrics_now now = {.isolation = info ? info->level : "none",
                               .slots = slots_ready(n->slots),
                               .slots_busy = slots_busy(n->slots),
+                              .sessions = lives_len(n->lives),
                               .keepers_lost = slots_lost(n->slots),
                               .secured = link_secured()};
 

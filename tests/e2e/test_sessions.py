@@ -151,7 +151,7 @@ class Sessions(SessionCase):
                 mark = f"vanish-{how}-{os.getpid()}"
                 s = self.session(WAIT.replace("here", mark))
                 s.hear(mark.encode())
-                self.assertEqual(self.metric("mesh_jobs_running"), 1)
+                self.assertEqual(self.metric("mesh_sessions"), 1)
                 if how == "reset":
                     s.ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                            b"\1\0\0\0\0\0\0\0")
