@@ -11,16 +11,15 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+/* Made by the build, so that it is in no source tree: SIM_COMMIT. */
+#include SIM_COMMIT_H
+
 /*
  * How this works. The seeds are tasks 0..n-1. The parent and its workers share one page: the
  * number of the next task, and for each worker what it is at and what it found. A worker takes
  * tasks until none is left or it found something; it reports by exiting, and the parent starts
  * another in its place. So a crash and a violation take the same way.
  */
-
-#ifndef SIM_COMMIT
-#define SIM_COMMIT "unknown"
-#endif
 
 enum {
     SIM_TWICE_EVERY = 50,
