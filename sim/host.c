@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sim/host.h"
 
+#include "mesh/frame.h"
 #include "sim/effect.h"
 #include "sim/world.h"
 
@@ -278,6 +279,8 @@ static void sim_host_configure(struct sim_world *w, struct sim_host *h, struct m
         .takeovers_max = 2,
         .repair_after_ms = w->swarm.repair_ms,
     };
+    if (w->swarm.old_ppm && rng_chance(&w->faults.rng, w->swarm.old_ppm))
+        c->wire_version = FRAME_VERSION - 1;
     snprintf(c->cluster, sizeof(c->cluster), "%s", h->cluster);
     snprintf(c->name, sizeof(c->name), "%s", h->name);
     snprintf(c->zone, sizeof(c->zone), "%s", h->zone);

@@ -103,11 +103,12 @@ static const struct sim_profile sim_profiles[] = {
     },
     {
         .name = "upgrade",
-        .text = "peers are asked to leave and come back, one after the other, under load",
+        .text = "peers leave and come back under load, with this wire version or the one before",
         .chance_ppm = 900000,
         .mean_ms = {[SIM_FAULT_DRAIN] = 4000, [SIM_FAULT_RESET] = 8000, [SIM_FAULT_CRASH] = 40000},
-        .biases = {{SIM_SWARM_jobs_per_min, 60, 300, 1000000}},
-        .n_biases = 1,
+        .biases = {{SIM_SWARM_jobs_per_min, 60, 300, 1000000},
+                   {SIM_SWARM_old_ppm, 100000, 900000, 1000000}},
+        .n_biases = 2,
     },
     {
         .name = "purge",

@@ -39,6 +39,12 @@ void sim_swarm_draw(struct sim_swarm *s, struct rng *rng, const struct sim_bias 
                 b = biases[i];
         }
 
+        if (swarm_fields[f].hi == 0 &&
+            b.hi == 0) { /* the worlds of other profiles stay as they are */
+            *sim_swarm_at(s, f) = 0;
+            continue;
+        }
+
         bool on = rng_chance(rng, b.chance_ppm);
         uint64_t top = rng_between(rng, b.lo, b.hi);
         uint64_t value = rng_chance(rng, 500000) ? top : rng_between(rng, b.lo, top);

@@ -38,7 +38,8 @@
     X(retain_s, 2, 3600, 1000000, "retention of results")                                          \
     X(repair_ms, 3000, 60000, 1000000, "a copy of a dead peer is replaced after so long")          \
     X(drift_ppm, 1, 500, 500000, "drift of the clocks against each other")                         \
-    X(rogue, 1, 1, 150000, "a peer of another cluster knocks at this one's door")
+    X(rogue, 1, 1, 150000, "a peer of another cluster knocks at this one's door")                  \
+    X(old_ppm, 0, 0, 0, "starts of a program that writes the wire version before this one")
 
 struct sim_swarm {
 #define X(name, lo, hi, chance, text) uint32_t name;
