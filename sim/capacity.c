@@ -15,7 +15,8 @@
 
 enum {
     SIM_CAPACITY_SEED = 20260101,
-    SIM_CAPACITY_BOOT_S = 20,
+    SIM_CAPACITY_BOOT_S = 20,     /* and more for each further 100 peers: */
+    SIM_CAPACITY_BOOT_100_S = 10, /* links are made as they are needed */
     SIM_CAPACITY_LATENCY_US = 300,
     SIM_CAPACITY_SYNC_US = 1000,
     SIM_CAPACITY_READ_US = 50,
@@ -38,6 +39,12 @@ struct sim_load {
     uint32_t skip; /* the first ones find an empty mesh: not counted */
 };
 
+/* When the load begins: handshakes are no part of the traffic that is measured. */
+static uint64_t sim_capacity_boot_s(const struct sim_options *o)
+{
+    return SIM_CAPACITY_BOOT_S + (uint64_t)(o->nodes / 100) * SIM_CAPACITY_BOOT_100_S;
+}
+
 static double sim_exponential(struct rng *rng, double mean)
 {
     double u = ((double)(rng_u64(rng) >> 11) + 1) / 9007199254740993.0;
@@ -48,7 +55,7 @@ static double sim_exponential(struct rng *rng, double mean)
 static void sim_load_draw(const struct sim_options *o, struct sim_load *l)
 {
     double per_s = (double)o->nodes * o->slots * o->load_percent / 100;
-    double at = SIM_CAPACITY_BOOT_S;
+    double at = (double)sim_capacity_boot_s(o);
     uint32_t cap = (uint32_t)(per_s * (double)o->seconds * 1.2) + 1000;
     struct rng rng;
 
@@ -58,7 +65,7 @@ static void sim_load_draw(const struct sim_options *o, struct sim_load *l)
         struct sim_arrival *a = &l->all[l->n];
 
         at += sim_exponential(&rng, 1 / per_s);
-        if (at > (double)(SIM_CAPACITY_BOOT_S + o->seconds))
+        if (at > (double)(sim_capacity_boot_s(o) + o->seconds))
             break;
         a->at_ns = (uint64_t)(at * 1e9);
         a->host = (uint32_t)rng_below(&rng, o->nodes);
@@ -216,13 +223,13 @@ int sim_capacity_run(const struct sim_options *o)
 
     sim_load_draw(o, &l);
     sim_load_ideal(o, &l);
-    sim_world_until(w, SIM_CAPACITY_BOOT_S * SIM_S);
+    sim_world_until(w, sim_capacity_boot_s(o) * SIM_S);
     before = sim_capacity_traffic(w);
     for (uint32_t i = 0; i < l.n && !w->violation.found; i++) {
         sim_world_until(w, l.all[i].at_ns);
         (void)sim_intent_new(w, &w->hosts[l.all[i].host], l.all[i].ms);
     }
-    sim_world_until(w, (SIM_CAPACITY_BOOT_S + o->seconds) * SIM_S);
+    sim_world_until(w, (sim_capacity_boot_s(o) + o->seconds) * SIM_S);
     t = sim_capacity_traffic(w);
     t = (struct sim_traffic){t.frames - before.frames, t.bytes - before.bytes,
                              t.steals - before.steals, t.commits - before.commits};
