@@ -158,7 +158,7 @@ static int probe_run(struct self *s, const char *name, struct step_outcome *ret,
     step.stdin_fd = -1;
     step.n_out = ARRAY_LEN(out);
     step.out = out;
-    step.limits = (struct step_limits){.cpu_ms = busy ? BUSY_MS : PATIENT_MS / 10,
+    step.limits = (struct step_limits){.cpu_ms = busy ? BUSY_MS : PATIENT_MS,
                                        .wall_ms = brief ? BRIEF_MS : PATIENT_MS,
                                        .memory = MEMORY,
                                        .output = LIMIT_KIB,

@@ -44,8 +44,9 @@ WANTED = ["wanted.txt", "wanted.d/hostname", "folder/secret"]
 MAY_RETURN = ("plant_swapped", "plant_huge", "plant_mapped")
 MARKS = [os.path.join(d, n) for d in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/")
          for n in ("HOSTILE-MARK", "hostile", "arena-hostile-compiled")]
-CONFIRM_S = 0.05
-LATE_US = 1_000_000
+SLOW = int(os.environ.get("ARENA_TEST_SLOW", "1"))  # an emulated machine takes so much longer
+CONFIRM_S = 0.05 * SLOW
+LATE_US = 1_000_000 * SLOW
 GROWTH_KIB = 2048
 
 Row = collections.namedtuple("Row", "program language phase ends checks limits")
@@ -248,6 +249,8 @@ class Battery:
             limits = {}
         else:
             limits.update(row.limits)
+        for name in set(limits) & {"cpuMs", "wallMs"}:
+            limits[name] *= SLOW
         if row.program.startswith("c/"):
             files.append({"name": "hostile.h", "path": os.path.join(HERE, "c", "hostile.h")})
         step = {"profile": row.language, "phase": phase, "slot": slot, "sources": [source],
