@@ -394,6 +394,24 @@ void sim_watch_cancelled(struct sim_world *w, const struct id *jid)
     }
 }
 
+static bool sim_had_end(const struct sim_copy *copy, const struct inspect_job *like)
+{
+    return copy->job.terminal && copy->job.value_hash == like->value_hash;
+}
+
+/* A majority has voted for an end, though a disk of it was destroyed before the last one did:
+ * the vote was given, and the loss is within the budget. */
+static bool sim_had_majority(struct sim_job *job)
+{
+    for (uint32_t i = 0; i < job->n_copies; i++) {
+        const struct inspect_job *like = &job->copies[i].job;
+
+        if (like->terminal && sim_history_quorum(job, like, sim_had_end))
+            return true;
+    }
+    return false;
+}
+
 void sim_watch_view(struct sim_world *w, struct sim_host *h, const struct message_job *view)
 {
     struct sim_job *job = sim_history_job(w, &view->jid);
@@ -401,7 +419,7 @@ void sim_watch_view(struct sim_world *w, struct sim_host *h, const struct messag
     char text[ID_TEXT_SIZE];
 
     job->seen_ns = job->seen_ns ? job->seen_ns : w->queue.now_ns;
-    if (!job->decided_ns && !job->chosen.epoch)
+    if (!job->decided_ns && !job->chosen.epoch && !sim_had_majority(job))
         sim_violate(w, SIM_I4, "%s shows job %s as ended before it is decided", h->name,
                     sim_name(job, text));
     if (job->decided_ns && view->state != job->decided_state)
