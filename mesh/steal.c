@@ -268,7 +268,8 @@ static void grant_take(struct mesh *m, struct exec_grant *g, uint32_t serial)
     }
     if (asked && --m->steal.reserved == 0 && m->steal.answered)
         ask_done(m);
-    if (purge_is(m, &g->jid) || (j && j->r.decided) || exec_free(m) == 0) {
+    /* What this node cannot read may have been the end. */
+    if (purge_is(m, &g->jid) || (j && (j->r.decided || j->damaged)) || exec_free(m) == 0) {
         struct run back = {.jid = g->jid, .epoch = g->epoch, .attempt = g->attempt};
 
         run_open(m, &g->owner, FRAME_RETURN, &back);

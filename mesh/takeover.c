@@ -160,9 +160,9 @@ void takeover_due(struct mesh *m, struct job *j)
 
     if (t->due_ns > m->now.mono_ns)
         return;
+    /* Not tried again by itself: whoever replaced them may not be placeable here yet. */
     if (place_is_gone(m, j)) {
-        takeover_end(j);
-        takeover_begin(m, j, TAKEOVER_CREATE);
+        takeover_lost(m, j);
         return;
     }
     t->due_ns = m->now.mono_ns + timer_backoff(m, ++t->tries, PREPARE_FIRST_MS, PREPARE_MAX_MS);
