@@ -12,7 +12,8 @@ enum {
     SUBMIT_ATTEMPTS = 3,
     SUBMIT_BACKOFF_MS = 1000,
     SUBMIT_PRIORITY = 2,
-    SUBMIT_WEIGHT_MAX = 1000000
+    SUBMIT_WEIGHT_MAX = 1000000,
+    NAME_POOL = 128 * ID_SIZE
 };
 
 struct api_submission_block {
@@ -479,10 +480,18 @@ static void name_draw(uint8_t name[ID_SIZE])
     static _Thread_local struct {
         bool drawn;
         uint32_t next;
+        size_t left; /* of the bytes nobody has seen; a draw for each name would cost more */
+        uint8_t bytes[NAME_POOL];
     } own;
 
-    if (RAND_bytes(name, ID_SIZE) != 1)
-        abort();
+    if (own.left < ID_SIZE) {
+        if (RAND_bytes(own.bytes, sizeof(own.bytes)) != 1)
+            abort();
+        own.left = sizeof(own.bytes);
+    }
+    own.left -= ID_SIZE;
+    memcpy(name, own.bytes + own.left, ID_SIZE);
+    explicit_bzero(own.bytes + own.left, ID_SIZE);
     if (!own.drawn)
         memcpy(&own.next, name, sizeof(own.next));
     own.drawn = true;
