@@ -330,6 +330,11 @@ void api_stream_job(struct api_exchange *x)
     if (!may_open(x))
         return;
     s = stream_new(x, &jid, 1);
+    if (api_topic_known(x->server->streams->topics,
+                        &(struct api_link_topic){jid, x->who.tenant, 0})) {
+        stream_start(s); /* ten thousand who come at once do not all wait with their requests */
+        return;
+    }
     s->wait = api_wait_new(api_exchange_link(x), &(struct api_wait_for){jid, x->who.tenant, 0},
                            on_found, s);
     if (s->wait)

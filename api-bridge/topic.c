@@ -301,14 +301,30 @@ static struct api_topic *topic_new(struct api_topics *t, const struct api_link_t
     return p;
 }
 
+static void topic_key(const struct api_link_topic *what, uint8_t ret_key[TOPIC_KEY])
+{
+    memset(ret_key, 0, TOPIC_KEY);
+    memcpy(ret_key, what->jid.b, ID_SIZE);
+    (void)snprintf((char *)ret_key + ID_SIZE, TOPIC_KEY - ID_SIZE, "%s", what->tenant);
+}
+
+bool api_topic_known(const struct api_topics *t, const struct api_link_topic *what)
+{
+    uint8_t key[TOPIC_KEY];
+    const struct api_topic *p;
+
+    topic_key(what, key);
+    p = map_get(t->by_key, key, sizeof(key));
+    return p && p->n > 0 && p->events[0]->seq > 0;
+}
+
 int api_topic_join(struct api_topics *t, const struct api_link_topic *what, struct api_sub *sub)
 {
-    uint8_t key[TOPIC_KEY] = {0};
+    uint8_t key[TOPIC_KEY];
     struct api_topic *p;
     size_t i = 0;
 
-    memcpy(key, what->jid.b, ID_SIZE);
-    (void)snprintf((char *)key + ID_SIZE, sizeof(key) - ID_SIZE, "%s", what->tenant);
+    topic_key(what, key);
     p = map_get(t->by_key, key, sizeof(key));
     if (!p || p->base > what->after)
         p = topic_new(t, what, key); /* it wants more than the one that is there has kept */

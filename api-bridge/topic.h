@@ -32,6 +32,9 @@ struct api_topics *api_topics_new(uv_loop_t *loop, struct api_link *link, api_to
 /* All followers must have left. */
 void api_topics_free(struct api_topics *t);
 
+/* True when the job is followed here already and has told something: it is there, and this
+ * tenant may see it. */
+bool api_topic_known(const struct api_topics *t, const struct api_link_topic *what);
 /* Follows a job behind the event what->after. 0, or -EBUSY when too much is under way. After a
  * final event was delivered the follower has left by itself. */
 int api_topic_join(struct api_topics *t, const struct api_link_topic *what, struct api_sub *sub);

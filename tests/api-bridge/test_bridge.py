@@ -453,6 +453,19 @@ class Tenants(unittest.TestCase):
         head = {"Authorization": "Bearer " + token(secret, **claims)} if claims else {}
         return self.bridge.request(method, path, body, headers=head)
 
+    def followed_job_is_not_shown_to(self, other, path, mine):
+        """A stream of a job that others follow opens without asking for it again."""
+        ask = (f"GET {path}/events HTTP/1.1\r\nHost: x\r\n"
+               f"Authorization: Bearer {token(self.SECRET, **mine)}\r\n\r\n").encode()
+        with self.bridge.connect(10) as first, self.bridge.connect(10) as second:
+            for sock in (first, second):
+                sock.sendall(ask)
+                data = b""
+                while b"event: queued" not in data:
+                    data += sock.recv(4096)
+                self.assertTrue(data.startswith(b"HTTP/1.1 200 "), data)
+            self.assertEqual(self.call("GET", path + "/events", **other)[0], 404)
+
     def test_a_job_is_seen_by_its_tenant_only(self):
         mine = {"sub": "ann", "scope": "submit read cancel"}
         other = {"sub": "bob", "scope": "submit read cancel"}
@@ -463,6 +476,7 @@ class Tenants(unittest.TestCase):
         self.assertEqual(self.call("GET", path, **other)[0], 404)
         self.assertEqual(self.call("DELETE", path, **other)[0], 404)
         self.assertEqual(self.call("GET", path + "/events", **other)[0], 404)
+        self.followed_job_is_not_shown_to(other, path, mine)
         self.assertEqual(self.call("DELETE", path, **mine)[0], 200)
         # What was answered from the bridge's own memory is as private.
         first = self.call("GET", path, **mine)
