@@ -79,6 +79,23 @@ static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker
     takeover_begin(m, j, TAKEOVER_CREATE);
 }
 
+bool keyed_is_placed(const struct mesh *m, const struct id *jid, const struct value *set)
+{
+    struct value now;
+
+    placement_keyed(m, jid, &now);
+    return placement_settled(m) && now.n_rset == set->n_rset &&
+           memcmp(now.rset, set->rset, sizeof(now.rset)) == 0;
+}
+
+bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct id *from)
+{
+    struct value now;
+
+    placement_keyed(m, jid, &now);
+    return placement_settled(m) && value_has(&now, from) && value_has(&now, &m->cfg.nid);
+}
+
 /* Copies that every key must have. */
 static uint32_t copies_expected(const struct mesh *m)
 {
@@ -120,7 +137,7 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
-    else if (v.n_rset < expected || !first)
+    else if (v.n_rset < expected || !first || !placement_settled(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else if (!id_eq(first, &m->cfg.nid))
         forward_submit(m, who, frame, &jid, first);
@@ -146,7 +163,7 @@ void keyed_ready(struct mesh *m, const struct asker *who)
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
-    else if (v.n_rset < copies_expected(m) || !placement_quorum(m) || !life_confirmed(m))
+    else if (v.n_rset < copies_expected(m) || !placement_settled(m) || !life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else
         watch_answer(m, who, &done);
@@ -156,7 +173,7 @@ void keyed_create(struct mesh *m, struct job *j)
 {
     struct span spec = {j->wish_spec, j->wish_len};
 
-    if (!j->wish) {
+    if (!j->wish || !keyed_is_placed(m, &j->r.jid, &j->take->best.v)) {
         takeover_lost(m, j);
         return;
     }

@@ -67,14 +67,22 @@ bool placement_next(const struct mesh *m, const struct id *jid, const struct val
     return best_of(m, jid, v, peer_takes_copies, ret_nid);
 }
 
-/* All the nodes a new mesh was said to have, and not one more: every peer that gets here has
- * the same set, so the wait that keeps two sets from differing (TIMING_PLACEABLE) is not due. */
-static bool is_complete(const struct mesh *m)
+/* Nodes that are or may come back. */
+static uint32_t known(const struct mesh *m)
 {
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < members_len(m->members); i++)
         n += members_at(m->members, i)->state < MEMBER_REPLACED;
+    return n;
+}
+
+/* All the nodes a new mesh was said to have, and not one more: every peer that gets here has
+ * the same set, so the wait that keeps two sets from differing (TIMING_PLACEABLE) is not due. */
+static bool is_complete(const struct mesh *m)
+{
+    uint32_t n = known(m);
+
     return n == m->cfg.nodes_expected && n <= m->cfg.replicas;
 }
 
@@ -105,6 +113,20 @@ void placement_keyed(const struct mesh *m, const struct id *jid, struct value *r
 {
     memset(ret_value, 0, sizeof(*ret_value));
     fill(m, jid, ret_value, is_known);
+}
+
+bool placement_settled(const struct mesh *m)
+{
+    uint64_t age_ns = m->now.mono_ns - members_self(m->members)->known_ns;
+    uint32_t up = 0, n = 0;
+
+    for (uint32_t i = 0; i < members_len(m->members); i++) {
+        const struct member *c = members_at(m->members, i);
+
+        up += member_is_up(c);
+        n += c->state < MEMBER_LEFT; /* who said good-bye is on neither side */
+    }
+    return 2 * up > n && (known(m) >= m->cfg.nodes_expected || age_ns >= TIMING_GATHER * STATE_MS);
 }
 
 uint32_t placement_least(const struct mesh *m)

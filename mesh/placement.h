@@ -15,6 +15,10 @@ bool placement_next(const struct mesh *m, const struct id *jid, const struct val
                     struct id *ret_nid);
 /* The set of a keyed job: over everybody known, up or not. */
 void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value);
+/* True when a key may be given a set now. Two sides that know different nodes could give one key
+ * two sets, and it two results: a side that reaches no majority of all it knows may give none,
+ * nor may a node that started lately and does not know as many as it was told to expect. */
+bool placement_settled(const struct mesh *m);
 /* Copies a job needs before it may be acknowledged. */
 uint32_t placement_least(const struct mesh *m);
 /* Enough nodes are up for a new job to be kept safe. */

@@ -128,6 +128,12 @@ void takeover_lost(struct mesh *m, struct job *j)
     job_arm(m, j);
 }
 
+/* Nobody was heard of who accepted anything. */
+static bool creates(const struct job *j)
+{
+    return j->take->create && j->take->best.acc.epoch == 0;
+}
+
 static void prepare_send(struct mesh *m, struct job *j)
 {
     for (uint32_t i = 0; i < j->n_replicas; i++) {
@@ -139,19 +145,14 @@ static void prepare_send(struct mesh *m, struct job *j)
         struct buf *b = peer_open(m, &p->nid, FRAME_PREPARE, 0);
         wire_put_id(b, &j->r.jid);
         frame_put_ballot(b, &j->take->ballot);
-        wire_put_bool(b, j->take->create);
+        wire_put_bool(b, creates(j));
     }
 }
 
-/* The set in which a keyed job was to be created has members now that will never answer. */
+/* The set in which a keyed job was to be created is not its set any more. */
 static bool place_is_gone(const struct mesh *m, const struct job *j)
 {
-    const struct record *best = &j->take->best;
-
-    for (uint32_t i = 0; i < best->v.n_rset; i++)
-        if (peer_replaced(m, &best->v.rset[i]) || peer_forgotten(m, &best->v.rset[i]))
-            return j->take->create && best->acc.epoch == 0;
-    return false;
+    return creates(j) && !keyed_is_placed(m, &j->r.jid, &j->take->best.v);
 }
 
 void takeover_due(struct mesh *m, struct job *j)
@@ -160,7 +161,7 @@ void takeover_due(struct mesh *m, struct job *j)
 
     if (t->due_ns > m->now.mono_ns)
         return;
-    /* Not tried again by itself: whoever replaced them may not be placeable here yet. */
+    /* Not tried again by itself: a client that still wants it asks again. */
     if (place_is_gone(m, j)) {
         takeover_lost(m, j);
         return;
@@ -313,6 +314,7 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
 {
     struct id jid = wire_get_id(r);
     struct ballot ballot = frame_get_ballot(r);
+    bool create = wire_get_bool(r);
 
     if (r->bad || ballot.epoch == 0 || !id_eq(&ballot.nid, from))
         return;
@@ -322,6 +324,8 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
     }
 
     struct job *j = job_find(m, &jid);
+    if (create && (!j || j->r.acc.epoch == 0) && !keyed_may_promise(m, &jid, from))
+        return;
     if (!j)
         j = job_new(m, &jid);
     if (j->damaged)

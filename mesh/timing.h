@@ -23,6 +23,7 @@ enum {
     TIMING_PUSHPULL_NODES = 32, /* above so many nodes they become rarer, by log2 */
     TIMING_SEEDS_ALONE = 5000,  /* between two tries of the seeds, while no peer is known */
     TIMING_SEEDS = 60000,       /* and for ever after: halves of a split must meet again */
+    TIMING_GATHER = 60000,      /* after a start: how long expected nodes are waited for */
     TIMING_PLACEABLE = 10000,   /* a joiner gets keyed jobs after this long */
     TIMING_WITNESS = 60000,     /* a peer that is dead so long is not asked about our disk */
     TIMING_LINGER = 1000,       /* a node that has left stays to tell it */

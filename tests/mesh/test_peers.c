@@ -111,6 +111,33 @@ static void one_key_makes_one_job_whoever_is_asked(void **state)
     hamlet_free(h);
 }
 
+/* Two of five could be a majority of some key's three: those on the other side may know of nodes
+ * that these two do not, and give the key another three (swarm 18, 640, 709). */
+static void no_key_is_given_a_set_by_less_than_half_of_all(void **state)
+{
+    struct hamlet *h = hamlet_new(5);
+    uint64_t t[16];
+
+    (void)state;
+    hamlet_run(h, 12000);
+    for (int i = 2; i < 5; i++)
+        hamlet_crash(h, i);
+    hamlet_run(h, 15000);
+    for (uint8_t i = 0; i < ARRAY_LEN(t); i++) {
+        struct spec_head head = {
+            .priority = 2, .attempts_max = 1, .keyed = true, .key = {[7] = i, [9] = 5}};
+
+        t[i] = hamlet_submit(h, i % 2, &head);
+    }
+    hamlet_run(h, 12000);
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        assert_int_equal(hamlet_answer(h, t[i])->type, MESSAGE_REFUSED);
+        assert_int_equal(hamlet_answer(h, t[i])->refused.why, MESSAGE_REFUSAL_NO_QUORUM);
+    }
+    assert_int_equal(hamlet_started(h), 0);
+    hamlet_free(h);
+}
+
 static void a_replica_that_stays_away_is_replaced(void **state)
 {
     struct hamlet *h = hamlet_new(5);
@@ -243,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_dead_owner_is_replaced),
         cmocka_unit_test(a_job_is_cancelled_from_anywhere),
         cmocka_unit_test(one_key_makes_one_job_whoever_is_asked),
+        cmocka_unit_test(no_key_is_given_a_set_by_less_than_half_of_all),
         cmocka_unit_test(a_replica_that_stays_away_is_replaced),
         cmocka_unit_test(a_draining_node_hands_its_jobs_over),
         cmocka_unit_test(a_watch_follows_the_job_to_its_new_owner),
