@@ -53,7 +53,6 @@ static int open_files(struct cgroup1 *c)
     c->pids_events = cgfile_open(c->dir[CGROUP1_PIDS], "pids.events", O_RDONLY);
     c->pids_current = cgfile_open(c->dir[CGROUP1_PIDS], "pids.current", O_RDONLY);
     c->pids_max_fd = cgfile_open(c->dir[CGROUP1_PIDS], "pids.max", O_WRONLY);
-    c->stale = true;
     const int all[] = {c->pids_max_fd, c->cpu_usage,   c->cpu_stat,    c->peak,
                        c->usage,       c->oom_control, c->pids_events, c->pids_current};
     for (unsigned i = 0; i < ARRAY_LEN(all); i++)
@@ -197,12 +196,12 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err
     return 0;
 }
 
+/* Read anew for each run: what dies between two of them, a stage say, is counted too. */
 static void look(struct cgroup1 *c)
 {
     c->seen_oom = cgfile_key(c->oom_control, "oom_kill");
     c->seen_refused = cgfile_key(c->pids_events, "max");
-    if (c->stale || c->set.cpu_share)
-        c->seen_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
+    c->seen_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
 }
 
 int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct err *err)
@@ -216,9 +215,7 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct er
     (void)!read(c->oom_event, &old, sizeof(old));
     if (!cgfile_u64(c->cpu_usage, &c->base_cpu_ns) || !cgfile_u64(c->usage, &c->base_usage))
         return err_set(err, EIO, "cgroup v1 counters cannot be read");
-    if (c->stale)
-        look(c);
-    c->stale = false;
+    look(c);
     c->base_oom = c->seen_oom;
     c->base_refused = c->seen_refused;
     c->base_throttled_ns = c->seen_throttled_ns;
@@ -260,7 +257,6 @@ void cgroup1_use(struct cgroup1 *c, struct cgroup_use *ret_use)
 /* Processes need CPU time to die, and a group that has used up its share would wait for more. */
 void cgroup1_hurry(struct cgroup1 *c)
 {
-    c->stale = true;
     if (c->set.cpu_share == 0)
         return;
     c->set.cpu_share = 0;

@@ -30,9 +30,7 @@ struct cgroup1 {
     struct step_limits set; /* as last written */
     uint64_t base_pids, pids_max;
     uint64_t base_cpu_ns, base_usage, base_oom, base_refused, base_throttled_ns;
-    /* As last read: only a run raises these, so they are where the next one starts. */
-    uint64_t seen_oom, seen_refused, seen_throttled_ns;
-    bool stale;             /* what was seen may have been raised since */
+    uint64_t seen_oom, seen_refused, seen_throttled_ns; /* as last read */
     uint64_t stages_memory; /* bytes of the stages, which are in the group too */
     bool measured;
 };

@@ -278,16 +278,27 @@ static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err
     return 0;
 }
 
+/* What the kernel says of all children together is the largest of all runs there have been. */
+static pid_t wait_one(int *status, uint64_t *memory)
+{
+    struct rusage u;
+    pid_t pid = wait4(-1, status, 0, &u);
+
+    if (pid > 0 && (uint64_t)u.ru_maxrss * LIMIT_KIB > *memory)
+        *memory = (uint64_t)u.ru_maxrss * LIMIT_KIB;
+    return pid;
+}
+
 /* Reaps until the program has ended; then kills what is left and reaps that. One kill(-1) is
  * enough: it holds the lock that a fork needs, and a fork under way fails with it pending. */
-static int32_t reap(const struct init *in, pid_t program)
+static int32_t reap(const struct init *in, pid_t program, uint64_t *memory)
 {
     int32_t status = 0;
     int s;
     pid_t pid;
 
     do {
-        pid = waitpid(-1, &s, 0);
+        pid = wait_one(&s, memory);
         if (pid == program)
             status = s;
     } while (pid != program && (pid > 0 || errno == EINTR));
@@ -295,7 +306,7 @@ static int32_t reap(const struct init *in, pid_t program)
         (void)kill(-1, SIGKILL);
     else
         kin_kill(in->machine, stage_own_user(in->stage));
-    while (waitpid(-1, &s, 0) > 0 || errno == EINTR)
+    while (wait_one(&s, memory) > 0 || errno == EINTR)
         continue;
     return status;
 }
@@ -306,19 +317,20 @@ static uint64_t time_us(const struct rusage *u)
            (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 }
 
-static void report_end(struct init *in, const struct run *r, int32_t status)
+static void report_end(struct init *in, const struct run *r, pid_t program)
 {
     struct rusage u;
     struct statvfs fs;
-    struct report rep = {.what = REPORT_EXITED,
-                         .status = status,
-                         .at_ns = clock_mono_ns(),
-                         .done = r->step.n_out == 0};
+    struct report rep = {.what = REPORT_EXITED, .done = r->step.n_out == 0};
 
+    rep.status = reap(in, program, &rep.memory);
+    rep.at_ns = clock_mono_ns();
     (void)getrusage(RUSAGE_CHILDREN, &u);
     rep.cpu_us = time_us(&u) - time_us(&r->before);
     rep.init_us = own_cpu_us() - r->cpu_us;
-    rep.memory = (uint64_t)u.ru_maxrss * 1024;
+    /* There the last of them are not waited for by us, and an init has one run only. */
+    if (in->machine >= 0)
+        rep.memory = (uint64_t)u.ru_maxrss * LIMIT_KIB;
     rep.switches_voluntary = (uint64_t)(u.ru_nvcsw - r->before.ru_nvcsw);
     rep.switches_forced = (uint64_t)(u.ru_nivcsw - r->before.ru_nivcsw);
     if (fstatvfs(r->dir, &fs) == 0)
@@ -382,7 +394,7 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
         rc = start(in, r, &program, err);
     if (rc < 0)
         return rc;
-    report_end(in, r, reap(in, program));
+    report_end(in, r, program);
     if (r->step.n_out) {
         (void)box_collect(r->dir, &r->step, send_file, in);
         rc = report_send(in->report, &done, -1);

@@ -169,6 +169,32 @@ static void forks_over_the_limit_are_refused_and_counted(void **state)
     cgroup_free(c);
 }
 
+static void what_happens_between_two_runs_is_not_the_next_ones(void **state)
+{
+    struct cgroup *c = make();
+    struct cgroup_use use;
+    int go[2];
+
+    (void)state;
+    if (cgroup_kind(c) == CGROUP_V2) {
+        cgroup_free(c);
+        skip();
+    }
+    pid_t pid = start(c, go, many);
+    assert_int_equal(setpgid(pid, pid), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    cgroup_use(c, &use);
+    assert_int_equal(use.forks_refused, 0);
+    assert_int_equal(write(go[1], "", 1), 1);
+    assert_int_equal(end(pid, go), 0);
+    cgroup_end(c);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    cgroup_use(c, &use);
+    assert_int_equal(use.forks_refused, 0);
+    cgroup_end(c);
+    cgroup_free(c);
+}
+
 static void of_groups_only_those_of_our_dead_are_swept(void **state)
 {
     char path[4096], name[64];
@@ -202,6 +228,7 @@ int main(void)
         cmocka_unit_test(cpu_time_of_the_group_is_counted_from_the_start_of_a_run),
         cmocka_unit_test(the_kernels_kill_for_memory_is_told),
         cmocka_unit_test(forks_over_the_limit_are_refused_and_counted),
+        cmocka_unit_test(what_happens_between_two_runs_is_not_the_next_ones),
         cmocka_unit_test(of_groups_only_those_of_our_dead_are_swept),
     };
 

@@ -11,10 +11,12 @@
 #include "sandbox/client.h"
 #include "sandbox/profile.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 struct world {
@@ -447,6 +449,81 @@ static void a_step_with_a_terminal_and_a_pipe_is_nonsense(void **state)
     step_done(&s);
 }
 
+/* Touches some pages, then exit(1). With one page, what it takes is within what the kernel had
+ * charged before, so its memory is what its init has seen. */
+static int tiny_program(uint32_t pages)
+{
+    enum { BASE = 0x400000, PAGE = 4096, AT = 1, COUNT = 6 };
+    struct {
+        Elf64_Ehdr elf;
+        Elf64_Phdr load;
+        unsigned char code[35];
+    } tiny = {.elf = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, 1},
+                      .e_type = ET_EXEC,
+                      .e_machine = EM_X86_64,
+                      .e_version = EV_CURRENT,
+                      .e_entry = BASE + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+                      .e_phoff = sizeof(Elf64_Ehdr),
+                      .e_ehsize = sizeof(Elf64_Ehdr),
+                      .e_phentsize = sizeof(Elf64_Phdr),
+                      .e_phnum = 1},
+              .load = {.p_type = PT_LOAD,
+                       .p_flags = PF_R | PF_W | PF_X,
+                       .p_vaddr = BASE,
+                       .p_filesz = sizeof(tiny),
+                       .p_memsz = (pages + 1UL) * PAGE,
+                       .p_align = PAGE},
+              /* mov edi, AT; mov ecx, COUNT; 1: movb [rdi], 1; add edi, PAGE; dec ecx; jnz 1b;
+               * mov edi, 1; mov eax, SYS_exit; syscall */
+              .code = {0xbf, 0,    0,    0, 0,    0xb9, 0, 0,    0,    0,    0xc6, 7,
+                       1,    0x81, 0xc7, 0, 0x10, 0,    0, 0xff, 0xc9, 0x75, 0xf3, 0xbf,
+                       1,    0,    0,    0, 0xb8, 60,   0, 0,    0,    0x0f, 5}};
+    const uint32_t at = BASE + PAGE;
+
+    memcpy(tiny.code + AT, &at, sizeof(at));
+    memcpy(tiny.code + COUNT, &pages, sizeof(pages));
+    return client_memfd((struct span){(const uint8_t *)&tiny, sizeof(tiny)}, NULL);
+}
+
+static void run_tiny(struct world *w, uint32_t pages, uint64_t memory, struct step_outcome *ret)
+{
+    const struct profile *p = profile_find(w->profiles, "c");
+    struct step_limits limits = {.memory = memory};
+    struct profile_ask ask = {.limits = &limits};
+    struct step s;
+
+    if (!p || profile_step(p, "run", &ask, &s, NULL) < 0)
+        skip();
+    s.files = own_calloc(1, sizeof(*s.files));
+    s.n_files = 1;
+    (void)snprintf(s.files[0].name, sizeof(s.files[0].name), "main");
+    s.files[0].executable = true;
+    s.files[0].fd = tiny_program(pages);
+    s.stdin_fd = -1;
+    assert_int_equal(client_run(w->client, &s, ret, NULL), 0);
+    step_done(&s);
+}
+
+static void a_runs_memory_is_not_that_of_one_before(void **state)
+{
+    struct step_outcome o;
+    struct utsname machine;
+
+    if (uname(&machine) < 0 || strcmp(machine.machine, "x86_64") != 0)
+        skip();
+    run_tiny(*state, 60 * LIMIT_MIB / 4096, 128 * LIMIT_MIB, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_true(o.memory > 59 * LIMIT_MIB);
+    step_outcome_done(&o);
+    for (int i = 0; i < 20; i++) {
+        run_tiny(*state, 1, 32 * LIMIT_MIB, &o);
+        assert_int_equal(o.end, STEP_END_EXITED);
+        assert_int_equal(o.exit_code, 1);
+        assert_true(o.memory < 31 * LIMIT_MIB);
+        step_outcome_done(&o);
+    }
+}
+
 #define BOTH(test)                                                                                 \
     {"fresh: " #test, test, setup_fresh, teardown, NULL},                                          \
     {                                                                                              \
@@ -466,6 +543,7 @@ int main(void)
         BOTH(a_signal_reaches_the_program_and_not_its_children),
         BOTH(a_terminal_is_the_programs_own),
         BOTH(nothing_is_left_of_a_terminal_nor_led_to_by_it),
+        BOTH(a_runs_memory_is_not_that_of_one_before),
         BOTH(a_step_with_a_terminal_and_a_pipe_is_nonsense),
     };
 
