@@ -8,13 +8,15 @@
  *                                        its copy, or said that it has none, the newest is taken
  *
  *     nobody has accepted anything       known only once every peer that was ever heard of has
- *                                        said so. What was lost was at no majority that is left,
- *                                        so no client can have been told that it is kept: it is
- *                                        given up, and the client's key is free again
+ *                                        said that it never had a copy. What was lost was at one
+ *                                        disk, this one. Where a job needs two, no client can
+ *                                        have been told that it is kept: it is given up, and the
+ *                                        client's key is free again
  *
  * A member whose own copy is damaged cannot say that it had none. When it is the other half of
  * what may have been a majority nothing is guessed: the job waits, as it does for a disk that is
- * gone, until an operator says that there is nothing to wait for.
+ * gone, until an operator says that there is nothing to wait for. So it does where one copy is
+ * enough to acknowledge a job. Once, that is said as an error.
  */
 #include "mesh/damage.h"
 
@@ -24,6 +26,7 @@
 #include "mesh/job.h"
 #include "mesh/life.h"
 #include "mesh/peer.h"
+#include "mesh/placement.h"
 #include "mesh/repair.h"
 #include "mesh/store.h"
 #include "mesh/timer.h"
@@ -94,6 +97,21 @@ static bool heard_all(const struct mesh *m, const struct job *j)
     return true;
 }
 
+/* What cannot be read may have been all there was of a job that was acknowledged. */
+static bool may_be_kept(const struct mesh *m, const struct job *j)
+{
+    if (placement_least(m) == 1)
+        return true;
+    for (uint32_t i = 0; i < members_len(m->members); i++) {
+        const struct member *c = members_at(m->members, i);
+        const struct heard *h = heard_find(j, &c->nid);
+
+        if (h && h->damaged && c->state < MEMBER_REPLACED)
+            return true;
+    }
+    return false;
+}
+
 static void mended(struct mesh *m, struct job *j)
 {
     damage_done(j);
@@ -128,6 +146,19 @@ static void given_up(struct mesh *m, struct job *j)
     store_del(m, &spec);
 }
 
+static void wait_for_operator(struct mesh *m, struct job *j)
+{
+    char text[ID_TEXT_SIZE];
+
+    if (j->damage_said)
+        return;
+    j->damage_said = true;
+    effect_log(&m->fx, LOG_ERROR,
+               "the record of job %s is damaged, and nobody has another: as the job may have been "
+               "acknowledged, it waits until such a disk is wiped or forgotten",
+               id_format(&j->r.jid, text));
+}
+
 static void settle(struct mesh *m, struct job *j)
 {
     const struct value *v = &j->r.v;
@@ -135,6 +166,8 @@ static void settle(struct mesh *m, struct job *j)
 
     if (known && heard_set(m, j, v->rset, v->n_rset) && heard_set(m, j, v->prev, v->n_prev))
         mended(m, j);
+    else if (!known && heard_all(m, j) && may_be_kept(m, j))
+        wait_for_operator(m, j);
     else if (!known && heard_all(m, j))
         given_up(m, j);
 }
