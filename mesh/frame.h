@@ -12,6 +12,10 @@
  * travel whole, on the bulk lane, up to LIMIT_FRAME_BULK: the limits on both are below it, and
  * a slot is free before a job moves, so there is nothing that pieces would make fairer.
  *
+ * Nothing was ever released: version 1 is what stands here now, and builds of other days need not
+ * understand it. What follows holds from the first release on; so does that the number of a
+ * message, its place below, is never given to another: new ones are appended.
+ *
  * Versions. Frames that open a session (HELLO, HELLO_ACK, REFUSE) are of version 1 for ever, so
  * that everybody can read them; what later versions have to say follows in the same frame as
  * messages of their own, where an older reader stops. The first is START: it says which versions
@@ -41,7 +45,6 @@ enum {
     X(PROM, 4)       /* jid ballot(2) record */                                                    \
     X(PURGE, 1)      /* jid: all hold the decision, forget it */                                   \
     X(ASK, 1)        /* jid: send me your record, or PURGE */                                      \
-    X(NONE, 2)       /* jid, damaged?: I have nothing of it, or cannot read what I have */         \
     X(BLOB_GET, 2)   /* jid, result? */                                                            \
     X(BLOB, 3)       /* jid, result?, bytes */                                                     \
     X(HINT, 3)       /* surplus, best class, entry of mesh/load.h */                               \
@@ -62,7 +65,8 @@ enum {
     X(DRAIN, 1)      /* deadline in ms: leave */                                                   \
     X(DIGEST, 1)     /* [hash...] of the jobs both hold, by bucket */                              \
     X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */                    \
-    X(START, 4)      /* versions read (2), your start if confirmed, my lives: mesh/life.h */
+    X(START, 4)      /* versions read (2), your start if confirmed, my lives: mesh/life.h */       \
+    X(NONE, 2)       /* jid, damaged?: I have nothing of it, or cannot read what I have */
 
 enum frame_type {
 #define X(name, fields) FRAME_##name,

@@ -120,13 +120,30 @@ void mesh_free(struct mesh *m)
 
 /* ---- the store at the start ---- */
 
+static void load_failed(struct mesh *m, const char *why)
+{
+    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
+
+    e->log.level = LOG_ERROR;
+    (void)snprintf(e->log.text, sizeof(e->log.text), "%s", why);
+    m->dead = true;
+}
+
 static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
 {
     struct wire_reader r;
     struct record rec;
 
     wire_reader_init(&r, bytes.data, bytes.len);
-    if (record_decode(&r, &rec) != 0 || !id_eq(&rec.jid, jid)) {
+    if (record_decode(&r, &rec) != 0) {
+        /* The seal is whole, so these are the bytes that were written: no damage, which might
+         * be given up, but jobs that another program can read. */
+        load_failed(m, "a record on this disk is of a version that this program cannot read; "
+                       "start the one that wrote it");
+        return;
+    }
+    if (!id_eq(&rec.jid, jid)) {
+        record_done(&rec);
         damage_found(m, jid);
         return;
     }
@@ -148,13 +165,8 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
  * was purged would be taken for purged as well. */
 static void own_lost(struct mesh *m)
 {
-    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_FATAL, EFFECT_NOW);
-
-    e->log.level = LOG_ERROR;
-    (void)snprintf(
-        e->log.text, sizeof(e->log.text),
-        "this node's own counters are unreadable; wipe the disk and start as a new node");
-    m->dead = true;
+    load_failed(m,
+                "this node's own counters are unreadable; wipe the disk and start as a new node");
 }
 
 static void load_own(struct mesh *m, struct span key, struct span bytes)

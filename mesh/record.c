@@ -19,6 +19,7 @@ enum {
     FIELDS_ORIGIN = 7,
     FIELDS_HEAD = 11,
     FIELDS_RECORD = 9,
+    FIELDS_RECORD_UNTOLD = 8, /* before there was `told`: disks may have such */
 };
 
 int ballot_cmp(const struct ballot *a, const struct ballot *b)
@@ -258,7 +259,9 @@ int record_encode(const struct record *r, struct buf *out)
 
 static void record_get(struct wire_reader *w, struct record *r)
 {
-    fields_get(w, FIELDS_RECORD);
+    uint32_t n = wire_get_array(w, FIELDS_RECORD);
+
+    w->bad = w->bad || (n != FIELDS_RECORD && n != FIELDS_RECORD_UNTOLD);
     r->jid = wire_get_id(w);
     r->promised = ballot_get(w);
     r->acc = ballot_get(w);
@@ -266,7 +269,7 @@ static void record_get(struct wire_reader *w, struct record *r)
     if (!wire_get_nil(w))
         value_get(w, &r->v);
     r->cancel = wire_get_bool(w);
-    r->told = wire_get_bool(w);
+    r->told = n == FIELDS_RECORD && wire_get_bool(w);
     r->decided = !wire_get_nil(w) && !w->bad;
     if (r->decided)
         term_get(w, &r->final);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "mesh/store.h"
 #include "tests/mesh/hamlet.h"
 
 static void note_job(void *ctx, const struct inspect_job *job)
@@ -91,12 +92,124 @@ static void what_two_of_three_cannot_read_is_not_guessed(void **state)
     hamlet_free(h);
 }
 
+static void a_lost_majority_is_kept_though_the_third_never_had_it(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    struct inspect_job j;
+
+    (void)state;
+    hamlet_runs(h, 600000, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    hamlet_crash(h, 2);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 100);
+    hamlet_crash(h, 0);
+    hamlet_crash(h, 1);
+    hamlet_rot(h, 0, &jid);
+    hamlet_rot(h, 1, &jid);
+    for (int i = 0; i < 3; i++)
+        hamlet_restart(h, i);
+    hamlet_run(h, 60000);
+    for (int i = 0; i < 2; i++)
+        assert_true(inspect_job_get(hamlet_mesh(h, i), &jid, &j) && j.damaged);
+    hamlet_free(h);
+}
+
+static void an_only_copy_that_was_acknowledged_is_kept(void **state)
+{
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9}};
+    struct hamlet *h = hamlet_new(1);
+    struct inspect_job j;
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
+    uint64_t token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 2000);
+    assert_non_null(hamlet_answer(h, token));
+    jid = hamlet_answer(h, token)->accepted.jid;
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_crash(h, 0);
+    hamlet_rot(h, 0, &jid);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 15000);
+    assert_true(inspect_job_get(hamlet_mesh(h, 0), &jid, &j) && j.damaged);
+    (void)hamlet_submit(h, 0, &head);
+    hamlet_run(h, 5000);
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+/* A node that finds these bytes, whole, as the record of a job. */
+static struct mesh *loaded(const struct id *jid, struct span bytes)
+{
+    struct mesh_config c = {.nid = {{1}}, .boot = 2, .seed = 3};
+    struct mesh_event e = {.type = MESH_EV_LOAD};
+    struct mesh *m = mesh_new(&c);
+    uint8_t key[1 + ID_SIZE] = {STORE_RECORD};
+    const struct mesh_effect *fx;
+    struct buf sealed;
+    uint32_t n;
+
+    memcpy(key + 1, jid->b, ID_SIZE);
+    buf_init(&sealed, LIMIT_MIB);
+    store_seal(bytes, &sealed);
+    e.load.key = (struct span){key, sizeof(key)};
+    e.load.value = buf_span(&sealed);
+    mesh_step(m, &e, 1, &fx, &n);
+    assert_int_equal(n, m->dead);
+    assert_true(n == 0 || fx[0].type == MESH_FX_FATAL);
+    buf_done(&sealed);
+    return m;
+}
+
+static void a_record_of_another_version_stops_the_node(void **state)
+{
+    struct id jid = {{7}};
+    struct inspect_job j;
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, RECORD_MAX);
+    wire_put_array(&b, 10);
+    for (int i = 0; i < 10; i++)
+        wire_put_nil(&b);
+    struct mesh *m = loaded(&jid, buf_span(&b));
+    assert_true(m->dead);
+    assert_false(inspect_job_get(m, &jid, &j));
+    mesh_free(m);
+    buf_done(&b);
+}
+
+static void a_record_under_the_name_of_another_is_damage(void **state)
+{
+    struct origin origin = {.spec_len = 1};
+    struct record r = {.jid = {{8}}, .promised = {1, {{1}}}, .origin = &origin};
+    struct id jid = {{7}};
+    struct inspect_job j;
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, RECORD_MAX);
+    assert_int_equal(record_encode(&r, &b), 0);
+    struct mesh *m = loaded(&jid, buf_span(&b));
+    assert_false(m->dead);
+    assert_true(inspect_job_get(m, &jid, &j) && j.damaged);
+    mesh_free(m);
+    buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_copy_is_mended_when_the_third_never_had_one),
         cmocka_unit_test(a_damaged_record_that_nobody_else_has_is_given_up),
         cmocka_unit_test(what_two_of_three_cannot_read_is_not_guessed),
+        cmocka_unit_test(a_lost_majority_is_kept_though_the_third_never_had_it),
+        cmocka_unit_test(an_only_copy_that_was_acknowledged_is_kept),
+        cmocka_unit_test(a_record_of_another_version_stops_the_node),
+        cmocka_unit_test(a_record_under_the_name_of_another_is_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,29 @@ static void a_record_is_read_as_it_was_written(void **state)
     }
 }
 
+static void a_record_from_before_callbacks_were_told_is_read(void **state)
+{
+    struct id jid = nid_of(77);
+    struct record r, back;
+    struct wire_reader w;
+    struct buf b;
+
+    (void)state;
+    record_init(&r, &jid);
+    r.promised = (struct ballot){3, nid_of(1)};
+    r.cancel = true;
+    encoded(&r, &b);
+    /* It ends with: cancel, told, no decision, no origin. */
+    memmove(b.data + b.len - 3, b.data + b.len - 2, 2);
+    b.len--;
+    b.data[0]--;
+    wire_reader_init(&w, b.data, b.len);
+    assert_int_equal(record_decode(&w, &back), 0);
+    assert_int_equal(wire_reader_end(&w), 0);
+    assert_true(same(&r, &back));
+    buf_done(&b);
+}
+
 static void joining_twice_changes_nothing_more(void **state)
 {
     struct rng rng;
@@ -263,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_read_as_it_was_written),
+        cmocka_unit_test(a_record_from_before_callbacks_were_told_is_read),
         cmocka_unit_test(joining_twice_changes_nothing_more),
         cmocka_unit_test(a_join_never_goes_back),
         cmocka_unit_test(without_promises_the_order_of_joins_does_not_matter),
