@@ -13,12 +13,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+
+enum { KILLER_MS = 5000 };
 
 bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size)
 {
@@ -200,32 +203,54 @@ static bool kill_round(int proc)
     return n > 0;
 }
 
+/* In a child. It has the user's right to signal, but is nobody whom the user may signal: else it
+ * could be stopped before it gets there. Never as root: -1 is everyone that one may signal. */
+static void become_killer(const struct kin_user *u) __attribute__((noreturn));
+static void become_killer(const struct kin_user *u)
+{
+    uid_t real, effective, saved;
+
+    /* The keeper is to see its sockets close even if we should stay. */
+    (void)syscall(SYS_close_range, 3, ~0U, 0);
+    if (u->id == 0 || u->nobody == 0 || u->id == u->nobody ||
+        syscall(SYS_setresuid, u->nobody, u->id, u->nobody) < 0 ||
+        getresuid(&real, &effective, &saved) < 0 || real != u->nobody || effective != u->id ||
+        saved != u->nobody)
+        _exit(1);
+    (void)kill(-1, SIGKILL);
+    _exit(0);
+}
+
 /* All of a user at once. The kernel holds the lock that a fork needs meanwhile. False = this
- * process may not become that user, or there is no room for one more. */
-static bool kill_user(uid_t user)
+ * process may not become that user, there is no room for one more, or it does not get on. */
+static bool kill_user(const struct kin_user *u)
 {
     int status = 1;
     pid_t pid = fork();
 
-    if (pid == 0) {
-        /* Never as anybody else: -1 is everyone that this user may signal. */
-        if (syscall(SYS_setresuid, user, user, user) < 0 || user == 0 || getuid() != user ||
-            geteuid() != user)
-            _exit(1);
-        (void)kill(-1, SIGKILL);
-        _exit(0);
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    if (pid == 0)
+        become_killer(u);
+    if (pid < 0)
+        return false;
+    auto_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int ended;
+    do
+        ended = fd < 0 ? 0 : poll(&p, 1, KILLER_MS);
+    while (ended < 0 && errno == EINTR);
+    if (ended <= 0)
+        (void)kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-void kin_kill(int proc, uid_t own_user)
+void kin_kill(int proc, struct kin_user user)
 {
     const struct timespec moment = {.tv_nsec = 50000};
     int status;
 
-    if (own_user && kill_user(own_user)) {
+    if (user.id && kill_user(&user)) {
         while (waitpid(-1, &status, 0) > 0 || errno == EINTR)
             continue;
         return;

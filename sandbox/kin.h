@@ -30,8 +30,12 @@ bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t siz
 size_t kin_list(int proc, pid_t root, struct kin *all);
 /* Processes and threads of a user, as far as can be seen. */
 unsigned kin_threads(int proc, uid_t user);
-/* Kills all below this process and reaps it. `own_user`: the program's user if nobody else has
- * it, else 0: then one kill reaches all of them at once. For processes that are reapers of their
- * orphans (PR_SET_CHILD_SUBREAPER). */
-void kin_kill(int proc, uid_t own_user);
+/* A program's user that nobody else has, and one that nobody is at all; 0 = there is none. */
+struct kin_user {
+    uid_t id, nobody;
+};
+
+/* Kills all below this process and reaps it. With a user of the program's own one kill reaches all
+ * of them at once. For processes that are reapers of their orphans (PR_SET_CHILD_SUBREAPER). */
+void kin_kill(int proc, struct kin_user user);
 #endif

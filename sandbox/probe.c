@@ -102,6 +102,8 @@ static void files(void)
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         must(open(fixed[i], O_CREAT | O_WRONLY, 0600) < 0, fixed[i]);
     REFUSED(open(text, O_WRONLY));
+    REFUSED(open(text, O_RDONLY | O_TRUNC));
+    REFUSED(open(text, O_ACCMODE));
     REFUSED(truncate(text, 0));
     REFUSED(chmod(text, 0666));
     REFUSED(chown(text, getuid(), getgid()));

@@ -237,6 +237,9 @@ static bool is_in(const char *name, const char *const *names, size_t n)
     return false;
 }
 
+/* Not a rule of all-or-nothing where others' files are within reach. */
+static const char *const opens[] = {"open", "openat", "openat2"};
+
 /* Taken back by the flags from what every program gets. */
 static bool is_quiet(const char *name, unsigned flags)
 {
@@ -244,13 +247,41 @@ static bool is_quiet(const char *name, unsigned flags)
            ((flags & FILTER_NO_SIGNALS) && is_in(name, signals, ARRAY_LEN(signals)));
 }
 
+/* A file opened with the fourth mode, for neither reading nor writing, is none that Landlock asks
+ * about; and before it knew of truncation, opening for reading could empty a file. What openat2()
+ * asks for is out of a filter's sight: it is absent. */
+static int add_opens(scmp_filter_ctx ctx, int nr, unsigned at)
+{
+    static const struct {
+        scmp_datum_t mask, is;
+        bool allowed;
+    } modes[] = {{O_ACCMODE, O_ACCMODE, false},
+                 {O_ACCMODE | O_TRUNC, O_RDONLY | O_TRUNC, false},
+                 {O_ACCMODE | O_TRUNC, O_RDONLY, true},
+                 {O_ACCMODE, O_WRONLY, true},
+                 {O_ACCMODE, O_RDWR, true}};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(modes); i++)
+        r = seccomp_rule_add(ctx, modes[i].allowed ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), nr, 1,
+                             SCMP_CMP(at, SCMP_CMP_MASKED_EQ, modes[i].mask, modes[i].is));
+    return r;
+}
+
 static int add_allowed(scmp_filter_ctx ctx, unsigned flags)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(allowed); i++)
+    if (flags & FILTER_SHARED)
+        r = add_opens(ctx, SCMP_SYS(open), 1);
+    if (r == 0 && (flags & FILTER_SHARED))
+        r = add_opens(ctx, SCMP_SYS(openat), 2);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(allowed); i++) {
+        if ((flags & FILTER_SHARED) && is_in(allowed[i], opens, ARRAY_LEN(opens)))
+            continue;
         r = add(ctx, is_quiet(allowed[i], flags) ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW,
                 allowed[i]);
+    }
     return r;
 }
 

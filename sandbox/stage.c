@@ -25,9 +25,10 @@ struct stage {
     int go[2]; /* tells an init that it is mapped */
 };
 
-uid_t stage_own_user(const struct stage_spec *spec)
+struct kin_user stage_own_user(const struct stage_spec *spec)
 {
-    return spec->ids.many ? spec->ids.run : 0;
+    return spec->ids.many ? (struct kin_user){spec->ids.run, spec->ids.outside}
+                          : (struct kin_user){0, 0};
 }
 
 /* Without namespaces: nothing of the machine goes away, so the fence is tried as a run has it. A

@@ -12,6 +12,7 @@
  * their orphans, and kill all that descends from them.
  */
 #include "sandbox/channel.h"
+#include "sandbox/kin.h"
 #include "sandbox/level.h"
 #include "sandbox/mount.h"
 #include "sandbox/run.h"
@@ -28,8 +29,8 @@ struct stage_spec {
     const char *scratch;  /* path of the work directory where none can be mounted */
 };
 
-/* The program's user where nobody else has it, else 0. */
-uid_t stage_own_user(const struct stage_spec *spec);
+/* The program's user where nobody else has it. */
+struct kin_user stage_own_user(const struct stage_spec *spec);
 
 /* The stage's process: never returns. `fd` is its end of the channel; it first waits for a byte
  * there, which says that its user namespace is mapped. Says FRAME_READY or FRAME_FAILED. */

@@ -76,7 +76,7 @@ static void an_orphan_in_a_session_of_its_own_is_found_and_killed(void **state)
     for (unsigned i = 0; i < 5; i++)
         assert_int_equal(read(said[0], &byte, 1), 1);
     assert_true(below(proc) >= 5);
-    kin_kill(proc, 0);
+    kin_kill(proc, (struct kin_user){0, 0});
     assert_int_equal(below(proc), 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
@@ -102,7 +102,7 @@ static void a_fork_bomb_does_not_outrun_it(void **state)
         rest();
     }
     assert_int_equal(read(said[0], &byte, 1), 1);
-    kin_kill(proc, 0);
+    kin_kill(proc, (struct kin_user){0, 0});
     assert_int_equal(below(proc), 0);
     (void)close(said[0]);
     (void)close(said[1]);
@@ -126,7 +126,7 @@ static void others_are_left_alone(void **state)
             _exit(1);
         if (fork() == 0)
             rest();
-        kin_kill(proc, 0);
+        kin_kill(proc, (struct kin_user){0, 0});
         (void)!write(said[1], "", 1);
         _exit(0);
     }
@@ -159,8 +159,38 @@ static void one_kill_reaches_all_of_a_user(void **state)
     }
     assert_int_equal(read(said[0], &byte, 1), 1);
     assert_true(kin_threads(proc, 0) >= 1);
-    kin_kill(proc, user);
+    kin_kill(proc, (struct kin_user){user, user - 1});
     assert_int_equal(below(proc), 0);
+    (void)close(said[0]);
+    (void)close(said[1]);
+}
+
+/* It stops whomever it may, all the time, with the killer of its kind among them. */
+static void whoever_kills_a_user_cannot_be_stopped_by_it(void **state)
+{
+    const uid_t user = 0x2fffff01;
+    auto_fd int proc = open_proc();
+    int said[2];
+    char byte;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(pipe(said), 0);
+    for (int i = 0; i < 50; i++) {
+        if (fork() == 0) {
+            if (syscall(SYS_setresuid, user, user, user) < 0)
+                _exit(1);
+            (void)!write(said[1], "", 1);
+            for (;;)
+                (void)kill(-1, SIGSTOP);
+        }
+        assert_int_equal(read(said[0], &byte, 1), 1);
+        (void)alarm(30);
+        kin_kill(proc, (struct kin_user){user, user - 1});
+        (void)alarm(0);
+        assert_int_equal(below(proc), 0);
+    }
     (void)close(said[0]);
     (void)close(said[1]);
 }
@@ -172,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_fork_bomb_does_not_outrun_it),
         cmocka_unit_test(others_are_left_alone),
         cmocka_unit_test(one_kill_reaches_all_of_a_user),
+        cmocka_unit_test(whoever_kills_a_user_cannot_be_stopped_by_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,39 @@ static void calls_are_allowed_absent_or_refused_as_a_libc_expects(void **state)
     filter_done(&f);
 }
 
+static bool opens(int flags)
+{
+    auto_fd int one = open("/dev/null", flags, 0600);
+    auto_fd int other = (int)syscall(SYS_open, "/dev/null", flags, 0600);
+
+    return one >= 0 && other >= 0;
+}
+
+static int open_all_ways(void)
+{
+    static const int more[] = {0, O_CREAT, O_APPEND | O_NONBLOCK, O_CLOEXEC};
+    int wrong = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+        wrong +=
+            !opens(O_RDONLY | more[i]) || !opens(O_WRONLY | more[i]) || !opens(O_RDWR | more[i]);
+        wrong += !opens(O_WRONLY | O_TRUNC | more[i]) || !opens(O_RDWR | O_TRUNC | more[i]);
+        wrong += opens(O_RDONLY | O_TRUNC | more[i]);
+        wrong += opens(O_ACCMODE | more[i]) || opens(O_ACCMODE | O_TRUNC | more[i]);
+    }
+    return wrong + fails_with(syscall(SYS_openat2, AT_FDCWD, "/dev/null", NULL, 0), ENOSYS);
+}
+
+static void a_shared_file_is_not_opened_past_landlock(void **state)
+{
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(none, FILTER_SHARED, &f, NULL), 0);
+    assert_int_equal(behind(&f, open_all_ways), 0);
+    filter_done(&f);
+}
+
 static void what_no_honest_program_calls_kills(void **state)
 {
     struct filter f;
@@ -201,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_allowed_absent_or_refused_as_a_libc_expects),
+        cmocka_unit_test(a_shared_file_is_not_opened_past_landlock),
         cmocka_unit_test(what_no_honest_program_calls_kills),
         cmocka_unit_test(a_profile_can_allow_more_but_nothing_deadly),
         cmocka_unit_test(what_reaches_others_is_refused_where_nothing_hides_them),
