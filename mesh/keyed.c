@@ -99,7 +99,16 @@ bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct 
 /* Copies that every key must have. */
 static uint32_t copies_expected(const struct mesh *m)
 {
-    return m->cfg.nodes_expected < m->cfg.replicas ? m->cfg.nodes_expected : m->cfg.replicas;
+    uint32_t nodes = m->cfg.nodes_expected;
+    uint32_t known = 0;
+
+    /* Who came lately knows peers that it may not place keys at yet: with the few it may, it
+     * would make anew what they have. */
+    if (m->now.mono_ns - members_self(m->members)->known_ns < TIMING_PLACEABLE * STATE_MS)
+        for (uint32_t i = 0; i < members_len(m->members); i++)
+            known += members_at(m->members, i)->state < MEMBER_REPLACED;
+    nodes = known > nodes ? known : nodes;
+    return nodes < m->cfg.replicas ? nodes : m->cfg.replicas;
 }
 
 /* Its job came to its end and was forgotten. It is not made again: the same request is told

@@ -78,19 +78,25 @@ void members_free(struct members *m)
     free(m);
 }
 
-void members_load(struct members *m, const struct id *nid, const struct member_meta *meta,
-                  bool forgotten)
+void members_load(struct members *m, const struct member *old)
 {
-    struct roster_entry *e = roster_get(m, nid);
+    struct roster_entry *e = roster_get(m, &old->nid);
 
     assert(!m->started);
-    if (e || id_is_zero(nid))
+    if (e || id_is_zero(&old->nid))
         return;
-    e = roster_add(m, nid, forgotten ? MEMBER_FORGOTTEN : MEMBER_DEAD, 0);
+    e = roster_add(m, &old->nid, old->state < MEMBER_LEFT ? MEMBER_DEAD : old->state, 0);
     if (!e)
         return;
-    e->pub.meta = *meta;
+    e->pub.meta = old->meta;
+    e->pub.known_of_old = true;
     e->accuser = m->config.nid;
+    /* Its goodbye is its own word, and ends what was said before. Anybody else may be up in the
+     * very incarnation that is stored, and shall be heard. */
+    if (old->state == MEMBER_LEFT) {
+        e->pub.incarnation = old->incarnation;
+        e->accuser = old->nid;
+    }
 }
 
 void members_start(struct members *m, uint64_t now_ns)
@@ -103,8 +109,6 @@ void members_start(struct members *m, uint64_t now_ns)
     m->next_probe_ns = now_ns + rng_below(&m->rng, roster_ns(m->config.probe_ms));
     m->next_gossip_ns = now_ns + rng_below(&m->rng, roster_ns(m->config.gossip_ms));
     m->next_pushpull_ns = now_ns + rng_below(&m->rng, roster_ns(TIMING_PUSHPULL));
-    /* The disks this node had before are known of old, and nobody will say that it is up. */
-    rumour_settle(m, roster_self(m), now_ns);
     rumour_spread(m, roster_self(m));
 }
 

@@ -56,7 +56,8 @@ struct member {
     enum member_state state;
     struct member_meta meta;
     uint64_t since_ns; /* when it got into this state, as seen here */
-    uint64_t known_ns; /* when it was first heard of here */
+    uint64_t known_ns; /* when it was first heard of here, in this life */
+    bool known_of_old; /* it was known in an earlier one */
 };
 
 /* "draining" for an alive node that says so, else the state's name. */
@@ -116,10 +117,10 @@ struct members;
 struct members *members_new(const struct member_config *config);
 void members_free(struct members *m);
 
-/* Before the start: a peer known in an earlier life, of whom nothing is known now (DEAD until
- * heard of), or a forgotten one. */
-void members_load(struct members *m, const struct id *nid, const struct member_meta *meta,
-                  bool forgotten);
+/* Before the start: a peer known in an earlier life; of `old` nid, incarnation, state and meta
+ * count. One that left, was replaced or was forgotten still is; of any other nothing is known
+ * now, and it is DEAD until heard of. */
+void members_load(struct members *m, const struct member *old);
 void members_start(struct members *m, uint64_t now_ns);
 
 /* Own entry, for HELLO and HELLO_ACK. One value. */

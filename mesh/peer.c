@@ -231,7 +231,8 @@ const char *peer_name(const struct mesh *m, const struct id *nid)
 
 /* ---- memory of peers ---- */
 
-enum { FIELDS_NODE = 7, NODE_MAX = 1024 };
+/* Before the state was stored there was one less, and in its place whether it was forgotten. */
+enum { FIELDS_NODE = 8, FIELDS_NODE_OLD = 7, NODE_MAX = 1024 };
 
 static void peer_store(struct mesh *m, struct peer *p)
 {
@@ -245,11 +246,12 @@ static void peer_store(struct mesh *m, struct peer *p)
     wire_put_array(&b, FIELDS_NODE);
     wire_put_uint(&b, p->known.boot);
     wire_put_uint(&b, p->known.generation);
-    wire_put_bool(&b, c->state == MEMBER_FORGOTTEN);
+    wire_put_uint(&b, c->state);
     wire_put_str(&b, c->meta.name);
     wire_put_str(&b, c->meta.zone);
     wire_put_str(&b, c->meta.endpoint);
     wire_put_str(&b, c->meta.client_endpoint);
+    wire_put_uint(&b, c->incarnation);
     store_put(m, &name, buf_span(&b));
     buf_done(&b);
     life_remember_put(m, p);
@@ -259,28 +261,33 @@ static void peer_store(struct mesh *m, struct peer *p)
 
 void peer_load(struct mesh *m, struct span key, struct span bytes)
 {
-    struct member_meta meta = {0};
+    struct member c = {0};
     struct wire_reader r;
-    struct id nid;
 
     if (key.len != 1 + ID_SIZE)
         return;
-    memcpy(nid.b, key.data + 1, ID_SIZE);
+    memcpy(c.nid.b, key.data + 1, ID_SIZE);
     wire_reader_init(&r, bytes.data, bytes.len);
-    if (wire_get_array(&r, FIELDS_NODE) != FIELDS_NODE)
+    uint32_t n = wire_get_array(&r, FIELDS_NODE);
+    if (n != FIELDS_NODE && n != FIELDS_NODE_OLD)
         return;
     struct life known = {.boot = wire_get_uint(&r, UINT64_MAX)};
     known.generation = wire_get_uint(&r, UINT64_MAX);
-    bool forgotten = wire_get_bool(&r);
-    wire_get_str(&r, meta.name, sizeof(meta.name));
-    wire_get_str(&r, meta.zone, sizeof(meta.zone));
-    wire_get_str(&r, meta.endpoint, sizeof(meta.endpoint));
-    wire_get_str(&r, meta.client_endpoint, sizeof(meta.client_endpoint));
-    if (wire_reader_end(&r) != 0 || id_eq(&nid, &m->cfg.nid))
+    if (n == FIELDS_NODE)
+        c.state = (enum member_state)wire_get_uint(&r, MEMBER_STATE_N - 1);
+    else
+        c.state = wire_get_bool(&r) ? MEMBER_FORGOTTEN : MEMBER_DEAD;
+    wire_get_str(&r, c.meta.name, sizeof(c.meta.name));
+    wire_get_str(&r, c.meta.zone, sizeof(c.meta.zone));
+    wire_get_str(&r, c.meta.endpoint, sizeof(c.meta.endpoint));
+    wire_get_str(&r, c.meta.client_endpoint, sizeof(c.meta.client_endpoint));
+    if (n == FIELDS_NODE)
+        c.incarnation = wire_get_uint(&r, UINT64_MAX);
+    if (wire_reader_end(&r) != 0 || id_eq(&c.nid, &m->cfg.nid))
         return;
-    members_load(m->members, &nid, &meta, forgotten);
+    members_load(m->members, &c);
 
-    struct peer *p = peer_add(m, &nid);
+    struct peer *p = peer_add(m, &c.nid);
     if (p && life_is_later(&known, &p->known))
         p->known = known;
 }
@@ -395,7 +402,8 @@ static void state_changed(struct mesh *m, const struct member_output *o)
 
     if (p) {
         peer_remember(m, p);
-        if (o->after == MEMBER_FORGOTTEN)
+        /* Who is waited for after a restart, and who not, is durable before the next vote. */
+        if (o->after >= MEMBER_LEFT || o->before >= MEMBER_LEFT)
             peer_store(m, p);
     }
     if (o->after <= MEMBER_SUSPECT) {

@@ -89,7 +89,7 @@ static bool is_complete(const struct mesh *m)
 static bool is_known(const struct mesh *m, const struct member *c)
 {
     return c->state < MEMBER_REPLACED &&
-           (id_eq(&c->nid, &m->cfg.nid) || is_complete(m) ||
+           (id_eq(&c->nid, &m->cfg.nid) || c->known_of_old || is_complete(m) ||
             m->now.mono_ns - c->known_ns >= TIMING_PLACEABLE * STATE_MS);
 }
 

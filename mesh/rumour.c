@@ -225,11 +225,18 @@ static bool is_goodbye(const struct rumour *r)
 static void hear_gone(struct members *m, struct roster_entry *e, const struct rumour *r,
                       uint64_t now_ns)
 {
-    if (r->incarnation < e->pub.incarnation || !member_is_up(&e->pub))
+    enum member_state state = is_goodbye(r) ? MEMBER_LEFT : MEMBER_DEAD;
+
+    if (r->incarnation < e->pub.incarnation || e->pub.state > MEMBER_DEAD)
+        return;
+    /* Who was away when it left, or was replaced, knows it as dead only. */
+    if (e->pub.state == MEMBER_DEAD && r->state == MEMBER_REPLACED)
+        state = MEMBER_REPLACED;
+    if (e->pub.state == state)
         return;
     e->pub.incarnation = r->incarnation;
     e->accuser = r->by;
-    roster_set_state(m, e, is_goodbye(r) ? MEMBER_LEFT : MEMBER_DEAD, now_ns);
+    roster_set_state(m, e, state, now_ns);
     rumour_settle(m, e, now_ns);
     rumour_spread(m, e);
 }
@@ -290,7 +297,7 @@ void rumour_hear(struct members *m, const struct rumour *r, enum rumour_way way,
     case MEMBER_LEFT:
     case MEMBER_DEAD:
     case MEMBER_REPLACED:
-        if (way == RUMOUR_GOSSIP || is_goodbye(r))
+        if (way == RUMOUR_GOSSIP || is_goodbye(r) || e->pub.state == MEMBER_DEAD)
             return hear_gone(m, e, r, now_ns);
         as.by = roster_self(m)->pub.nid;
         return hear_suspect(m, e, &as, now_ns);

@@ -15,6 +15,11 @@ struct buf hamlet_result(void)
     return b;
 }
 
+struct hamlet *hamlet_new(int nodes)
+{
+    return hamlet_new_expecting(nodes, (uint32_t)nodes);
+}
+
 uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg)
 {
     uint64_t token = hamlet_token(h);

@@ -50,6 +50,7 @@ struct node {
 
 struct hamlet {
     int n;
+    uint32_t expected;
     struct node nodes[HAMLET_MAX];
     uint64_t now, tie, token;
     struct due *queue;
@@ -410,7 +411,7 @@ void hamlet_restart(struct hamlet *h, int node)
                             .seed = 7 + (uint64_t)node + 100 * n->life,
                             .slots = 2,
                             .replicas = 3,
-                            .nodes_expected = (uint32_t)h->n,
+                            .nodes_expected = h->expected,
                             .retain_completed_s = 600,
                             .retain_failed_s = 600};
     char seed[LIMIT_ENDPOINT + 1];
@@ -426,17 +427,16 @@ void hamlet_restart(struct hamlet *h, int node)
     n->synced = 0;
     load_all(h, n);
     step(h, node, &e);
-    e = (struct mesh_event){.type = MESH_EV_SEEDS};
-    e.seeds.endpoints = seeds;
-    e.seeds.n = 1;
+    e = (struct mesh_event){.type = MESH_EV_SEEDS, .seeds = {seeds, 1}};
     step(h, node, &e);
 }
 
-struct hamlet *hamlet_new(int nodes)
+struct hamlet *hamlet_new_expecting(int nodes, uint32_t expected)
 {
     struct hamlet *h = own_calloc(1, sizeof(*h));
 
     h->n = nodes;
+    h->expected = expected;
     h->now = MS;
     h->run_ms = 100;
     h->queue = own_calloc(QUEUE_MAX, sizeof(*h->queue));
@@ -523,6 +523,8 @@ void hamlet_roll_back(struct hamlet *h, int node)
     while (n->n_pairs > n->snapshot_pairs)
         free(n->pairs[--n->n_pairs].value);
     n->boot = n->snapshot_boot;
+    if (n->boot == 0)
+        n->nid.b[1]++;
 }
 
 bool hamlet_gave_up(const struct hamlet *h, int node)
@@ -532,9 +534,8 @@ bool hamlet_gave_up(const struct hamlet *h, int node)
 
 void hamlet_drain(struct hamlet *h, int node)
 {
-    struct mesh_event e = {.type = MESH_EV_DRAIN};
+    struct mesh_event e = {.type = MESH_EV_DRAIN, .drain.deadline_ms = 5000};
 
-    e.drain.deadline_ms = 5000;
     step(h, node, &e);
 }
 
@@ -573,18 +574,15 @@ void hamlet_rot(struct hamlet *h, int node, const struct id *jid)
 
 void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state)
 {
-    struct mesh_event e = {.type = MESH_EV_DISK};
+    struct mesh_event e = {.type = MESH_EV_DISK, .disk.state = state};
 
-    e.disk.state = state;
     step(h, node, &e);
 }
 
 void hamlet_client_frame(struct hamlet *h, int node, struct span frame)
 {
-    struct mesh_event e = {.type = MESH_EV_CLIENT};
+    struct mesh_event e = {.type = MESH_EV_CLIENT, .client = {1, frame}};
 
-    e.client.client = 1;
-    e.client.frame = frame;
     step(h, node, &e);
 }
 

@@ -20,12 +20,15 @@ struct hamlet_answer {
 
 struct hamlet;
 struct hamlet *hamlet_new(int nodes);
+/* Each is told to expect so many nodes, not `nodes`. */
+struct hamlet *hamlet_new_expecting(int nodes, uint32_t expected);
 void hamlet_free(struct hamlet *h);
 /* Lets the world run for so long. */
 void hamlet_run(struct hamlet *h, uint64_t ms);
 void hamlet_crash(struct hamlet *h, int node);
 void hamlet_restart(struct hamlet *h, int node);
-/* Keeps the disk as it is, all of it being durable; puts it back, after a crash. */
+/* Keeps the disk as it is, all of it being durable; puts it back, after a crash. What was
+ * never kept starts with a new disk. */
 void hamlet_snapshot(struct hamlet *h, int node);
 void hamlet_roll_back(struct hamlet *h, int node);
 bool hamlet_gave_up(const struct hamlet *h, int node);

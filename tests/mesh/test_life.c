@@ -141,6 +141,73 @@ static void a_disk_that_went_back_is_refused(void **state)
     hamlet_free(h);
 }
 
+/* Each stores whom it knows. */
+static void work(struct hamlet *h, int node)
+{
+    (void)hamlet_job(h, node);
+    hamlet_run(h, 2000);
+    (void)hamlet_job(h, node);
+    hamlet_run(h, 2000);
+}
+
+static void leave(struct hamlet *h, int node)
+{
+    hamlet_drain(h, node);
+    hamlet_run(h, 15000);
+    assert_true(hamlet_drained(h, node));
+    hamlet_crash(h, node);
+}
+
+static void those_that_left_are_not_waited_for_after_a_restart(void **state)
+{
+    (void)state;
+    for (int n = 2; n <= 4; n++) {
+        struct hamlet *h = hamlet_new_expecting(n, 1);
+
+        for (int i = 1; i < n; i++)
+            leave(h, i);
+        work(h, 0);
+        hamlet_crash(h, 0);
+        hamlet_restart(h, 0);
+        hamlet_run(h, 5000);
+        (void)hamlet_job(h, 0);
+        hamlet_free(h);
+    }
+}
+
+static void who_was_down_when_another_left_hears_of_it(void **state)
+{
+    struct hamlet *h = hamlet_new_expecting(3, 1);
+
+    (void)state;
+    work(h, 0);
+    hamlet_crash(h, 0);
+    leave(h, 2);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 10000);
+    (void)hamlet_job(h, 0);
+    hamlet_free(h);
+}
+
+static void one_that_left_and_came_back_is_waited_for_again(void **state)
+{
+    struct hamlet *h = hamlet_new_expecting(2, 1);
+    uint64_t t;
+
+    (void)state;
+    leave(h, 1);
+    hamlet_restart(h, 1);
+    hamlet_run(h, 5000);
+    hamlet_crash(h, 1);
+    hamlet_crash(h, 0);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 90000);
+    t = hamlet_submit(h, 0, NULL);
+    hamlet_run(h, 3000);
+    assert_int_equal(hamlet_answer(h, t)->type, MESSAGE_REFUSED);
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +221,9 @@ int main(void)
         cmocka_unit_test(a_node_does_not_vote_before_all_have_confirmed_its_disk),
         cmocka_unit_test(one_that_stays_dead_is_not_waited_for),
         cmocka_unit_test(a_disk_that_went_back_is_refused),
+        cmocka_unit_test(those_that_left_are_not_waited_for_after_a_restart),
+        cmocka_unit_test(who_was_down_when_another_left_hears_of_it),
+        cmocka_unit_test(one_that_left_and_came_back_is_waited_for_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,24 +274,54 @@ static void another_disk_in_the_place_of_a_dead_one_replaces_it(void **state)
     village_done(&v);
 }
 
-static void a_node_that_starts_again_has_replaced_the_disks_it_had_before(void **state)
+/* A node that starts again and knew `old`, once the others have said `heard` of it. */
+static enum member_state state_after(enum member_state stored, const char *name,
+                                     enum member_state heard)
 {
-    struct id old = village_nid(40);
+    struct member old = {.nid = village_nid(40), .incarnation = 9, .state = stored};
     struct member_config c = {.nid = village_nid(41), .boot = 2, .seed = 1, .meta = {.name = "n"}};
     struct members *m = members_new(&c);
-    const struct member_output *out;
-    uint32_t n;
-    uint32_t said = 0;
+    struct id other = village_nid(42);
+    auto_buf struct buf rumours, b;
+    struct wire_reader r;
+    enum member_state now;
 
-    (void)state;
-    members_load(m, &old, &c.meta, false);
+    (void)snprintf(old.meta.name, sizeof(old.meta.name), "%s", name);
+    members_load(m, &old);
     members_start(m, 1);
-    assert_int_equal(members_get(m, &old)->state, MEMBER_REPLACED);
-    out = members_outputs(m, &n);
-    for (uint32_t i = 0; i < n; i++)
-        said += out[i].type == MEMBER_OUT_STATE && id_eq(&out[i].nid, &old);
-    assert_int_equal(said, 1);
+    gossip_of(&rumours, heard, &old.nid, 9, heard == MEMBER_LEFT ? &old.nid : &other);
+    buf_init(&b, 4096);
+    wire_put_array(&b, 2);
+    wire_put_bool(&b, true);
+    buf_put(&b, rumours.data, rumours.len);
+    wire_reader_init(&r, b.data, b.len);
+    assert_int_equal(members_recv(m, MEMBER_PAYLOAD_PUSHPULL, &other, &r, 2), 0);
+    now = members_get(m, &old.nid)->state;
+    assert_true(members_get(m, &old.nid)->known_of_old);
     members_free(m);
+    return now;
+}
+
+static void one_that_left_or_was_replaced_still_is_after_a_restart(void **state)
+{
+    (void)state;
+    assert_int_equal(state_after(MEMBER_LEFT, "o", MEMBER_DEAD), MEMBER_LEFT);
+    assert_int_equal(state_after(MEMBER_REPLACED, "n", MEMBER_DEAD), MEMBER_REPLACED);
+    assert_int_equal(state_after(MEMBER_FORGOTTEN, "o", MEMBER_DEAD), MEMBER_FORGOTTEN);
+    assert_int_equal(state_after(MEMBER_ALIVE, "o", MEMBER_DEAD), MEMBER_DEAD);
+}
+
+static void one_that_left_while_this_node_was_down_is_known_from_the_others(void **state)
+{
+    (void)state;
+    assert_int_equal(state_after(MEMBER_ALIVE, "o", MEMBER_LEFT), MEMBER_LEFT);
+    assert_int_equal(state_after(MEMBER_ALIVE, "o", MEMBER_REPLACED), MEMBER_REPLACED);
+}
+
+static void one_of_this_nodes_name_is_not_replaced_before_anything_is_heard_of_it(void **state)
+{
+    (void)state;
+    assert_int_equal(state_after(MEMBER_ALIVE, "n", MEMBER_DEAD), MEMBER_DEAD);
 }
 
 static void two_that_are_up_under_one_name_are_reported_and_both_kept(void **state)
@@ -550,7 +580,9 @@ int main(void)
         cmocka_unit_test(draining_is_told_to_all),
         cmocka_unit_test(a_new_life_wins_over_what_was_said_of_the_last),
         cmocka_unit_test(another_disk_in_the_place_of_a_dead_one_replaces_it),
-        cmocka_unit_test(a_node_that_starts_again_has_replaced_the_disks_it_had_before),
+        cmocka_unit_test(one_that_left_or_was_replaced_still_is_after_a_restart),
+        cmocka_unit_test(one_that_left_while_this_node_was_down_is_known_from_the_others),
+        cmocka_unit_test(one_of_this_nodes_name_is_not_replaced_before_anything_is_heard_of_it),
         cmocka_unit_test(two_that_are_up_under_one_name_are_reported_and_both_kept),
         cmocka_unit_test(the_forgotten_stay_so_and_are_told),
         cmocka_unit_test(a_disk_that_was_rolled_back_is_told),

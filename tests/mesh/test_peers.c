@@ -138,6 +138,53 @@ static void no_key_is_given_a_set_by_less_than_half_of_all(void **state)
     hamlet_free(h);
 }
 
+enum { KEYS = 16 };
+
+/* Asks for KEYS keys, one after the other; returns how many were made anew. */
+static int ask_for_keys(struct hamlet *h, int node, int *ret_known)
+{
+    int made = 0;
+
+    *ret_known = 0;
+    for (uint8_t k = 0; k < KEYS; k++) {
+        struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true};
+
+        head.key[ID_SIZE - 1] = k;
+        uint64_t t = hamlet_submit(h, node, &head);
+        hamlet_run(h, 200);
+        const struct message *a = hamlet_answer(h, t);
+        if (a && a->type == MESSAGE_ACCEPTED) {
+            *ret_known += a->accepted.duplicate;
+            made += !a->accepted.duplicate;
+        }
+    }
+    return made;
+}
+
+static void a_node_that_started_lately_makes_no_known_key_anew(void **state)
+{
+    struct hamlet *h = hamlet_new_expecting(5, 1);
+    int known;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    assert_int_equal(ask_for_keys(h, 1, &known), KEYS);
+    hamlet_crash(h, 0);
+    hamlet_run(h, 200);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 3000);
+    /* It knows its peers of old, and asks the same as ever. */
+    assert_int_equal(ask_for_keys(h, 0, &known), 0);
+    assert_int_equal(known, KEYS);
+    /* With a new disk it has just met them. */
+    hamlet_roll_back(h, 4);
+    hamlet_restart(h, 4);
+    hamlet_run(h, 3000);
+    assert_int_equal(ask_for_keys(h, 4, &known), 0);
+    assert_int_equal(hamlet_started(h), KEYS);
+    hamlet_free(h);
+}
+
 static void a_replica_that_stays_away_is_replaced(void **state)
 {
     struct hamlet *h = hamlet_new(5);
@@ -271,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_job_is_cancelled_from_anywhere),
         cmocka_unit_test(one_key_makes_one_job_whoever_is_asked),
         cmocka_unit_test(no_key_is_given_a_set_by_less_than_half_of_all),
+        cmocka_unit_test(a_node_that_started_lately_makes_no_known_key_anew),
         cmocka_unit_test(a_replica_that_stays_away_is_replaced),
         cmocka_unit_test(a_draining_node_hands_its_jobs_over),
         cmocka_unit_test(a_watch_follows_the_job_to_its_new_owner),
