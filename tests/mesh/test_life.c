@@ -8,6 +8,7 @@
 
 #include "mesh/frame.h"
 #include "mesh/life.h"
+#include "mesh/peer.h"
 #include "tests/mesh/hamlet.h"
 
 /* Boots 3, 4 and 5. */
@@ -208,6 +209,35 @@ static void one_that_left_and_came_back_is_waited_for_again(void **state)
     hamlet_free(h);
 }
 
+/* Seven fields, the third of them whether it was forgotten. */
+static void what_was_stored_of_a_peer_before_its_state_was_is_read(void **state)
+{
+    struct mesh_config c = {.nid.b = {1}, .boot = 2, .slots = 1, .replicas = 3, .name = "n"};
+    struct mesh *m = mesh_new(&c);
+
+    (void)state;
+    for (uint8_t forgotten = 0; forgotten < 2; forgotten++) {
+        uint8_t key[1 + ID_SIZE] = {'n', [1] = 2, [2] = forgotten};
+        struct id nid;
+        auto_buf struct buf b;
+
+        memcpy(nid.b, key + 1, ID_SIZE);
+        buf_init(&b, LIMIT_KIB);
+        wire_put_array(&b, 7);
+        wire_put_uint(&b, 3);
+        wire_put_uint(&b, 4);
+        wire_put_bool(&b, forgotten);
+        for (int i = 0; i < 4; i++)
+            wire_put_str(&b, "old");
+        peer_load(m, (struct span){key, sizeof(key)}, buf_span(&b));
+        assert_non_null(members_get(m->members, &nid));
+        assert_int_equal(members_get(m->members, &nid)->state,
+                         forgotten ? MEMBER_FORGOTTEN : MEMBER_DEAD);
+        assert_true(peer_get(m, &nid)->known.generation == 4);
+    }
+    mesh_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_node_does_not_vote_before_all_have_confirmed_its_disk),
         cmocka_unit_test(one_that_stays_dead_is_not_waited_for),
         cmocka_unit_test(a_disk_that_went_back_is_refused),
+        cmocka_unit_test(what_was_stored_of_a_peer_before_its_state_was_is_read),
         cmocka_unit_test(those_that_left_are_not_waited_for_after_a_restart),
         cmocka_unit_test(who_was_down_when_another_left_hears_of_it),
         cmocka_unit_test(one_that_left_and_came_back_is_waited_for_again),
