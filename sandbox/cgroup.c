@@ -83,11 +83,11 @@ bool cgroup_reusable(const struct cgroup *c)
 }
 
 int cgroup_begin(struct cgroup *c, struct cgroup_run *run, const struct step_limits *limits,
-                 struct err *err)
+                 unsigned waiting, struct err *err)
 {
     c->now = run;
     if (c->kind == CGROUP_V1)
-        return cgroup1_begin(&c->v1, limits, err);
+        return cgroup1_begin(&c->v1, limits, waiting, err);
     if (c->kind == CGROUP_V2)
         return run ? cgroup2_begin(run, limits, err) : err_set(err, EIO, "no cgroup v2 group");
     return 0;

@@ -54,10 +54,11 @@ int cgroup_run_fd(const struct cgroup_run *run);
 /* Can one init's group count several runs, one by one? */
 bool cgroup_reusable(const struct cgroup *c);
 
-/* Sets the limits and zeroes the counters for a run of the init born in `run`, which waits. The
- * calls below are about this run. */
+/* Sets the limits and zeroes the counters for a run of the init born in `run`, which waits.
+ * `waiting`: how many of the program's processes are there already. The calls below are about this
+ * run. */
 int cgroup_begin(struct cgroup *c, struct cgroup_run *run, const struct step_limits *limits,
-                 struct err *err);
+                 unsigned waiting, struct err *err);
 /* Readable when the kernel has killed for memory; -1 = no such news. Borrowed. */
 int cgroup_oom_fd(const struct cgroup *c);
 /* After it was readable. Returns how many kills there were since cgroup_begin(). */

@@ -173,7 +173,8 @@ static int set_processes(struct cgroup1 *c, uint64_t most)
     return pwrite(c->pids_max_fd, text, (size_t)n, 0) == n ? 0 : -errno;
 }
 
-static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err *err)
+static int set_limits(struct cgroup1 *c, const struct step_limits *l, unsigned waiting,
+                      struct err *err)
 {
     bool fresh = !c->measured;
     int r = 0;
@@ -183,9 +184,9 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, struct err
     if (fresh || c->set.memory != l->memory)
         r = set_memory(c, l->memory + c->stages_memory + CGROUP_SPARE);
     (void)cgfile_u64(c->pids_current, &c->base_pids);
-    /* The program's first process is there already, and waits. */
-    if (r == 0 && (fresh || c->pids_max != c->base_pids - 1 + l->processes)) {
-        c->pids_max = c->base_pids - 1 + l->processes;
+    const uint64_t pids_max = c->base_pids - waiting + l->processes;
+    if (r == 0 && (fresh || c->pids_max != pids_max)) {
+        c->pids_max = pids_max;
         r = set_processes(c, c->pids_max);
     }
     if (r == 0 && (fresh || c->set.cpu_share != l->cpu_share))
@@ -204,10 +205,11 @@ static void look(struct cgroup1 *c)
     c->seen_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
 }
 
-int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct err *err)
+int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned waiting,
+                  struct err *err)
 {
     uint64_t old;
-    int r = set_limits(c, limits, err);
+    int r = set_limits(c, limits, waiting, err);
 
     if (r < 0)
         return r;

@@ -63,7 +63,8 @@ struct cgroup {
 int cgroup1_new(struct cgroup1 *c, const char *name, struct err *err);
 void cgroup1_free(struct cgroup1 *c, const char *name);
 int cgroup1_add(struct cgroup1 *c, pid_t pid, struct err *err);
-int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, struct err *err);
+int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned waiting,
+                  struct err *err);
 uint64_t cgroup1_oom_read(struct cgroup1 *c);
 bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us);
 void cgroup1_use(struct cgroup1 *c, struct cgroup_use *ret_use);

@@ -212,6 +212,10 @@ static void shut(int *fd)
 static int make_terminal(struct init *in, struct run *r, struct err *err)
 {
     int ends[2];
+
+    /* What we would mount it on is the machine's. */
+    if (r->step.tty && in->machine >= 0)
+        return err_set(err, ENOTSUP, "a terminal needs mount namespaces");
     int rc = r->step.tty ? terminal_open(&r->step, ends, err) : 0;
 
     if (rc < 0 || !r->step.tty)

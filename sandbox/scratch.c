@@ -37,20 +37,31 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+/* Lets its owner in, as the program may have shut even him out. It may still be there, and put a
+ * link in a folder's place: what is changed is what was opened. */
+static void unlock_folder(int at, const char *name)
+{
+    char path[64];
+    auto_fd int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (fd >= 0)
+        (void)!chmod(path, RUN_MODE);
+}
+
 /* Empties one folder of `top` into it: files go, folders move up under new names. */
 static void lift(int top, const char *name, unsigned *serial)
 {
     char up[32];
 
-    /* The program may have made it so that not even its owner gets in; links are no folders. */
-    (void)!fchmodat(top, name, RUN_MODE, 0);
+    unlock_folder(top, name);
     DIR *d = open_dir(top, name);
     if (!d)
         return;
     for (struct dirent *e; (e = readdir(d));) {
         if (is_dots(e->d_name) || unlinkat(dirfd(d), e->d_name, 0) == 0)
             continue;
-        (void)!fchmodat(dirfd(d), e->d_name, RUN_MODE, AT_SYMLINK_NOFOLLOW);
+        unlock_folder(dirfd(d), e->d_name);
         (void)snprintf(up, sizeof(up), ".lifted-%u", (*serial)++);
         (void)renameat(dirfd(d), e->d_name, top, up);
     }
@@ -215,7 +226,8 @@ struct trail {
     unsigned depth;
 };
 
-/* One entry of the deepest folder. A tree deeper than we look is over. */
+/* One entry of the deepest folder. A tree deeper than we look is over, and so is one that we cannot
+ * look into: the program may have shut us out. */
 static void count(struct trail *t, const char *name, const struct scratch_use *max,
                   struct scratch_use *use)
 {
@@ -233,7 +245,10 @@ static void count(struct trail *t, const char *name, const struct scratch_use *m
         return;
     }
     t->at[t->depth] = open_dir(at, name);
-    t->depth += t->at[t->depth] != NULL;
+    if (t->at[t->depth])
+        t->depth++;
+    else if (errno == EACCES)
+        use->files = max->files + 1;
 }
 
 void scratch_measure(const struct scratch *s, const struct scratch_use *max,

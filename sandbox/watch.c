@@ -113,7 +113,8 @@ static int launch(struct watch *w, struct err *err)
     if (r == 0)
         r = slot_ready(w->slot, w->stage, err);
     if (r == 0)
-        r = cgroup_begin(w->slot->cgroup, w->stage->init.group, &w->step.limits, err);
+        r = cgroup_begin(w->slot->cgroup, w->stage->init.group, &w->step.limits,
+                         w->slot->isolation.spaces ? 1 : 0, err);
     if (r == 0)
         r = stream_open(&w->streams[0], w->step.limits.output, &out, err);
     if (r == 0)

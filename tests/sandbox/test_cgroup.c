@@ -115,7 +115,7 @@ static void cpu_time_of_the_group_is_counted_from_the_start_of_a_run(void **stat
         skip();
     }
     pid_t pid = start(c, go, spin);
-    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
     assert_true(cgroup_cpu(c, &us));
     assert_int_equal(write(go[1], "", 1), 1);
     assert_int_equal(end(pid, go), 0);
@@ -137,7 +137,7 @@ static void the_kernels_kill_for_memory_is_told(void **state)
         skip();
     }
     pid_t pid = start(c, go, grow);
-    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
     assert_int_equal(write(go[1], "", 1), 1);
     struct pollfd p = {.fd = cgroup_oom_fd(c), .events = POLLIN};
     assert_int_equal(poll(&p, 1, 30000), 1);
@@ -160,12 +160,52 @@ static void forks_over_the_limit_are_refused_and_counted(void **state)
     }
     pid_t pid = start(c, go, many);
     assert_int_equal(setpgid(pid, pid), 0);
-    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
     assert_int_equal(write(go[1], "", 1), 1);
     assert_int_equal(end(pid, go), 0);
     cgroup_use(c, &use);
     assert_true(use.forks_refused > 0);
     cgroup_end(c);
+    cgroup_free(c);
+}
+
+/* As an init that has made nothing ready: one more, but not two. */
+static int one_more(void)
+{
+    pid_t first = fork();
+
+    if (first == 0)
+        _exit(pause());
+    pid_t second = first < 0 ? -1 : fork();
+    if (second == 0)
+        _exit(0);
+    if (first > 0)
+        (void)kill(first, SIGKILL);
+    while (wait(NULL) > 0)
+        continue;
+    return first > 0 && second < 0 ? 0 : 1;
+}
+
+static void a_program_of_one_process_can_be_made_or_wait(void **state)
+{
+    struct step_limits one = limits, two = limits;
+    struct cgroup *c = make();
+    int go[2];
+
+    (void)state;
+    if (cgroup_kind(c) == CGROUP_V2) {
+        cgroup_free(c);
+        skip();
+    }
+    one.processes = 1;
+    two.processes = 2;
+    for (unsigned waiting = 0; waiting < 2; waiting++) {
+        pid_t pid = start(c, go, one_more);
+        assert_int_equal(cgroup_begin(c, NULL, waiting ? &two : &one, waiting, NULL), 0);
+        assert_int_equal(write(go[1], "", 1), 1);
+        assert_int_equal(end(pid, go), 0);
+        cgroup_end(c);
+    }
     cgroup_free(c);
 }
 
@@ -182,13 +222,13 @@ static void what_happens_between_two_runs_is_not_the_next_ones(void **state)
     }
     pid_t pid = start(c, go, many);
     assert_int_equal(setpgid(pid, pid), 0);
-    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
     cgroup_use(c, &use);
     assert_int_equal(use.forks_refused, 0);
     assert_int_equal(write(go[1], "", 1), 1);
     assert_int_equal(end(pid, go), 0);
     cgroup_end(c);
-    assert_int_equal(cgroup_begin(c, NULL, &limits, NULL), 0);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
     cgroup_use(c, &use);
     assert_int_equal(use.forks_refused, 0);
     cgroup_end(c);
@@ -228,6 +268,7 @@ int main(void)
         cmocka_unit_test(cpu_time_of_the_group_is_counted_from_the_start_of_a_run),
         cmocka_unit_test(the_kernels_kill_for_memory_is_told),
         cmocka_unit_test(forks_over_the_limit_are_refused_and_counted),
+        cmocka_unit_test(a_program_of_one_process_can_be_made_or_wait),
         cmocka_unit_test(what_happens_between_two_runs_is_not_the_next_ones),
         cmocka_unit_test(of_groups_only_those_of_our_dead_are_swept),
     };

@@ -104,6 +104,27 @@ static void size_and_number_of_files_are_seen(void **state)
     scratch_done(&s);
 }
 
+static void a_folder_that_shuts_us_out_is_over(void **state)
+{
+    enum { ORDINARY = 65534 };
+    const struct scratch_use max = {1 << 20, 100};
+    const bool root = geteuid() == 0;
+    struct scratch_use use;
+    struct scratch s;
+
+    (void)state;
+    if (root && (chown(top, ORDINARY, (gid_t)-1) < 0 || seteuid(ORDINARY) < 0))
+        skip();
+    assert_int_equal(scratch_init(&s, NULL), 0);
+    auto_fd int dir = scratch_make(s.run, &ids, NULL);
+    assert_int_equal(mkdirat(dir, "d", 0300), 0);
+    scratch_measure(&s, &max, &use);
+    scratch_done(&s);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_true(use.files > max.files);
+}
+
 static void a_dead_keepers_directory_goes_and_a_live_ones_stays(void **state)
 {
     struct scratch mine, next;
@@ -190,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(whatever_a_program_leaves_is_taken_away, setup, teardown),
         cmocka_unit_test_setup_teardown(size_and_number_of_files_are_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_that_shuts_us_out_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dead_keepers_directory_goes_and_a_live_ones_stays, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(keepers_that_start_at_once_all_get_one, setup, teardown),
