@@ -174,6 +174,14 @@ static const char *lives_admit(struct lives *s, const struct live *one)
     return runs_reserve(s->config.runs) ? NULL : "no slot is free";
 }
 
+/* A terminal is mounted for its session, which a sandbox without namespaces cannot do. */
+static bool lives_lacks_terminals(const struct lives *s)
+{
+    const struct keeper_info *info = slots_info(s->env.slots);
+
+    return info && strcmp(info->level, "lsm") == 0;
+}
+
 static void lives_add(struct lives *s, const struct lives_key *key, struct live **one)
 {
     struct lives_item *item = own_calloc(1, sizeof(*item));
@@ -195,7 +203,8 @@ static void lives_open(struct lives *s, const struct lives_key *key, const struc
                      err.text);
         return;
     }
-    full = lives_admit(s, one);
+    full = m->session.tty && lives_lacks_terminals(s) ? "this node has no terminals to give"
+                                                      : lives_admit(s, one);
     if (full) {
         lives_refuse(s, key, MESSAGE_REFUSAL_NO_SLOT, full);
     } else if (live_start(one, &err) != 0) {

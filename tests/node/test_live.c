@@ -400,6 +400,11 @@ static void much_input_goes_as_fast_as_it_is_read(void **state)
     await_free_slots();
 }
 
+static bool has_terminals(void)
+{
+    return strcmp(slots_info(slots)->level, "lsm") != 0;
+}
+
 static void signals_arrive_and_a_terminal_is_resized(void **state)
 {
     struct ask a = {.language = "python",
@@ -417,6 +422,8 @@ static void signals_arrive_and_a_terminal_is_resized(void **state)
     struct message resize = {.type = MESSAGE_SESSION_RESIZE};
 
     (void)state;
+    if (!has_terminals())
+        skip();
     resize.session.rows = 50;
     resize.session.columns = 132;
     start(&a);
@@ -464,6 +471,21 @@ static void sessions_leave_slots_to_jobs_and_to_other_tenants(void **state)
     a.tenant = "c";
     ask(&a);
     assert_int_equal(seen.why, MESSAGE_REFUSAL_NO_SLOT);
+    lives_gone(lives, CLIENT);
+    await_free_slots();
+}
+
+/* Told at once, so that another node is asked: see `without namespaces` of tests/sandbox. */
+static void a_terminal_that_no_sandbox_can_make_is_refused(void **state)
+{
+    struct ask a = {.language = "python", .code = "input()\n", .tty = true, .generous = true};
+    const bool lacking = !has_terminals();
+
+    (void)state;
+    ask(&a);
+    assert_int_equal(seen.n[MESSAGE_REFUSED], lacking ? 1 : 0);
+    if (lacking)
+        assert_int_equal(seen.why, MESSAGE_REFUSAL_NO_SLOT);
     lives_gone(lives, CLIENT);
     await_free_slots();
 }
@@ -541,6 +563,7 @@ int main(void)
         cmocka_unit_test(signals_arrive_and_a_terminal_is_resized),
         cmocka_unit_test(a_session_whose_client_is_gone_frees_its_slot),
         cmocka_unit_test(sessions_leave_slots_to_jobs_and_to_other_tenants),
+        cmocka_unit_test(a_terminal_that_no_sandbox_can_make_is_refused),
         cmocka_unit_test(nonsense_is_refused_or_dropped),
     };
     struct err err = {0};
