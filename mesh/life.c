@@ -46,7 +46,11 @@ bool life_follows(const struct lives *told, const struct life *known)
     /* Not among them. A life of version 1 is in no list; others only leave a full one. */
     if (known->start && (told->n < LIFE_MAX || told->at[0].boot < known->boot))
         return false;
-    return last->generation >= known->generation;
+    /* The first one told of after it began with no less than it had. */
+    for (uint32_t i = 0; i < told->n; i++)
+        if (told->at[i].boot > known->boot)
+            return told->at[i].generation >= known->generation;
+    return false;
 }
 
 static void lives_put(struct buf *b, const struct lives *lives)
