@@ -119,7 +119,7 @@ static void keyed_forgotten(struct mesh *m, const struct id *jid, const struct a
     struct message msg = {.type = MESSAGE_ACCEPTED};
     struct id body = purge_body(m, jid);
 
-    if (!id_is_zero(&body) && memcmp(body.b, origin->head.body_hash, ID_SIZE) != 0) {
+    if (id_is_zero(&body) || memcmp(body.b, origin->head.body_hash, ID_SIZE) != 0) {
         watch_refuse(m, who, MESSAGE_REFUSAL_KEY_REUSED, 0);
         return;
     }

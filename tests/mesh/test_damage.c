@@ -141,6 +141,39 @@ static void an_only_copy_that_was_acknowledged_is_kept(void **state)
     hamlet_free(h);
 }
 
+static void a_key_whose_request_is_not_known_serves_no_other(void **state)
+{
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9}};
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+
+    (void)state;
+    hamlet_run(h, 15000);
+    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
+    head.body_hash[0] = 1;
+    uint64_t token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 2000);
+    assert_non_null(hamlet_answer(h, token));
+    jid = hamlet_answer(h, token)->accepted.jid;
+    /* Its record rots, and the others have forgotten the job when they are asked. */
+    hamlet_crash(h, 0);
+    hamlet_rot(h, 0, &jid);
+    hamlet_run(h, 700 * 1000);
+    assert_true(inspect_purged(hamlet_mesh(h, 1), &jid));
+    hamlet_restart(h, 0);
+    hamlet_run(h, 20000);
+    assert_true(inspect_purged(hamlet_mesh(h, 0), &jid));
+    head.body_hash[0] = 2;
+    for (int i = 0; i < 2; i++) {
+        token = hamlet_submit(h, i, &head);
+        hamlet_run(h, 2000);
+        assert_non_null(hamlet_answer(h, token));
+        assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_REFUSED);
+        assert_int_equal(hamlet_answer(h, token)->refused.why, MESSAGE_REFUSAL_KEY_REUSED);
+    }
+    hamlet_free(h);
+}
+
 /* A node that finds these bytes, whole, as the record of a job. */
 static struct mesh *loaded(const struct id *jid, struct span bytes)
 {
@@ -208,6 +241,7 @@ int main(void)
         cmocka_unit_test(what_two_of_three_cannot_read_is_not_guessed),
         cmocka_unit_test(a_lost_majority_is_kept_though_the_third_never_had_it),
         cmocka_unit_test(an_only_copy_that_was_acknowledged_is_kept),
+        cmocka_unit_test(a_key_whose_request_is_not_known_serves_no_other),
         cmocka_unit_test(a_record_of_another_version_stops_the_node),
         cmocka_unit_test(a_record_under_the_name_of_another_is_damage),
     };
