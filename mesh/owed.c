@@ -4,6 +4,7 @@
 #include "mesh/accept.h"
 #include "mesh/job.h"
 #include "mesh/list.h"
+#include "mesh/store.h"
 
 static bool is_owed(const struct job *j)
 {
@@ -48,6 +49,11 @@ void owed_told(struct mesh *m, struct job *j)
         return;
     j->r.told = true;
     owed_remove(m, j);
-    accept_spread(m, j);
+    /* A takeover under way asks others too, whose promises lie in the table of replicas. It
+     * spreads this as well when it is won. */
+    if (j->take)
+        store_dirty(m, j);
+    else
+        accept_spread(m, j);
     job_arm(m, j);
 }

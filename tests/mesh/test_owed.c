@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include "mesh/accept.h"
+#include "mesh/job.h"
 #include "mesh/owed.h"
+#include "mesh/takeover.h"
 #include "tests/mesh/hamlet.h"
 
 /* Submits a job with a callback (or none) and lets it come to its end. */
@@ -117,12 +120,37 @@ static void what_was_not_told_is_owed_after_a_crash_of_any_node(void **state)
     }
 }
 
+static void told_during_a_takeover_leaves_its_promises_alone(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct value wider = {.n_rset = 1, .rset = {{{99}}}};
+    struct id jid;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    jid = job_run(h, "https://example.com/done");
+    struct mesh *m = hamlet_mesh(h, 0);
+    struct job *j = job_find(m, &jid);
+    assert_non_null(j);
+    takeover_begin(m, j, TAKEOVER_CLEAN);
+    assert_non_null(j->take);
+    /* A set that is asked though it is not the record's. */
+    accept_replicas_of(m, j, &wider);
+    assert_non_null(accept_replica(j, &wider.rset[0]));
+    owed_told(m, j);
+    assert_true(j->r.told && j->dirty);
+    assert_non_null(accept_replica(j, &wider.rset[0]));
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_callback_is_handed_out_by_one_node_until_it_is_told),
         cmocka_unit_test(what_was_told_stays_told),
         cmocka_unit_test(what_was_not_told_is_owed_after_a_crash_of_any_node),
+        cmocka_unit_test(told_during_a_takeover_leaves_its_promises_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
