@@ -355,6 +355,16 @@ static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *sr
 /* Stands for a result that nobody may have any more. */
 static const struct span lost_blob;
 
+/* A blob replaces the one that is stored only with a value that record_join() would take. One
+ * where nothing is stored is one copy more, whatever becomes of its value. */
+static bool blob_is_due(const struct job *j, const struct record *src)
+{
+    const struct id *stored = src->v.phase == RECORD_TERMINAL ? &j->result_hash : &j->spec_hash;
+
+    return src->acc.epoch > 0 && record_acc_cmp(src, &j->r) > 0 &&
+           (src->decided || ballot_cmp(&src->acc, &j->r.promised) >= 0 || id_is_zero(stored));
+}
+
 static void accept_take(struct mesh *m, const struct id *from, const struct record *src,
                         const struct span *blob)
 {
@@ -370,7 +380,7 @@ static void accept_take(struct mesh *m, const struct id *from, const struct reco
         damage_heard(m, j, from, src);
         return;
     }
-    if (src->acc.epoch > 0 && record_acc_cmp(src, &j->r) > 0)
+    if (blob_is_due(j, src))
         need = blob_take(m, j, src, *blob);
     if (blob == &lost_blob && src->decided)
         need = 0;

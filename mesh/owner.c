@@ -27,6 +27,7 @@
 #include "mesh/stats.h"
 #include "mesh/steal.h"
 #include "mesh/store.h"
+#include "mesh/tally.h"
 #include "mesh/timer.h"
 #include "mesh/watch.h"
 
@@ -76,6 +77,8 @@ static void owner_wait(struct mesh *m, struct job *j)
     j->own->run_due_ns = STATE_NEVER;
     j->own->queued_ns = m->now.mono_ns;
     queue_add(m->queue, &j->own->item, &wish, m->now.mono_ns);
+    /* The queue counts it from here on; both are read together. */
+    tally_set(m, j);
     watch_changed(m, j);
 }
 

@@ -351,9 +351,10 @@ void takeover_on_prom(struct mesh *m, const struct id *from, struct wire_reader 
     if (!p || ballot_cmp(&ballot, &j->take->ballot) != 0)
         return;
     wire_reader_init(&w, bytes.data, bytes.len);
-    if (record_decode(&w, &src) != 0 || !id_eq(&src.jid, &jid))
+    if (record_decode(&w, &src) != 0)
         return;
-    if (accept_conflict(m, &j->r, &src) || accept_conflict(m, &j->take->best, &src)) {
+    if (!id_eq(&src.jid, &jid) || accept_conflict(m, &j->r, &src) ||
+        accept_conflict(m, &j->take->best, &src)) {
         record_done(&src);
         return;
     }

@@ -6,6 +6,10 @@
 
 #include <cmocka.h>
 
+#include "mesh/accept.h"
+#include "mesh/frame.h"
+#include "mesh/job.h"
+#include "mesh/takeover.h"
 #include "tests/mesh/hamlet.h"
 
 /* ---- one node ---- */
@@ -248,6 +252,132 @@ static void a_draining_node_ends_what_runs_and_then_itself(void **state)
     hamlet_free(h);
 }
 
+/* ---- two things in one step ---- */
+
+static void stats_in_the_step_of_a_failed_run_count_it_as_delayed(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct spec_head head = {.priority = 2, .attempts_max = 3, .backoff_ms = 5000};
+    struct message msg = {.type = MESSAGE_STATS, .token = 77};
+    struct mesh_event e[2] = {{.type = MESH_EV_EXEC_DONE}, {.type = MESH_EV_CLIENT}};
+    const struct mesh_effect *fx;
+    struct message answer = {0};
+    struct err err;
+    struct buf b;
+    uint32_t n;
+
+    (void)state;
+    hamlet_runs(h, 600000, MESH_OUTCOME_RESULT);
+    (void)hamlet_submit(h, 0, &head);
+    hamlet_run(h, 500);
+    assert_int_equal(hamlet_started(h), 1);
+    struct mesh *m = hamlet_mesh(h, 0);
+    buf_init(&b, LIMIT_KIB);
+    assert_int_equal(message_encode(&msg, &b), 0);
+    e[0].now = e[1].now = m->now;
+    e[0].exec.exec = m->runs->exec;
+    e[0].exec.outcome = MESH_OUTCOME_BROKEN;
+    e[0].exec.bytes = span_of("x");
+    e[1].client.client = 5;
+    e[1].client.frame = buf_span(&b);
+    mesh_step(m, e, 2, &fx, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (fx[i].type == MESH_FX_CLIENT && answer.type != MESSAGE_STATS_REPLY)
+            assert_int_equal(message_decode(fx[i].client.frame, &answer, &err), 0);
+    assert_int_equal(answer.type, MESSAGE_STATS_REPLY);
+    assert_int_equal(answer.stats.nodes[0].jobs[MESSAGE_STATE_QUEUED], 0);
+    assert_int_equal(answer.stats.nodes[0].jobs[MESSAGE_STATE_ACTIVE], 0);
+    assert_int_equal(answer.stats.nodes[0].jobs[MESSAGE_STATE_DELAYED], 1);
+    mesh_check(m);
+    message_done(&answer);
+    buf_done(&b);
+    hamlet_free(h);
+}
+
+/* ---- what comes too late ---- */
+
+/* ACCEPT of `src` with `spec`, as it comes from its owner. */
+static void accept_comes(struct mesh *m, const struct record *src, struct span spec)
+{
+    struct wire_reader r;
+    struct buf record, b;
+
+    buf_init(&record, RECORD_MAX);
+    buf_init(&b, LIMIT_MIB);
+    assert_int_equal(record_encode(src, &record), 0);
+    wire_put_bin(&b, record.data, record.len);
+    wire_put_bin(&b, spec.data, spec.len);
+    wire_put_bool(&b, false);
+    wire_reader_init(&r, b.data, b.len);
+    accept_on_accept(m, &src->acc.nid, &r);
+    buf_done(&record);
+    buf_done(&b);
+}
+
+static void an_accept_that_comes_too_late_replaces_no_spec(void **state)
+{
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9}};
+    struct hamlet *h = hamlet_new(3);
+    struct span other = span_of("another request for the same key");
+    struct record src;
+
+    (void)state;
+    hamlet_run(h, 15000);
+    hamlet_runs(h, 600000, MESH_OUTCOME_RESULT);
+    uint64_t token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 2000);
+    struct id jid = hamlet_answer(h, token)->accepted.jid;
+    for (int i = 0; i < 3; i++) {
+        struct job *j = job_find(hamlet_mesh(h, i), &jid);
+        struct id before = j->spec_hash;
+
+        if (j->own)
+            continue;
+        record_copy(&j->r, &src);
+        src.acc.epoch += 1;
+        src.promised = src.acc;
+        src.origin->spec_hash = record_blob_hash(other);
+        src.origin->spec_len = other.len;
+        j->r.promised.epoch = src.acc.epoch + 1;
+        accept_comes(hamlet_mesh(h, i), &src, other);
+        assert_true(id_eq(&before, &j->r.origin->spec_hash));
+        assert_true(id_eq(&before, &j->spec_hash));
+        record_done(&src);
+    }
+    hamlet_free(h);
+}
+
+static void a_promise_with_the_record_of_another_job_does_not_count(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct wire_reader r;
+    struct buf record, b;
+
+    (void)state;
+    hamlet_run(h, 15000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    struct id jid = hamlet_job(h, 0);
+    struct id other = hamlet_job(h, 0);
+    hamlet_run(h, 2000);
+    struct mesh *m = hamlet_mesh(h, 0);
+    struct job *j = job_find(m, &jid);
+    takeover_begin(m, j, TAKEOVER_CLEAN);
+    assert_non_null(j->take);
+    assert_true(j->n_replicas > 0);
+    buf_init(&record, RECORD_MAX);
+    buf_init(&b, LIMIT_MIB);
+    assert_int_equal(record_encode(&job_find(m, &other)->r, &record), 0);
+    wire_put_id(&b, &jid);
+    frame_put_ballot(&b, &j->take->ballot);
+    wire_put_bin(&b, record.data, record.len);
+    wire_reader_init(&r, b.data, b.len);
+    takeover_on_prom(m, &j->replicas[0].nid, &r);
+    assert_false(j->replicas[0].promised);
+    buf_done(&record);
+    buf_done(&b);
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +395,9 @@ int main(void)
         cmocka_unit_test(a_full_disk_refuses_submits),
         cmocka_unit_test(an_old_job_is_forgotten_for_good),
         cmocka_unit_test(a_draining_node_ends_what_runs_and_then_itself),
+        cmocka_unit_test(stats_in_the_step_of_a_failed_run_count_it_as_delayed),
+        cmocka_unit_test(an_accept_that_comes_too_late_replaces_no_spec),
+        cmocka_unit_test(a_promise_with_the_record_of_another_job_does_not_count),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
