@@ -284,7 +284,6 @@ static enum member_state state_after(enum member_state stored, const char *name,
     struct id other = village_nid(42);
     auto_buf struct buf rumours, b;
     struct wire_reader r;
-    enum member_state now;
 
     (void)snprintf(old.meta.name, sizeof(old.meta.name), "%s", name);
     members_load(m, &old);
@@ -296,10 +295,9 @@ static enum member_state state_after(enum member_state stored, const char *name,
     buf_put(&b, rumours.data, rumours.len);
     wire_reader_init(&r, b.data, b.len);
     assert_int_equal(members_recv(m, MEMBER_PAYLOAD_PUSHPULL, &other, &r, 2), 0);
-    now = members_get(m, &old.nid)->state;
     assert_true(members_get(m, &old.nid)->known_of_old);
     members_free(m);
-    return now;
+    return members_get(m, &old.nid)->state;
 }
 
 static void one_that_left_or_was_replaced_still_is_after_a_restart(void **state)
