@@ -295,9 +295,10 @@ static enum member_state state_after(enum member_state stored, const char *name,
     buf_put(&b, rumours.data, rumours.len);
     wire_reader_init(&r, b.data, b.len);
     assert_int_equal(members_recv(m, MEMBER_PAYLOAD_PUSHPULL, &other, &r, 2), 0);
+    enum member_state now = members_get(m, &old.nid)->state;
     assert_true(members_get(m, &old.nid)->known_of_old);
     members_free(m);
-    return members_get(m, &old.nid)->state;
+    return now;
 }
 
 static void one_that_left_or_was_replaced_still_is_after_a_restart(void **state)
