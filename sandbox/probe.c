@@ -103,7 +103,7 @@ static void files(void)
         must(open(fixed[i], O_CREAT | O_WRONLY, 0600) < 0, fixed[i]);
     REFUSED(open(text, O_WRONLY));
     REFUSED(open(text, O_RDONLY | O_TRUNC));
-    REFUSED(open(text, O_ACCMODE));
+    REFUSED(open(text, O_ACCMODE | O_TRUNC));
     REFUSED(truncate(text, 0));
     REFUSED(chmod(text, 0666));
     REFUSED(chown(text, getuid(), getgid()));
