@@ -1,36 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What clients of other APIs and browsers hand in: submissions of Judge0, lists of fields, ranges
- * of versions, tickets. Whatever is wrong with a submission is told as one valid JSON object.
+ * What clients of other APIs hand in: submissions of Judge0, lists of fields, ranges of versions.
+ * Whatever is wrong with a submission is told as one valid JSON object.
  */
 #include "api-bridge/judge0.h"
-#include "api-bridge/ticket.h"
 #include "api-bridge/version.h"
 #include "base/own.h"
+#include "tests/fuzz/settings.h"
 
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct api_config config = {
-    .code_max = 65536,
-    .tests_max = 100,
-    .webhook = {.secret = "s"},
-    .ceiling = {.cpu_ms = 60000,
-                .wall_ms = 60000,
-                .memory = 1 << 30,
-                .output = 1 << 20,
-                .processes = 100,
-                .compile_ms = 60000,
-                .compile_memory = 1 << 30,
-                .stack = 1 << 30,
-                .file_size = 1 << 30},
-};
-
 static void submission(const struct api_json_at *at, bool base64)
 {
     static struct api_languages *none;
-    struct api_judge0_context c = {.config = &config, .base64 = base64};
+    struct api_judge0_context c = {.config = &fuzz_settings, .base64 = base64};
     struct api_judge0_form form;
     struct api_fault f = {0};
     struct api_json *tree;
@@ -49,16 +34,13 @@ static void submission(const struct api_json_at *at, bool base64)
 
 static void words(const char *text)
 {
-    static const uint8_t key[API_TICKET_KEY] = {1};
     auto_buf struct buf odd = {.max = LIMIT_MIB};
-    struct api_principal who = {0};
     uint64_t fields;
 
     (void)api_version_match(text, "3.11.2");
     (void)api_version_match("3", text);
     (void)api_judge0_fields(text, &fields, &odd);
     assert(fields);
-    assert(api_ticket_read(key, text, 0, &who) < 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

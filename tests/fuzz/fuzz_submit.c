@@ -5,25 +5,11 @@
  */
 #include "api-bridge/submit.h"
 #include "base/own.h"
+#include "tests/fuzz/settings.h"
 
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const struct api_config config = {
-    .code_max = 65536,
-    .tests_max = 100,
-    .webhook = {.secret = "s"},
-    .ceiling = {.cpu_ms = 60000,
-                .wall_ms = 60000,
-                .memory = 1 << 30,
-                .output = 1 << 20,
-                .processes = 100,
-                .compile_ms = 60000,
-                .compile_memory = 1 << 30,
-                .stack = 1 << 30,
-                .file_size = 1 << 30},
-};
 
 static void there_and_back(struct api_submission *s)
 {
@@ -51,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     api_submission_init(&s);
     if (tree)
-        api_submit_read(&s, &root, &config, &f);
+        api_submit_read(&s, &root, &fuzz_settings, &f);
     if (f.code) {
         assert(f.text[0]);
         api_json_put_fault(&error, &f);
