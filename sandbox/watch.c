@@ -177,16 +177,23 @@ static void break_run(struct watch *w, const char *why)
     watch_kill(w, KILL_BROKEN);
 }
 
-/* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
- * at now and then. */
-static void look_at_crowd(struct watch *w, uint64_t now)
+static bool measure(const struct watch *w, struct crowd *ret)
 {
     const struct slot_init *in = &w->stage->init;
-    struct crowd c;
-    bool seen = in->proc >= 0
-                    ? crowd_measure(in->proc, &c)
-                    : crowd_measure_below(crowd_pid(in->pidfd), w->step.limits.processes, &c);
 
+    return in->proc >= 0 ? crowd_measure(in->proc, ret)
+                         : crowd_measure_below(crowd_pid(in->pidfd), w->step.limits.processes, ret);
+}
+
+/* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
+ * at now and then. */
+static void look_at_crowd(struct watch *w)
+{
+    struct crowd c = {0};
+    bool seen = measure(w, &c);
+
+    /* A look takes its time, and one that shows nothing is not the last. */
+    w->cpu_at_ns = clock_mono_ns() + CROWD_LOOK_NS;
     if (!seen)
         return;
     if (c.cpu_us > w->crowd_us)
@@ -201,15 +208,13 @@ static void look_at_crowd(struct watch *w, uint64_t now)
         watch_kill(w, KILL_PROCESSES);
     else if (scratch_is_full(&w->slot->scratch, &w->step))
         watch_kill(w, KILL_FILES);
-    else
-        w->cpu_at_ns = now + CROWD_LOOK_NS;
 }
 
 /* The next look at the CPU time: when the rest of it could be used up at the earliest. */
 static void look_at_cpu(struct watch *w, uint64_t now)
 {
     if (!w->slot->isolation.cgroups) {
-        look_at_crowd(w, now);
+        look_at_crowd(w);
         return;
     }
     const struct step_limits *l = &w->step.limits;
