@@ -23,6 +23,7 @@
     X(daemon_environment)   /* they get the environment of the keeper */                           \
     X(links_followed)       /* symbolic links are followed when files come out */                  \
     X(no_landlock)          /* no fence at level lsm */                                            \
+    X(unwatched)            /* what no kernel limit holds is not looked at */                      \
     X(loose_processes)      /* limits are far over what was asked for */                           \
     X(loose_memory)                                                                                \
     X(loose_output)                                                                                \

@@ -15,8 +15,8 @@
 
 /* The wall time of what is not about wall time is long: the machine may be busy. */
 enum {
-    WAIT_MS = 30000,
-    PATIENT_MS = 20000,
+    WAIT_MS = 90000,
+    PATIENT_MS = 60000,
     BRIEF_MS = 300,
     BUSY_MS = 100,
     MEMORY = 64 * LIMIT_MIB
@@ -60,13 +60,13 @@ static const struct {
     {"canary", "leaves nothing to the next program", END(EXITED), LSM},
     {"plants", "brings out regular files only", END(EXITED), LSM},
     {"forkers", "ends with all of its sessions", END(EXITED), LSM},
+    {"output", "is held to its output", END(OUTPUT), LSM},
+    {"disk", "is held to its files", END(EXITED) | END(MEMORY) | END(FILE_SIZE), LSM},
     {"processes", "is held to its processes", END(EXITED) | END(PROCESSES), LSM},
     {"fork-bomb", "ends however it forks", END(CPU_TIME) | END(WALL_TIME) | END(PROCESSES), LSM},
     {"memory", "is held to its memory", END(MEMORY), LSM},
     {"memory-over", "is held to its memory exactly", END(MEMORY), LEVEL_FULL},
     {"memory-of-many", "is held to its memory in many processes", END(MEMORY), LSM},
-    {"output", "is held to its output", END(OUTPUT), LSM},
-    {"disk", "is held to its files", END(EXITED) | END(MEMORY) | END(FILE_SIZE), LSM},
     {"busy", "is held to its CPU time", END(CPU_TIME), LSM},
     {"idle", "is held to its wall time", END(WALL_TIME), LSM},
     {"stopped", "is held to its wall time when it is stopped", END(WALL_TIME), LSM},

@@ -5,6 +5,7 @@
 #include "sandbox/copyout.h"
 #include "sandbox/crowd.h"
 #include "sandbox/frame.h"
+#include "sandbox/mutant.h"
 #include "sandbox/outcome.h"
 
 #include <errno.h>
@@ -181,6 +182,8 @@ static bool measure(const struct watch *w, struct crowd *ret)
 {
     const struct slot_init *in = &w->stage->init;
 
+    if (MUTANT(unwatched))
+        return false;
     return in->proc >= 0 ? crowd_measure(in->proc, ret)
                          : crowd_measure_below(crowd_pid(in->pidfd), w->step.limits.processes, ret);
 }

@@ -20,6 +20,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 PATIENCE_S = 90
 LSM = ["{without}", "namespaces"]
+# Whose user is everybody's: there the keeper's looks are the only limits that are exact.
+SHARED = "setpriv --reuid 65534 --regid 65534 --clear-groups".split() + LSM
+WHERE = {(): "", tuple(LSM): " at level lsm", tuple(SHARED): " at level lsm with a shared user"}
 
 # What is dropped, the probe that must fail, and how the machine is made poorer for it.
 MUTANTS = [
@@ -46,6 +49,10 @@ MUTANTS = [
     ("loose_files", "disk", []),
     ("loose_cpu_time", "busy", []),
     ("loose_wall_time", "idle", []),
+    ("loose_processes", "processes", LSM),
+    ("loose_processes", "processes", SHARED),
+    ("unwatched", "processes", SHARED),
+    ("unwatched", "disk", SHARED),
 ]
 
 
@@ -65,15 +72,19 @@ def lines(process, until):
 
 class Mutants:
     def __init__(self, build, folder):
+        # Where anybody may read it.
+        os.chmod(folder, 0o755)
         self.program = os.path.join(folder, "arena-sandbox")
         self.without = os.path.join(folder, "without")
         shutil.copy2(os.path.join(build, "tests/sandbox/arena-sandbox-mutant"), self.program)
         shutil.copy2(os.path.join(build, "tests/sandbox/without"), self.without)
+        self.profiles = os.path.join(folder, "profiles")
+        shutil.copytree(os.environ.get("ARENA_PROFILE_DIR") or
+                        os.path.join(TOP, "images/profiles"), self.profiles)
         self.passed = self.failed = self.skipped = 0
 
     def start(self, mutant, wrap, command):
-        env = dict(os.environ, ARENA_PROFILE_DIR=os.environ.get("ARENA_PROFILE_DIR") or
-                   os.path.join(TOP, "images/profiles"), SANDBOX_MUTANT=mutant)
+        env = dict(os.environ, ARENA_PROFILE_DIR=self.profiles, SANDBOX_MUTANT=mutant)
         words = [w.format(without=self.without) for w in wrap] + [self.program, command]
         return subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -106,10 +117,10 @@ class Mutants:
         print(f"ok    {name}" if why is None else f"FAIL  {name}: {why}", flush=True)
 
     def run(self, only):
-        levels = {tuple(w): self.level(w) for w in ([], LSM)}
+        levels = {tuple(w): self.level(w) for w in ([], LSM, SHARED)}
         self.report("with all protections it passes", self.whole())
         for mutant, probe, wrap in MUTANTS:
-            name = f"{mutant} is noticed by {probe}{' at level lsm' if wrap else ''}"
+            name = f"{mutant} is noticed by {probe}{WHERE[tuple(wrap)]}"
             if not re.search(only, name):
                 continue
             if levels[tuple(wrap)] != ("lsm" if wrap else "full"):
