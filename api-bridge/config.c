@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/config.h"
 
-#include "api-bridge/peer.h"
 #include "api-bridge/ticket.h"
 #include "base/own.h"
 
@@ -17,8 +16,8 @@ static const struct config_key keys[] = {
      false, false},
     {"ARENA_PEERS", CONFIG_TEXT, "tcp://127.0.0.1:7948", 0, 0,
      "client endpoints of nodes, with commas; others are learnt", false, false},
-    {"ARENA_KEY_FILE", CONFIG_TEXT, "", 0, 0, "the cluster's key; none = plain links", false,
-     false},
+    {"ARENA_KEY_FILE", CONFIG_TEXT, "", 0, 0,
+     "the cluster's key, which others may not read; none = plain links", false, false},
     {"ARENA_TLS_CERT", CONFIG_TEXT, "", 0, 0, "PEM certificate chain; none = no TLS", false, false},
     {"ARENA_TLS_KEY", CONFIG_TEXT, "", 0, 0, "PEM key of the certificate", false, false},
     {"LOG_LEVEL", CONFIG_TEXT, "info", 0, 8, "debug, info, warn or error", true, false},
@@ -236,17 +235,12 @@ static int read_values(struct api_config *c, struct err *err)
     return read_peers(c, err);
 }
 
-static int set_entry(void *raw, const char *name, const char *value, struct err *err)
-{
-    return config_set_file(raw, name, value, err);
-}
-
 int api_config_load(struct api_config *c, const char *file, struct err *err)
 {
     int r;
 
     *c = (struct api_config){.raw = config_new(keys, ARRAY_LEN(keys))};
-    r = file && file[0] ? api_peer_file_each(file, set_entry, c->raw, err) : 0;
+    r = file && file[0] ? config_load(c->raw, file, err) : 0;
     if (r == 0)
         r = config_set_environment(c->raw, NULL, err);
     if (r == 0)

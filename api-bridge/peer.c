@@ -9,20 +9,19 @@
  * What is sent in a turn of the loop leaves at its end, in one message of several parts, each a
  * frame: one wake-up of the other side for all of them. What comes may have several parts too.
  */
-#include <czmq.h>
+#include <zmq.h>
 
 #include "api-bridge/peer.h"
+#include "base/keyfile.h"
 #include "base/own.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 enum {
     PEER_READS_PER_TURN = 256,
     PEER_TOGETHER = 128, /* frames in one message */
     PEER_TOGETHER_BYTES = 256 * LIMIT_KIB,
     PEER_ROUNDS_PER_TURN = 8,
-    PEER_KEY_LEN = 40,
     PEER_HWM = 100000,
     PEER_RECONNECT_MS = 100,
     PEER_RECONNECT_MS_MAX = 1000,
@@ -33,8 +32,8 @@ enum {
 
 static void *context;
 static bool has_key;
-static char public_key[PEER_KEY_LEN + 1];
-static char secret_key[PEER_KEY_LEN + 1];
+static char public_key[KEYFILE_LEN + 1];
+static char secret_key[KEYFILE_LEN + 1];
 
 struct api_peer {
     void *socket;
@@ -57,22 +56,12 @@ struct api_peer {
 
 static int read_key(const char *path, struct err *err)
 {
-    char text[PEER_KEY_LEN + 2] = "";
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
+    int r = keyfile_read(path, secret_key, err);
 
-    if (fd < 0)
-        return err_errno(err, "ARENA_KEY_FILE: open %s", path);
-    n = read(fd, text, sizeof(text));
-    if (n < PEER_KEY_LEN)
-        return err_set(err, EINVAL, "ARENA_KEY_FILE: %s does not hold a key of %d characters", path,
-                       PEER_KEY_LEN);
-    memcpy(secret_key, text, PEER_KEY_LEN);
-    explicit_bzero(text, sizeof(text));
-    if (zmq_curve_public(public_key, secret_key) != 0)
-        return err_set(err, EINVAL, "ARENA_KEY_FILE: %s does not hold a Z85 key", path);
-    has_key = true;
-    return 0;
+    if (r == 0 && zmq_curve_public(public_key, secret_key) != 0)
+        r = err_set(err, EINVAL, "ARENA_KEY_FILE: %s does not hold a Z85 key", path);
+    has_key = r == 0;
+    return r;
 }
 
 int api_peer_library_init(const char *key_file, struct err *err)
@@ -89,33 +78,6 @@ void api_peer_library_done(void)
     context = NULL;
     has_key = false;
     explicit_bzero(secret_key, sizeof(secret_key));
-}
-
-int api_peer_file_each(const char *path,
-                       int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
-                       void *ctx, struct err *err)
-{
-    auto_buf struct buf text;
-    zconfig_t *root;
-    int r;
-
-    zsys_handler_set(NULL); /* signals are the program's own */
-    buf_init(&text, LIMIT_MIB);
-    r = buf_load(&text, path, err);
-    if (r < 0)
-        return r;
-    (void)buf_putc(&text, '\0');
-    /* Not zconfig_load(): it leaks what it opened when the text is bad. */
-    root = zconfig_str_load((const char *)text.data);
-    if (!root)
-        return err_set(err, EINVAL, "%s: not a zconfig file (NAME = VALUE)", path);
-    for (zconfig_t *e = zconfig_child(root); e && r == 0; e = zconfig_next(e)) {
-        r = fn(ctx, zconfig_name(e), zconfig_value(e), err);
-        if (r < 0)
-            r = err_wrap(err, "%s", path);
-    }
-    zconfig_destroy(&root);
-    return r;
 }
 
 static void set(void *socket, int option, int value)
@@ -138,9 +100,9 @@ static void set_options(void *socket)
     (void)zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &(int64_t){LIMIT_FRAME_BULK}, sizeof(int64_t));
     if (!has_key)
         return;
-    (void)zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, public_key, PEER_KEY_LEN + 1);
-    (void)zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, PEER_KEY_LEN + 1);
-    (void)zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, PEER_KEY_LEN + 1);
+    (void)zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, public_key, KEYFILE_LEN + 1);
+    (void)zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, KEYFILE_LEN + 1);
+    (void)zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, KEYFILE_LEN + 1);
 }
 
 /* Reads what is there, up to a share of the turn; stays dirty when more may be left. */

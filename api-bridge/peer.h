@@ -5,8 +5,7 @@
  * A wire to one peer of the mesh: a ZeroMQ DEALER in a libuv loop, a part a frame, CURVE
  * when the cluster has a key. A frame may be lost: nothing is sent again here. It reconnects
  * by itself and tells when the wire is up or down. Belongs to its loop's thread.
- * api-bridge/peer.c is the only file that includes ZeroMQ and czmq, so its reader of settings
- * files is here too.
+ * api-bridge/peer.c is the only file that includes ZeroMQ.
  */
 #include "base/buf.h"
 #include "base/err.h"
@@ -26,11 +25,6 @@ struct api_peer_events {
 int api_peer_library_init(const char *key_file, struct err *err);
 /* After the loops. */
 void api_peer_library_done(void);
-
-/* Walks a file in czmq's zconfig format: each entry of the top level with its value. */
-int api_peer_file_each(const char *path,
-                       int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
-                       void *ctx, struct err *err);
 
 /* Starts to connect; `events` is borrowed until the free. */
 struct api_peer *api_peer_new(uv_loop_t *loop, const char *endpoint,

@@ -6,9 +6,8 @@
  * the values, the error messages and --help all come. A value is taken from the environment
  * first, then from the file, then from the table's default.
  *
- * This file reads no file format: the program walks its zconfig file and calls
- * config_set_file() for each entry; a name that is in no table is refused there, so that a
- * misspelt setting is not silently ignored. (The environment holds much that is not ours.)
+ * A name in the file that is in no table is refused, so that a misspelt setting is not silently
+ * ignored. (The environment holds much that is not ours.)
  *
  *     static const struct config_key keys[] = {
  *         {"QUEUE_MAX_DEPTH", CONFIG_UINT, "1000", 1, 1000000, "waiting jobs before 429", true},
@@ -51,6 +50,8 @@ struct config;
 struct config *config_new(const struct config_key *keys, size_t n);
 void config_free(struct config *c);
 
+/* The entries of a file in czmq's zconfig format, `NAME = VALUE` lines. An error names the file. */
+int config_load(struct config *c, const char *path, struct err *err);
 /* One entry of the file. -ENOENT: no such key; -EINVAL, -ERANGE: a bad value; `err` says which. */
 int config_set_file(struct config *c, const char *name, const char *value, struct err *err);
 /* All of the environment. With `names` not NULL: instead of the process's own (NAME=VALUE). */

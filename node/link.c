@@ -15,16 +15,15 @@
 #include "node/link.h"
 
 #include "base/clock.h"
+#include "base/keyfile.h"
 #include "base/limits.h"
 #include "base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 enum {
-    LINK_KEY_LEN = 40, /* Z85 */
     LINK_ZAP_ENFORCE_DOMAIN = 93,
     LINK_MONITOR_EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
                           ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
@@ -56,33 +55,19 @@ struct link_actor {
 
 static void *link_context;
 static bool link_has_key;
-static char link_secret[LINK_KEY_LEN + 1];
-static char link_public[LINK_KEY_LEN + 1];
+static char link_secret[KEYFILE_LEN + 1];
+static char link_public[KEYFILE_LEN + 1];
 static zactor_t *link_auth;
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
 static int link_key_read(const char *path, struct err *err)
 {
-    char text[LINK_KEY_LEN + 8] = "";
-    struct stat st;
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len;
+    int rc = keyfile_read(path, link_secret, err);
 
-    if (fd < 0)
-        return err_errno(err, "ARENA_KEY_FILE: open %s", path);
-    if (fstat(fd, &st) == 0 && (st.st_mode & 0007))
-        return err_set(err, EPERM, "ARENA_KEY_FILE: %s can be read by everybody", path);
-    len = read(fd, text, sizeof(text) - 1);
-    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-        text[--len] = 0;
-    if (len != LINK_KEY_LEN)
-        return err_set(err, EINVAL, "ARENA_KEY_FILE: %s does not hold a key of %d characters", path,
-                       LINK_KEY_LEN);
-    memcpy(link_secret, text, sizeof(link_secret));
-    if (zmq_curve_public(link_public, link_secret) != 0)
-        return err_set(err, EINVAL, "ARENA_KEY_FILE: %s does not hold a Z85 key", path);
-    return 0;
+    if (rc == 0 && zmq_curve_public(link_public, link_secret) != 0)
+        rc = err_set(err, EINVAL, "ARENA_KEY_FILE: %s does not hold a Z85 key", path);
+    return rc;
 }
 
 static int link_auth_start(struct err *err)
@@ -132,8 +117,8 @@ bool link_secured(void)
 
 int link_keygen(const char *key_file, struct err *err)
 {
-    char public_key[LINK_KEY_LEN + 1];
-    char secret_key[LINK_KEY_LEN + 1];
+    char public_key[KEYFILE_LEN + 1];
+    char secret_key[KEYFILE_LEN + 1];
     auto_fd int fd = -1;
 
     if (zmq_curve_keypair(public_key, secret_key) != 0)
@@ -141,7 +126,7 @@ int link_keygen(const char *key_file, struct err *err)
     fd = open(key_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     if (fd < 0)
         return err_errno(err, "create %s", key_file);
-    secret_key[LINK_KEY_LEN] = '\n';
+    secret_key[KEYFILE_LEN] = '\n';
     if (write(fd, secret_key, sizeof(secret_key)) != (ssize_t)sizeof(secret_key))
         return err_errno(err, "write %s", key_file);
     return 0;
@@ -190,7 +175,7 @@ struct link *link_listen(enum link_kind kind, const char *endpoint, struct err *
     link_set(l->socket, ZMQ_SNDHWM, 10000);
     if (link_has_key) {
         link_set(l->socket, ZMQ_CURVE_SERVER, 1);
-        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_SECRETKEY, link_secret, LINK_KEY_LEN + 1);
+        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_SECRETKEY, link_secret, KEYFILE_LEN + 1);
         (void)zmq_setsockopt(l->socket, ZMQ_ZAP_DOMAIN, "arena", 5);
         link_set(l->socket, LINK_ZAP_ENFORCE_DOMAIN, 1);
     }
@@ -234,9 +219,9 @@ static struct link *link_dial_as(enum link_kind kind, const char *endpoint, cons
     if (self)
         (void)zmq_setsockopt(l->socket, ZMQ_ROUTING_ID, name, link_name(self, name));
     if (keys) {
-        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_SERVERKEY, link_public, LINK_KEY_LEN + 1);
-        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_PUBLICKEY, keys[0], LINK_KEY_LEN + 1);
-        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_SECRETKEY, keys[1], LINK_KEY_LEN + 1);
+        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_SERVERKEY, link_public, KEYFILE_LEN + 1);
+        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_PUBLICKEY, keys[0], KEYFILE_LEN + 1);
+        (void)zmq_setsockopt(l->socket, ZMQ_CURVE_SECRETKEY, keys[1], KEYFILE_LEN + 1);
     }
     if (link_watch(l) != 0)
         return link_fail(l, err, "cannot watch", endpoint);
@@ -430,7 +415,7 @@ static bool link_admits(const char *endpoint, const char *keys[2])
 
 int link_selftest(struct err *err)
 {
-    char stranger[2][LINK_KEY_LEN + 1];
+    char stranger[2][KEYFILE_LEN + 1];
     const char *theirs[2] = {stranger[0], stranger[1]};
     const char *ours[2] = {link_public, link_secret};
     char endpoint[256];
@@ -507,29 +492,4 @@ bool link_actor_ended(struct link_actor *a)
 struct link *link_actor_link(struct link_actor *a)
 {
     return &a->pipe_link;
-}
-
-/* --- files --------------------------------------------------------------------------------- */
-
-int link_file_each(const char *path,
-                   int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
-                   void *ctx, struct err *err)
-{
-    auto_buf struct buf text;
-    zconfig_t *root;
-    int rc;
-
-    buf_init(&text, LIMIT_MIB);
-    rc = buf_load(&text, path, err);
-    if (rc < 0)
-        return rc;
-    (void)buf_putc(&text, '\0');
-    /* Not zconfig_load(): it leaks what it opened when the text is bad. */
-    root = zconfig_str_load((const char *)text.data);
-    if (!root)
-        return err_set(err, EINVAL, "%s: not a zconfig file (NAME = VALUE)", path);
-    for (zconfig_t *item = zconfig_child(root); item && rc == 0; item = zconfig_next(item))
-        rc = fn(ctx, zconfig_name(item), zconfig_value(item), err);
-    zconfig_destroy(&root);
-    return rc;
 }

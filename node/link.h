@@ -90,9 +90,4 @@ void link_actor_ready(struct link_actor *a);
 bool link_actor_ended(struct link_actor *a);
 /* What link_wait() waits for to notice the end. */
 struct link *link_actor_link(struct link_actor *a);
-
-/* Walks a file in czmq's zconfig format: each entry of the top level with its value. */
-int link_file_each(const char *path,
-                   int (*fn)(void *ctx, const char *name, const char *value, struct err *err),
-                   void *ctx, struct err *err);
 #endif

@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "base/own.h"
-#include "node/link.h"
 #include "node/seeds.h"
 
 #include <errno.h>
@@ -87,11 +86,6 @@ struct config *settings_defaults(void)
     return config_new(settings_keys, ARRAY_LEN(settings_keys));
 }
 
-static int settings_entry(void *ctx, const char *name, const char *value, struct err *err)
-{
-    return config_set_file(ctx, name, value, err);
-}
-
 struct config *settings_load(const char *file, struct err *err)
 {
     struct config *c = settings_defaults();
@@ -100,7 +94,7 @@ struct config *settings_load(const char *file, struct err *err)
     if (!file)
         file = getenv("ARENA_CONFIG");
     if (file && file[0])
-        rc = link_file_each(file, settings_entry, c, err);
+        rc = config_load(c, file, err);
     if (rc == 0)
         rc = config_set_environment(c, NULL, err);
     if (rc == 0)

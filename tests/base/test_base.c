@@ -5,12 +5,15 @@
 #include "base/hash.h"
 #include "base/heap.h"
 #include "base/id.h"
+#include "base/keyfile.h"
 #include "base/map.h"
 #include "base/rng.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -241,9 +244,65 @@ static void only_what_may_change_is_reloaded(void **state)
     config_free(c);
 }
 
+#define KEY "0123456789012345678901234567890123456789"
+
+/* The path of a file of that text and mode; the same each time. */
+static const char *file_of(const char *text, mode_t mode)
+{
+    static char path[] = "/tmp/arena-base-XXXXXX";
+    static bool made;
+    int fd = made ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : mkstemp(path);
+
+    made = true;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(fchmod(fd, mode), 0);
+    (void)close(fd);
+    return path;
+}
+
+static void a_key_is_one_line_that_others_cannot_read(void **state)
+{
+    static const char *const bad[] = {"", "\n", "short\n", KEY "0\n", KEY "\n" KEY "\n", "\n" KEY};
+    char key[KEYFILE_LEN + 1] = "as it was";
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(keyfile_read(file_of(bad[i], 0600), key, &err), -EINVAL);
+    assert_int_equal(keyfile_read(file_of(KEY, 0604), key, &err), -EPERM);
+    assert_int_equal(keyfile_read("/nowhere/at/all", key, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "ARENA_KEY_FILE"));
+    assert_string_equal(key, "as it was");
+    assert_int_equal(keyfile_read(file_of(KEY "\r\n", 0640), key, &err), 0);
+    assert_string_equal(key, KEY);
+    assert_int_equal(unlink(file_of("", 0600)), 0);
+}
+
+static void a_settings_file_is_taken_or_refused_by_name(void **state)
+{
+    struct config *c = config_new(config_keys, ARRAY_LEN(config_keys));
+    struct err err = {0};
+    const char *path = file_of("T_DEPTH = 12\nT_MEMORY = 1g\n", 0600);
+
+    (void)state;
+    assert_int_equal(config_load(c, path, &err), 0);
+    assert_int_equal(config_uint(c, "T_DEPTH"), 12);
+    assert_int_equal(config_uint(c, "T_MEMORY"), 1 << 30);
+    assert_int_equal(config_load(c, file_of("T_DEPT = 12\n", 0600), &err), -ENOENT);
+    assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, "T_DEPT"));
+    assert_int_equal(config_load(c, file_of("    too deep = 1\n", 0600), &err), -EINVAL);
+    assert_int_equal(config_load(c, "/nowhere/at/all", &err), -ENOENT);
+    assert_int_equal(unlink(path), 0);
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_is_one_line_that_others_cannot_read),
+        cmocka_unit_test(a_settings_file_is_taken_or_refused_by_name),
         cmocka_unit_test(nodes_with_like_names_number_their_jobs_apart),
         cmocka_unit_test(a_buffer_refuses_what_passes_its_cap),
         cmocka_unit_test(a_file_is_loaded_whole_or_refused_by_name),
