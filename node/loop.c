@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
+#include <sys/syscall.h>
 
 struct loop {
     uv_loop_t uv;
@@ -216,6 +218,23 @@ int loop_child_pid(const struct loop_child *c)
 int loop_child_kill(struct loop_child *c, int signal)
 {
     return uv_process_kill(&c->uv, signal);
+}
+
+bool loop_child_wait(const struct loop_child *c, uint64_t ms)
+{
+    auto_fd int fd = (int)syscall(SYS_pidfd_open, loop_child_pid(c), 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    const uint64_t end_ms = uv_hrtime() / 1000000 + ms;
+    uint64_t now_ms;
+    int rc;
+
+    if (fd < 0)
+        return errno == ESRCH;
+    do {
+        now_ms = uv_hrtime() / 1000000;
+        rc = poll(&p, 1, now_ms < end_ms ? (int)(end_ms - now_ms) : 0);
+    } while (rc < 0 && errno == EINTR); /* another child's SIGCHLD */
+    return rc == 1;
 }
 
 void loop_child_free(struct loop_child *c)

@@ -53,6 +53,8 @@ struct loop_child *loop_child_new(struct loop *l, const struct loop_command *c, 
 int loop_child_pid(const struct loop_child *c);
 /* 0, or -ESRCH once it has exited. */
 int loop_child_kill(struct loop_child *c, int signal);
+/* Blocks until it has exited, `ms` at most: true then. `exited` is not called within. */
+bool loop_child_wait(const struct loop_child *c, uint64_t ms);
 /* Does not kill it. */
 void loop_child_free(struct loop_child *c);
 

@@ -12,6 +12,7 @@
  */
 #include "node/slot.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 
@@ -22,6 +23,7 @@
 enum {
     SLOT_READY_MS_MAX = 30000,
     SLOT_KILL_MS_MAX = 3000,
+    SLOT_STOP_MS_MAX = 3000, /* all of them together */
     SLOT_PAUSE_MS_MIN = 100,
     SLOT_PAUSE_MS_MAX = 30000,
     SLOT_ENV_MAX = 64,
@@ -54,10 +56,16 @@ struct slots {
 
 static void slot_start(struct slot *slot);
 
-static void slot_keeper_close(struct slot *slot)
+/* A keeper that is well ends by itself then. */
+static void slot_hang_up(struct slot *slot)
 {
     loop_watch_free(STEAL(slot->watch));
     keeper_free(STEAL(slot->keeper));
+}
+
+static void slot_keeper_close(struct slot *slot)
+{
+    slot_hang_up(slot);
     if (slot->child)
         (void)loop_child_kill(slot->child, SIGKILL);
 }
@@ -265,18 +273,27 @@ struct slots *slots_new(const struct slots_config *config)
     return s;
 }
 
+static void slot_end(struct slot *slot, uint64_t deadline_ns)
+{
+    const uint64_t now = clock_mono_ns();
+    const uint64_t left = deadline_ns > now ? (deadline_ns - now) / 1000000 : 0;
+
+    if (slot->child && !loop_child_wait(slot->child, left))
+        (void)loop_child_kill(slot->child, SIGKILL);
+    loop_child_free(slot->child);
+    loop_timer_free(slot->timer);
+}
+
 void slots_free(struct slots *s)
 {
+    const uint64_t deadline_ns = clock_mono_ns() + SLOT_STOP_MS_MAX * 1000000ull;
+
     if (!s)
         return;
-    for (uint32_t i = 0; i < s->config.n; i++) {
-        struct slot *slot = &s->at[i];
-
-        slot->state = SLOT_WAITING;
-        slot_keeper_close(slot);
-        loop_child_free(slot->child);
-        loop_timer_free(slot->timer);
-    }
+    for (uint32_t i = 0; i < s->config.n; i++)
+        slot_hang_up(&s->at[i]);
+    for (uint32_t i = 0; i < s->config.n; i++)
+        slot_end(&s->at[i], deadline_ns);
     free(s->at);
     free(s);
 }

@@ -4,6 +4,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -11,6 +12,18 @@ import termios
 
 import cluster
 import harness
+
+
+def keepers_of(node):
+    """The process ids of its sandbox keepers."""
+    with open(f"/proc/{node.process.pid}/task/{node.process.pid}/children", encoding="ascii") as f:
+        return f.read().split()
+
+
+def groups_of(keepers):
+    """The control groups that these have made."""
+    return [at for at, _, _ in os.walk("/sys/fs/cgroup")
+            if re.search(r"/arena-keeper\.\d+\.(%s)\.\d+$" % "|".join(keepers), at)]
 
 
 class One(cluster.ClusterCase):
@@ -88,6 +101,20 @@ class One(cluster.ClusterCase):
         node.start()
         node.wait_ready()
         self.cluster.await_state(jid, "accepted")
+
+    def test_stopped_at_once_it_leaves_no_group_behind(self):
+        node = self.cluster.nodes[0]
+        path = self.cluster.program("main.py", "while True: pass\n")
+        self.cluster.await_state(self.cluster.submit(path), "active")
+        keepers = keepers_of(node)
+        self.assertEqual(len(keepers), 2)
+        if not groups_of(keepers):
+            self.skipTest("no cgroups of our own here")
+        node.signal(signal.SIGTERM)
+        harness.until("it drains", lambda: "draining" in node.tail())
+        node.signal(signal.SIGTERM)
+        self.assertEqual(node.process.wait(cluster.PATIENCE), 0)
+        self.assertEqual(groups_of(keepers), [])
 
     def test_drained_by_the_command_line_it_goes(self):
         node = self.cluster.nodes[0]
