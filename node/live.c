@@ -174,7 +174,7 @@ static void live_terminal(void *ctx, int *fd)
     auto_fd int outer = own_fd_steal(fd);
     auto_fd int second = fcntl(outer, F_DUPFD_CLOEXEC, 3);
 
-    if (s->state != LIVE_STARTING || s->ending || second < 0)
+    if (s->state != LIVE_STARTING || s->ending)
         return;
     if (live_port_open(&s->out, own_fd_steal(&outer), false) != 0 ||
         live_port_open(&s->in, own_fd_steal(&second), true) != 0)
