@@ -4,6 +4,7 @@
 #include "node/lives.h"
 
 #include "base/own.h"
+#include "tests/node/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,14 +12,10 @@
 
 #include <cmocka.h>
 
-enum { SLOTS = 3, MAX = 2, TENANT_MAX = 1, PATIENCE_MS = 30000, SKIPPED = 77, OUTPUT = 300000 };
+enum { SLOTS = 3, MAX = 2, TENANT_MAX = 1, PATIENCE_MS = 30000, TURN_MS = 10, OUTPUT = 300000 };
 enum { CLIENT = 7 };
 
-static struct loop *loop;
-static struct slots *slots;
-static struct runs *runs;
 static struct lives *lives;
-static struct profile_set *profiles;
 static uint64_t next_token;
 static uint32_t offered;
 
@@ -36,27 +33,13 @@ static struct {
     enum message_type want_type;
 } seen;
 
-static bool late_is_bad;
-
-static void late(void *ctx)
+static void turn(void)
 {
     const struct buf *out = &seen.streams[MESSAGE_STREAM_STDOUT];
 
-    (void)ctx;
-    if (late_is_bad)
+    if (!world_turn(PATIENCE_MS))
         fail_msg("waited in vain for %s, message %u; heard %.*s", seen.want ? seen.want : "nothing",
                  seen.want_type, (int)out->len, out->data ? (char *)out->data : "");
-    loop_stop(loop);
-}
-
-static void turn_for(uint64_t ms, bool bad)
-{
-    struct loop_timer *t = loop_timer_new(loop, late, NULL);
-
-    late_is_bad = bad;
-    loop_timer_set(t, ms);
-    loop_run(loop);
-    loop_timer_free(t);
 }
 
 static void send_it(struct message *m)
@@ -105,21 +88,12 @@ static void on_send(void *ctx, uint64_t client, struct span frame)
     else if (m.type == MESSAGE_REFUSED)
         seen.why = m.refused.why;
     if (m.type == seen.want_type)
-        loop_stop(loop);
+        loop_stop(world.loop);
     if (seen.want && seen.streams[MESSAGE_STREAM_STDOUT].len &&
         memmem(seen.streams[MESSAGE_STREAM_STDOUT].data, seen.streams[MESSAGE_STREAM_STDOUT].len,
                seen.want, strlen(seen.want)))
-        loop_stop(loop);
+        loop_stop(world.loop);
     message_done(&m);
-}
-
-static void on_stepped(void *ctx, const char *language, const char *phase,
-                       const struct step_outcome *o)
-{
-    (void)ctx;
-    (void)language;
-    (void)phase;
-    (void)o;
 }
 
 static bool on_leaving(void *ctx)
@@ -134,15 +108,6 @@ static void on_offer(void *ctx, uint32_t n)
     offered = n;
 }
 
-static void on_slots(void *ctx)
-{
-    (void)ctx;
-    if (runs)
-        runs_wake(runs);
-    else if (slots && slots_ready(slots) == SLOTS)
-        loop_stop(loop);
-}
-
 /* --- a client ------------------------------------------------------------------------------ */
 
 /* Waits for a message of this type, once more than now. */
@@ -152,7 +117,7 @@ static void await(enum message_type type)
 
     seen.want_type = type;
     while (seen.n[type] == before)
-        turn_for(PATIENCE_MS, true);
+        turn();
     seen.want_type = MESSAGE_TYPE_N;
 }
 
@@ -166,7 +131,7 @@ static void hear(const char *text)
         if (seen.n[MESSAGE_SESSION_CLOSED])
             fail_msg("closed (%s) and never heard %s, but %.*s", seen.closed.cause.detail, text,
                      (int)out->len, (char *)out->data);
-        turn_for(PATIENCE_MS, true);
+        turn();
     }
     seen.want = NULL;
     buf_reset(out);
@@ -190,8 +155,8 @@ struct ask {
 /* Opens a session and says nothing about how it went. */
 static void ask(const struct ask *a)
 {
-    struct spec_file file = {.content = span_of(a->code)};
-    struct spec spec = {.n_files = 1, .files = &file};
+    struct spec_file file;
+    struct spec spec = world_spec(&file, a->language, a->code);
     struct message m = {.type = MESSAGE_SESSION_OPEN};
     auto_buf struct buf bytes;
 
@@ -199,10 +164,6 @@ static void ask(const struct ask *a)
     seen.token = ++next_token;
     seen.generous = a->generous;
     seen.out.upto = MESSAGE_SESSION_WINDOW_MIN;
-    (void)snprintf(file.name, sizeof(file.name), "main.%s",
-                   strcmp(a->language, "c") == 0 ? "c" : "py");
-    spec.head.attempts_max = 1;
-    (void)snprintf(spec.head.language, sizeof(spec.head.language), "%s", a->language);
     (void)snprintf(spec.head.tenant, sizeof(spec.head.tenant), "%s", a->tenant ? a->tenant : "");
     buf_init(&bytes, LIMIT_SPEC);
     assert_int_equal(spec_encode(&spec, &bytes), 0);
@@ -216,9 +177,7 @@ static void ask(const struct ask *a)
 
 static void start(const struct ask *a)
 {
-    const struct profile *p = profile_find(profiles, a->language);
-
-    if (!p || profile_missing(p)[0])
+    if (!world_has(a->language))
         skip();
     ask(a);
     assert_int_equal(seen.n[MESSAGE_SESSION_OPENED], 1);
@@ -252,11 +211,19 @@ static void signal_it(const char *name)
     send_it(&m);
 }
 
+static void await_offer(uint32_t n)
+{
+    for (unsigned i = 0; offered != n; i++) {
+        assert_true(i < PATIENCE_MS / TURN_MS);
+        (void)world_turn(TURN_MS);
+    }
+}
+
 static void await_free_slots(void)
 {
-    for (unsigned i = 0; slots_busy(slots) > 0 || lives_len(lives) > 0 || offered < SLOTS; i++) {
-        assert_true(i < 1000);
-        turn_for(10, false);
+    for (unsigned i = 0; slots_busy(world.slots) || lives_len(lives) || offered != SLOTS; i++) {
+        assert_true(i < PATIENCE_MS / TURN_MS);
+        (void)world_turn(TURN_MS);
     }
 }
 
@@ -321,11 +288,14 @@ static void without_credit_a_program_stands_still(void **state)
 
     (void)state;
     start(&flood);
-    turn_for(300, false);
+    for (unsigned i = 0; seen.out.at + MESSAGE_SESSION_COST < MESSAGE_SESSION_WINDOW_MIN; i++) {
+        assert_true(i < PATIENCE_MS / TURN_MS);
+        (void)world_turn(TURN_MS);
+    }
+    (void)world_turn(20 * TURN_MS); /* on_data() sees to it that no more comes */
     assert_true(seen.out.at <= MESSAGE_SESSION_WINDOW_MIN);
-    assert_true(seen.out.at + MESSAGE_SESSION_COST >= MESSAGE_SESSION_WINDOW_MIN);
     assert_int_equal(seen.n[MESSAGE_SESSION_CLOSED], 0);
-    assert_int_equal(slots_busy(slots), 1);
+    assert_int_equal(slots_busy(world.slots), 1);
     say(MESSAGE_SESSION_CLOSE);
     await(MESSAGE_SESSION_CLOSED);
     assert_int_equal(seen.closed.why, MESSAGE_CLOSING_ASKED);
@@ -402,7 +372,7 @@ static void much_input_goes_as_fast_as_it_is_read(void **state)
 
 static bool has_terminals(void)
 {
-    return strcmp(slots_info(slots)->level, "lsm") != 0;
+    return strcmp(slots_info(world.slots)->level, "lsm") != 0;
 }
 
 static void signals_arrive_and_a_terminal_is_resized(void **state)
@@ -446,7 +416,7 @@ static void a_session_whose_client_is_gone_frees_its_slot(void **state)
 {
     (void)state;
     start(PYTHON("while True: pass\n"));
-    assert_int_equal(slots_busy(slots), 1);
+    assert_int_equal(slots_busy(world.slots), 1);
     lives_gone(lives, CLIENT + 1);
     assert_int_equal(lives_len(lives), 1);
     lives_gone(lives, CLIENT);
@@ -459,15 +429,13 @@ static void sessions_leave_slots_to_jobs_and_to_other_tenants(void **state)
 
     (void)state;
     start(&a);
-    turn_for(50, false);
-    assert_int_equal(offered, SLOTS - 1);
+    await_offer(SLOTS - 1);
     ask(&a);
     assert_int_equal(seen.n[MESSAGE_REFUSED], 1);
     assert_int_equal(seen.why, MESSAGE_REFUSAL_NO_SLOT);
     a.tenant = "b";
     start(&a);
-    turn_for(50, false);
-    assert_int_equal(offered, SLOTS - 2);
+    await_offer(SLOTS - 2);
     a.tenant = "c";
     ask(&a);
     assert_int_equal(seen.why, MESSAGE_REFUSAL_NO_SLOT);
@@ -512,41 +480,24 @@ static void nonsense_is_refused_or_dropped(void **state)
 
 /* --- the world ----------------------------------------------------------------------------- */
 
-static int setup(void **state)
+static int lives_open(void)
 {
-    struct slots_config s = {
-        .loop = loop, .n = SLOTS, .sandbox = "./arena-sandbox", .changed = on_slots};
-    const struct runs_hooks r = {.offer = on_offer};
-    const struct lives_hooks l = {
-        .send = on_send, .stepped = on_stepped, .leaving = on_leaving, .ctx = NULL};
-    struct runs_config rc = {.loop = loop, .profiles = profiles, .node = "node-1"};
-    struct lives_config lc = {.env = {.loop = loop,
-                                      .profiles = profiles,
-                                      .limits = {60000, 20000, OUTPUT, 30000},
-                                      .node = "node-1"},
-                              .max = MAX,
-                              .tenant_max = TENANT_MAX};
+    const struct runs_hooks runs = {.offer = on_offer};
+    const struct lives_hooks hooks = {
+        .send = on_send, .stepped = world_stepped, .leaving = on_leaving};
+    struct lives_config c = {.env = {.limits = {60000, 20000, OUTPUT, 30000}, .node = "node-1"},
+                             .max = MAX,
+                             .tenant_max = TENANT_MAX};
+    int rc = world_new(SLOTS, &runs);
 
-    (void)state;
-    s.profile_dir = TEST_PROFILE_DIR;
-    slots = slots_new(&s);
-    turn_for(PATIENCE_MS, false);
-    rc.slots = lc.env.slots = slots;
-    runs = runs_new(&rc, &r);
-    lc.runs = runs;
-    lives = lives_new(&lc, &l);
-    runs_open(runs);
-    turn_for(50, false);
-    return slots_ready(slots) == SLOTS ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    forget();
-    runs_free(runs);
-    slots_free(slots);
-    lives_free(lives);
+    if (rc != 0)
+        return rc;
+    c.env.loop = world.loop;
+    c.env.profiles = world.profiles;
+    c.env.slots = world.slots;
+    c.runs = world.runs;
+    lives = lives_new(&c, &hooks);
+    await_offer(SLOTS);
     return 0;
 }
 
@@ -566,15 +517,12 @@ int main(void)
         cmocka_unit_test(a_terminal_that_no_sandbox_can_make_is_refused),
         cmocka_unit_test(nonsense_is_refused_or_dropped),
     };
-    struct err err = {0};
-    int failed;
+    int rc = lives_open();
 
-    profiles = profile_set_load(TEST_PROFILE_DIR, &err);
-    if (!profiles || access("./arena-sandbox", X_OK) != 0)
-        return SKIPPED;
-    loop = loop_new();
-    failed = cmocka_run_group_tests(tests, setup, teardown);
-    loop_free(loop);
-    profile_set_free(profiles);
-    return failed;
+    if (rc == 0)
+        rc = cmocka_run_group_tests(tests, NULL, NULL);
+    forget();
+    lives_free(lives);
+    world_free();
+    return rc;
 }

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Jobs in real sandboxes: needs arena-sandbox in the build directory and the toolchains. A
  * language this machine lacks is skipped by name. */
-#include "node/runs.h"
+#include "tests/node/world.h"
 
 #include "base/own.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <cmocka.h>
 
-enum { SLOTS = 2, PATIENCE_MS = 60000, SKIPPED = 77 };
-
-static struct loop *loop;
-static struct slots *slots;
-static struct runs *runs;
-static struct profile_set *profiles;
+enum { SLOTS = 2, PATIENCE_MS = 60000 };
 
 /* What came of the last job. */
 static struct {
@@ -29,30 +23,6 @@ static struct {
     unsigned started, compiled, tests, pieces;
     uint32_t offered_least;
 } seen;
-
-static void late(void *ctx)
-{
-    (void)ctx;
-    loop_stop(loop);
-}
-
-static void turn(void)
-{
-    struct loop_timer *t = loop_timer_new(loop, late, NULL);
-
-    loop_timer_set(t, PATIENCE_MS);
-    loop_run(loop);
-    loop_timer_free(t);
-}
-
-static void on_slots(void *ctx)
-{
-    (void)ctx;
-    if (runs)
-        runs_wake(runs);
-    else if (slots && slots_ready(slots) == SLOTS)
-        loop_stop(loop);
-}
 
 static void on_started(void *ctx, uint64_t exec)
 {
@@ -84,7 +54,7 @@ static void on_done(void *ctx, uint64_t exec, enum mesh_outcome outcome, struct 
     seen.done = true;
     seen.outcome = outcome;
     (void)buf_put(&seen.bytes, bytes.data, bytes.len);
-    loop_stop(loop);
+    loop_stop(world.loop);
 }
 
 static void on_offer(void *ctx, uint32_t n)
@@ -101,27 +71,11 @@ static const char *on_version(void *ctx, const char *language)
     return "1";
 }
 
-static void on_stepped(void *ctx, const char *language, const char *phase,
-                       const struct step_outcome *o)
-{
-    (void)ctx;
-    (void)language;
-    (void)phase;
-    (void)o;
-}
-
 static void on_finished(void *ctx, const char *language, const char *verdict)
 {
     (void)ctx;
     (void)language;
     (void)verdict;
-}
-
-static bool have(const char *language)
-{
-    const struct profile *p = profile_find(profiles, language);
-
-    return p && !profile_missing(p)[0];
 }
 
 static void add_job(const struct spec *spec, uint64_t exec)
@@ -130,7 +84,7 @@ static void add_job(const struct spec *spec, uint64_t exec)
 
     buf_init(&bytes, LIMIT_SPEC);
     assert_int_equal(spec_encode(spec, &bytes), 0);
-    runs_exec(runs, exec, buf_span(&bytes));
+    runs_exec(world.runs, exec, buf_span(&bytes));
 }
 
 static void begin(const struct spec *spec)
@@ -148,7 +102,7 @@ static void begin(const struct spec *spec)
 static void run_job(const struct spec *spec)
 {
     begin(spec);
-    turn();
+    (void)world_turn(PATIENCE_MS);
     assert_true(seen.done);
     if (seen.outcome == MESH_OUTCOME_BROKEN)
         print_message("broken: %.*s\n", (int)seen.bytes.len, (const char *)seen.bytes.data);
@@ -158,23 +112,10 @@ static void run_job(const struct spec *spec)
     seen.decoded = true;
 }
 
-static struct spec spec_of(struct spec_file *file, const char *language, const char *code)
-{
-    struct spec s = {.n_files = 1, .files = file};
-
-    memset(file, 0, sizeof(*file));
-    file->content = span_of(code);
-    (void)snprintf(file->name, sizeof(file->name), "main.%s",
-                   strcmp(language, "c") == 0 ? "c" : "py");
-    (void)snprintf(s.head.language, sizeof(s.head.language), "%s", language);
-    s.head.attempts_max = 1;
-    return s;
-}
-
 static void input_goes_in_and_output_comes_out(void **state)
 {
     struct spec_file file;
-    struct spec s = spec_of(&file, "python", "import sys\nprint(input()[::-1], *sys.argv[1:])");
+    struct spec s = world_spec(&file, "python", "import sys\nprint(input()[::-1], *sys.argv[1:])");
     struct span args[] = {span_of("a b"), span_of("")};
 
     (void)state;
@@ -194,14 +135,14 @@ static void a_job_is_compiled_once_and_tested_in_parallel(void **state)
 {
     struct spec_file file;
     struct spec_test tests[8] = {0};
-    struct spec s = spec_of(&file, "c",
-                            "#include <stdio.h>\nint main(){int a;scanf(\"%d\",&a);"
-                            "printf(\"%d\\n\",a==5?0:a*a);return 0;}");
+    struct spec s = world_spec(&file, "c",
+                               "#include <stdio.h>\nint main(){int a;scanf(\"%d\",&a);"
+                               "printf(\"%d\\n\",a==5?0:a*a);return 0;}");
     static const char *const in[] = {"0", "1", "2", "3", "4", "5", "6", "7"};
     static const char *const out[] = {"0", "1", "4", "9", "16", "25", "36", "49"};
 
     (void)state;
-    if (!have("c"))
+    if (!world_has("c"))
         skip();
     for (int i = 0; i < 8; i++) {
         tests[i] = (struct spec_test){.input = span_of(in[i]),
@@ -227,7 +168,7 @@ static void nothing_starts_after_the_first_failure_when_asked(void **state)
 {
     struct spec_file file;
     struct spec_test tests[20] = {0};
-    struct spec s = spec_of(&file, "python", "print(1)");
+    struct spec s = world_spec(&file, "python", "print(1)");
 
     (void)state;
     for (int i = 0; i < 20; i++)
@@ -246,10 +187,10 @@ static void nothing_starts_after_the_first_failure_when_asked(void **state)
 static void what_does_not_compile_is_a_verdict(void **state)
 {
     struct spec_file file;
-    struct spec s = spec_of(&file, "c", "int main() { return x; }");
+    struct spec s = world_spec(&file, "c", "int main() { return x; }");
 
     (void)state;
-    if (!have("c"))
+    if (!world_has("c"))
         skip();
     run_job(&s);
     assert_int_equal(seen.outcome, MESH_OUTCOME_RESULT);
@@ -262,7 +203,7 @@ static void a_checker_program_decides(void **state)
 {
     struct spec_file file;
     struct spec_test tests[2] = {0};
-    struct spec s = spec_of(&file, "python", "print(input().upper())");
+    struct spec s = world_spec(&file, "python", "print(input().upper())");
 
     (void)state;
     s.checker.type = SPEC_CHECKER_PROGRAM;
@@ -288,10 +229,10 @@ static void an_interactor_talks_with_the_program(void **state)
 {
     struct spec_file file;
     struct spec_test tests[2] = {0};
-    struct spec s = spec_of(&file, "python",
-                            "lo,hi=0,100\nwhile True:\n m=(lo+hi)//2\n print(m,flush=True)\n"
-                            " a=input()\n if a=='=': break\n"
-                            " if a=='<': hi=m\n else: lo=m+1\n");
+    struct spec s = world_spec(&file, "python",
+                               "lo,hi=0,100\nwhile True:\n m=(lo+hi)//2\n print(m,flush=True)\n"
+                               " a=input()\n if a=='=': break\n"
+                               " if a=='<': hi=m\n else: lo=m+1\n");
 
     (void)state;
     (void)snprintf(s.interactor.language, sizeof(s.interactor.language), "python");
@@ -321,9 +262,9 @@ static void an_interactor_talks_with_the_program(void **state)
 static void a_dialogue_tells_whose_time_ran_out(void **state)
 {
     struct spec_file file;
-    struct spec s = spec_of(&file, "python",
-                            "for i in range(3000): print('x' * 20, flush=True)\n"
-                            "while True: pass\n");
+    struct spec s = world_spec(&file, "python",
+                               "for i in range(3000): print('x' * 20, flush=True)\n"
+                               "while True: pass\n");
 
     (void)state;
     (void)snprintf(s.interactor.language, sizeof(s.interactor.language), "python");
@@ -342,7 +283,7 @@ static void a_dialogue_tells_whose_time_ran_out(void **state)
 static void a_job_nobody_can_read_is_broken_not_judged(void **state)
 {
     struct spec_file file;
-    struct spec s = spec_of(&file, "cobol", "x");
+    struct spec s = world_spec(&file, "cobol", "x");
 
     (void)state;
     run_job(&s);
@@ -353,31 +294,31 @@ static void a_job_nobody_can_read_is_broken_not_judged(void **state)
 static void kill_it(void *ctx)
 {
     (void)ctx;
-    if (slots_busy(slots))
-        runs_kill(runs, 1);
+    if (slots_busy(world.slots))
+        runs_kill(world.runs, 1);
 }
 
 static void a_killed_job_leaves_nothing_running(void **state)
 {
     struct spec_file file;
-    struct spec s = spec_of(&file, "python", "while True: pass");
-    struct loop_timer *t = loop_timer_new(loop, kill_it, NULL);
+    struct spec s = world_spec(&file, "python", "while True: pass");
+    struct loop_timer *t = loop_timer_new(world.loop, kill_it, NULL);
 
     (void)state;
     loop_timer_set(t, 300);
     run_job(&s);
     loop_timer_free(t);
     assert_int_equal(seen.outcome, MESH_OUTCOME_KILLED);
-    assert_int_equal(slots_busy(slots), 0);
-    assert_int_equal(runs_len(runs), 0);
+    assert_int_equal(slots_busy(world.slots), 0);
+    assert_int_equal(runs_len(world.runs), 0);
 }
 
 static void a_job_of_many_tests_keeps_nobody_waiting(void **state)
 {
     struct spec_file files[2];
     struct spec_test tests[30] = {0};
-    struct spec many = spec_of(&files[0], "python", "print(1)");
-    struct spec one = spec_of(&files[1], "python", "print(2)");
+    struct spec many = world_spec(&files[0], "python", "print(1)");
+    struct spec one = world_spec(&files[1], "python", "print(2)");
 
     (void)state;
     for (int i = 0; i < 30; i++)
@@ -387,58 +328,22 @@ static void a_job_of_many_tests_keeps_nobody_waiting(void **state)
     begin(&many);
     add_job(&one, 2);
     while (n_order < 2)
-        turn();
+        (void)world_turn(PATIENCE_MS);
     assert_int_equal(order[0], 2);
     assert_int_equal(order[1], 1);
-    assert_int_equal(slots_busy(slots), 0);
+    assert_int_equal(slots_busy(world.slots), 0);
 }
 
 static void output_is_streamed_when_wanted(void **state)
 {
     struct spec_file file;
-    struct spec s = spec_of(&file, "python", "print('x', flush=True)");
+    struct spec s = world_spec(&file, "python", "print('x', flush=True)");
 
     (void)state;
     s.stream_output = true;
     run_job(&s);
     assert_int_equal(seen.result.verdict, RESULT_ACCEPTED);
     assert_true(seen.pieces >= 1);
-}
-
-static int set_up(const char *sandbox, const char *profile_dir)
-{
-    static const struct runs_hooks hooks = {.started = on_started,
-                                            .event = on_event,
-                                            .done = on_done,
-                                            .offer = on_offer,
-                                            .version = on_version,
-                                            .stepped = on_stepped,
-                                            .finished = on_finished};
-    struct slots_config sc = {.n = SLOTS, .profile_dir = profile_dir, .changed = on_slots};
-    struct runs_config rc = {.node = "me"};
-    struct err err = {0};
-
-    (void)signal(SIGPIPE, SIG_IGN);
-    profiles = profile_set_load(profile_dir, &err);
-    if (!profiles || !have("python")) {
-        (void)fprintf(stderr, "skipped: %s\n", profiles ? "no python" : err.text);
-        return SKIPPED;
-    }
-    loop = loop_new();
-    sc.loop = loop;
-    sc.sandbox = sandbox;
-    slots = slots_new(&sc);
-    turn();
-    if (slots_ready(slots) != SLOTS) {
-        (void)fprintf(stderr, "no keeper got ready: %s\n", slots_trouble(slots));
-        return 1;
-    }
-    rc.loop = loop;
-    rc.slots = slots;
-    rc.profiles = profiles;
-    runs = runs_new(&rc, &hooks);
-    runs_open(runs);
-    return 0;
 }
 
 int main(void)
@@ -456,20 +361,20 @@ int main(void)
         cmocka_unit_test(a_job_of_many_tests_keeps_nobody_waiting),
         cmocka_unit_test(output_is_streamed_when_wanted),
     };
-    const char *sandbox = getenv("ARENA_SANDBOX");
-    const char *profile_dir = getenv("ARENA_PROFILE_DIR");
-    int rc =
-        set_up(sandbox ? sandbox : "./arena-sandbox", profile_dir ? profile_dir : TEST_PROFILE_DIR);
+    static const struct runs_hooks hooks = {.started = on_started,
+                                            .event = on_event,
+                                            .done = on_done,
+                                            .offer = on_offer,
+                                            .version = on_version,
+                                            .stepped = world_stepped,
+                                            .finished = on_finished};
+    int rc = world_new(SLOTS, &hooks);
 
-    if (rc != 0)
-        return rc;
-    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    if (rc == 0)
+        rc = cmocka_run_group_tests(tests, NULL, NULL);
     if (seen.decoded)
         result_done(&seen.result);
     buf_done(&seen.bytes);
-    runs_free(runs);
-    slots_free(slots);
-    loop_free(loop);
-    profile_set_free(profiles);
+    world_free();
     return rc;
 }
