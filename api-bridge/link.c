@@ -402,7 +402,8 @@ static void on_frame(void *ctx, struct span frame)
     message_done(&m);
 }
 
-static const struct api_peer_events peer_events = {on_up, on_down, on_frame};
+/* What was dropped is asked again when its time is up. */
+static const struct api_peer_events peer_events = {on_up, on_down, on_frame, NULL};
 
 static int peer_open(struct api_link *l, const char *endpoint, struct err *err)
 {

@@ -168,7 +168,7 @@ static void on_idle(uv_idle_t *h)
     (void)uv_idle_stop(h);
 }
 
-/* A message whose first part finds no room is dropped whole: its askers ask again. */
+/* A message whose first part finds no room is dropped whole. */
 static void flush(struct api_peer *p)
 {
     bool lost = false;
@@ -183,6 +183,8 @@ static void flush(struct api_peer *p)
     p->dirty = p->dirty || p->n_out > 0;
     p->n_out = 0;
     p->out_bytes = 0;
+    if (lost && p->events->dropped)
+        p->events->dropped(p->ctx);
 }
 
 static void on_prepare(uv_prepare_t *h)

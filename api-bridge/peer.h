@@ -19,6 +19,9 @@ struct api_peer_events {
     void (*up)(void *ctx);
     void (*down)(void *ctx);
     void (*frame)(void *ctx, struct span frame); /* borrowed for the call */
+    /* NULL, or: frames of this turn found no room and are lost. May come within
+     * api_peer_send(). */
+    void (*dropped)(void *ctx);
 };
 
 /* Once, before loops. `key_file` "" = no encryption. */
@@ -31,6 +34,6 @@ struct api_peer *api_peer_new(uv_loop_t *loop, const char *endpoint,
                               const struct api_peer_events *events, void *ctx, struct err *err);
 /* No event comes after this; the memory goes when the loop has closed the handles. */
 void api_peer_free(struct api_peer *p);
-/* Leaves at the end of the loop's turn. 0, or -EAGAIN when the wire is down. */
+/* Leaves at the end of the loop's turn, or is dropped then. 0, or -EAGAIN when the wire is down. */
 int api_peer_send(struct api_peer *p, struct span frame);
 #endif

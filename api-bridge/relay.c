@@ -229,6 +229,21 @@ static void on_up(void *ctx)
     peer_hello(p);
 }
 
+/* Somebody's messages are lost: a stream with a hole is worth nothing to any of them. */
+static void on_dropped(void *ctx)
+{
+    struct relay_peer *p = ctx;
+
+    for (struct map_item *it = map_first(p->relay->talks); it; it = map_next(it)) {
+        struct api_talk *t = map_value(it);
+
+        if (t->peer == p && t->state == TALK_TAKEN)
+            t->broken = true;
+        else if (t->peer == p && t->state == TALK_ASKED)
+            t->due_ms = 0;
+    }
+}
+
 /* Its sessions died with it, or will when it misses us. */
 static void on_down(void *ctx)
 {
@@ -273,7 +288,7 @@ static void on_frame(void *ctx, struct span frame)
 
 static void peer_add(struct api_relay *r, const char *endpoint)
 {
-    static const struct api_peer_events events = {on_up, on_down, on_frame};
+    static const struct api_peer_events events = {on_up, on_down, on_frame, on_dropped};
     struct relay_peer *p;
 
     if (r->n_peers == API_PEERS_MAX || strncmp(endpoint, "tcp://", 6) != 0)
@@ -290,6 +305,12 @@ static void peer_add(struct api_relay *r, const char *endpoint)
         r->peers[r->n_peers++] = p;
     else
         free(p); /* the peers we have will do */
+}
+
+static void peers_open(struct api_relay *r)
+{
+    for (unsigned i = 0; i < r->config->n_peers; i++)
+        peer_add(r, r->config->peers[i]);
 }
 
 /* --- the interface -------------------------------------------------------------------------- */
@@ -355,8 +376,8 @@ struct api_talk *api_talk_new(struct api_relay *r, struct message *open,
         return NULL;
     }
     (void)map_set(r->talks, &t->token, sizeof(t->token), t);
-    for (unsigned i = 0; r->n_peers == 0 && i < r->config->n_peers; i++)
-        peer_add(r, r->config->peers[i]);
+    if (r->n_peers == 0)
+        peers_open(r);
     talk_place(t);
     return t;
 }

@@ -36,7 +36,7 @@ struct api_talk *api_talk_new(struct api_relay *r, struct message *open,
                               const struct api_talk_events *events, void *ctx);
 /* Closes it, if it is not over. May be called from an event. */
 void api_talk_free(struct api_talk *t);
-/* To the peer, once it is opened. When the wire is full the session is lost: `failed` comes with
- * the next tick. */
+/* To the peer, once it is opened. When the wire is full, or down, its sessions are lost: `failed`
+ * comes with the next tick. */
 void api_talk_send(struct api_talk *t, struct message *m);
 #endif
