@@ -278,8 +278,8 @@ void accept_reply(struct mesh *m, struct job *j, const struct id *to, uint32_t n
     struct buf *b = peer_open(m, to, FRAME_OK, 0);
 
     wire_put_id(b, &j->r.jid);
-    frame_put_ballot(b, &j->r.promised);
-    frame_put_ballot(b, &j->r.acc);
+    ballot_put(b, &j->r.promised);
+    ballot_put(b, &j->r.acc);
     wire_put_uint(b, j->r.ver);
     wire_put_bool(b, j->r.decided);
     wire_put_bool(b, j->r.cancel);
@@ -452,8 +452,8 @@ void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
     struct record ok = {.jid = wire_get_id(r)};
     uint32_t need;
 
-    ok.promised = frame_get_ballot(r);
-    ok.acc = frame_get_ballot(r);
+    ok.promised = ballot_get(r);
+    ok.acc = ballot_get(r);
     ok.ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
     ok.decided = wire_get_bool(r);
     ok.cancel = wire_get_bool(r);

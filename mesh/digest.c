@@ -74,7 +74,7 @@ static void key_put(struct buf *b, const struct job *j)
 {
     wire_put_array(b, KEY_FIELDS);
     wire_put_id(b, &j->r.jid);
-    frame_put_ballot(b, &j->r.acc);
+    ballot_put(b, &j->r.acc);
     wire_put_uint(b, j->r.ver);
     wire_put_bool(b, j->r.decided);
 }
@@ -132,7 +132,7 @@ void digest_on_keys(struct mesh *m, const struct id *from, struct wire_reader *r
         if (wire_get_array(r, KEY_FIELDS) != KEY_FIELDS)
             r->bad = true;
         theirs.jid = wire_get_id(r);
-        theirs.acc = frame_get_ballot(r);
+        theirs.acc = ballot_get(r);
         theirs.ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
         theirs.decided = wire_get_bool(r);
         if (!r->bad)

@@ -30,20 +30,6 @@ void frame_put(struct buf *b, enum frame_type t)
     wire_put_uint(b, t);
 }
 
-void frame_put_ballot(struct buf *b, const struct ballot *v)
-{
-    wire_put_uint(b, v->epoch);
-    wire_put_id(b, &v->nid);
-}
-
-struct ballot frame_get_ballot(struct wire_reader *r)
-{
-    struct ballot v = {.epoch = wire_get_uint(r, UINT64_MAX)};
-
-    v.nid = wire_get_id(r);
-    return v;
-}
-
 void frame_encode(const struct frame_head *head, struct span body, struct buf *out)
 {
     size_t start = out->len;

@@ -91,6 +91,4 @@ int frame_decode(struct span frame, struct frame_head *ret_head, struct wire_rea
 /* The next message's type, its fields next in `r`. 1; 0 at the end; -EBADMSG. */
 int frame_next(struct wire_reader *r, enum frame_type *ret_type);
 void frame_put(struct buf *b, enum frame_type t);
-void frame_put_ballot(struct buf *b, const struct ballot *v);
-struct ballot frame_get_ballot(struct wire_reader *r);
 #endif

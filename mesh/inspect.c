@@ -131,8 +131,8 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
         wire_skip(r);
     } else if (t == FRAME_OK) {
         out->jid = wire_get_id(r);
-        (void)frame_get_ballot(r);
-        b = frame_get_ballot(r);
+        (void)ballot_get(r);
+        b = ballot_get(r);
         out->ballot = ballot_of(&b);
         out->ver = (uint32_t)wire_get_uint(r, UINT32_MAX);
         wire_skip(r); /* decided */
@@ -142,7 +142,7 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
         out->vote = wire_get_uint(r, UINT32_MAX) == 0 && out->ballot.epoch > 0;
     } else {
         out->jid = wire_get_id(r);
-        b = frame_get_ballot(r);
+        b = ballot_get(r);
         out->ballot = ballot_of(&b);
         wire_skip(r);
     }

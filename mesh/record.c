@@ -59,13 +59,13 @@ void record_copy(const struct record *src, struct record *ret_record)
 
 /* ---- encoding ---- */
 
-static void ballot_put(struct buf *b, const struct ballot *v)
+void ballot_put(struct buf *b, const struct ballot *v)
 {
     wire_put_uint(b, v->epoch);
     wire_put_id(b, &v->nid);
 }
 
-static struct ballot ballot_get(struct wire_reader *w)
+struct ballot ballot_get(struct wire_reader *w)
 {
     struct ballot v = {.epoch = wire_get_uint(w, UINT64_MAX)};
 

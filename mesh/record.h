@@ -84,6 +84,9 @@ struct record {
 };
 
 int ballot_cmp(const struct ballot *a, const struct ballot *b);
+/* Two values: epoch, node. */
+void ballot_put(struct buf *b, const struct ballot *v);
+struct ballot ballot_get(struct wire_reader *w);
 /* By ballot, then version. */
 int record_acc_cmp(const struct record *a, const struct record *b);
 

@@ -144,7 +144,7 @@ static void prepare_send(struct mesh *m, struct job *j)
 
         struct buf *b = peer_open(m, &p->nid, FRAME_PREPARE, 0);
         wire_put_id(b, &j->r.jid);
-        frame_put_ballot(b, &j->take->ballot);
+        ballot_put(b, &j->take->ballot);
         wire_put_bool(b, creates(j));
     }
 }
@@ -290,7 +290,7 @@ static void prom_send(struct mesh *m, struct job *j, const struct id *to)
         struct buf *b = peer_open(m, to, FRAME_PROM, record.len);
 
         wire_put_id(b, &j->r.jid);
-        frame_put_ballot(b, &j->r.promised);
+        ballot_put(b, &j->r.promised);
         wire_put_bin(b, record.data, record.len);
     }
     buf_done(&record);
@@ -313,7 +313,7 @@ static void promise(struct mesh *m, struct job *j, const struct ballot *ballot)
 void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
-    struct ballot ballot = frame_get_ballot(r);
+    struct ballot ballot = ballot_get(r);
     bool create = wire_get_bool(r);
 
     if (r->bad || ballot.epoch == 0 || !id_eq(&ballot.nid, from))
@@ -341,7 +341,7 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
 void takeover_on_prom(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
-    struct ballot ballot = frame_get_ballot(r);
+    struct ballot ballot = ballot_get(r);
     struct span bytes = wire_get_bin(r, RECORD_MAX);
     struct job *j = r->bad ? NULL : job_find(m, &jid);
     struct replica *p = j && j->take ? accept_replica(j, from) : NULL;

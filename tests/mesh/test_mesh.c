@@ -368,7 +368,7 @@ static void a_promise_with_the_record_of_another_job_does_not_count(void **state
     buf_init(&b, LIMIT_MIB);
     assert_int_equal(record_encode(&job_find(m, &other)->r, &record), 0);
     wire_put_id(&b, &jid);
-    frame_put_ballot(&b, &j->take->ballot);
+    ballot_put(&b, &j->take->ballot);
     wire_put_bin(&b, record.data, record.len);
     wire_reader_init(&r, b.data, b.len);
     takeover_on_prom(m, &j->replicas[0].nid, &r);
