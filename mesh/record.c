@@ -7,6 +7,7 @@
 #include "mesh/record.h"
 
 #include "base/hash.h"
+#include "mesh/field.h"
 #include "mesh/mutant.h"
 #include "mesh/result.h"
 
@@ -14,10 +15,8 @@
 #include <errno.h>
 
 enum {
-    FIELDS_TERM = 8,
-    FIELDS_VALUE = 11,
-    FIELDS_ORIGIN = 7,
-    FIELDS_HEAD = 11,
+    VALUE_MORE = 3,
+    ORIGIN_MORE = 2,
     FIELDS_RECORD = 9,
     FIELDS_RECORD_UNTOLD = 8, /* before there was `told`: disks may have such */
 };
@@ -73,36 +72,54 @@ struct ballot ballot_get(struct wire_reader *w)
     return v;
 }
 
-static void term_put(struct buf *b, const struct term *t)
+static const struct field term_fields[] = {
+    FIELD_MAX(struct term, end, RECORD_CANCELLED),
+    FIELD_MAX(struct term, verdict, RESULT_VERDICT_N - 1),
+    FIELD(struct term, hash),
+    FIELD_MAX(struct term, len, LIMIT_RESULT),
+    FIELD(struct term, started_ms),
+    FIELD(struct term, finished_ms),
+    FIELD(struct term, node),
+    FIELD(struct term, reason),
+};
+static const struct field_table term_table = FIELD_TABLE(struct term, term_fields);
+
+/* Its sets and its end follow. */
+static const struct field value_fields[] = {
+    FIELD_MAX(struct value, phase, RECORD_TERMINAL),
+    FIELD(struct value, running),
+    FIELD(struct value, attempt),
+    FIELD(struct value, failures),
+    FIELD(struct value, broken),
+    FIELD(struct value, delay_ms),
+    FIELD(struct value, not_before_ms),
+    FIELD(struct value, gen),
+};
+static const struct field_table value_table = FIELD_TABLE(struct value, value_fields);
+
+/* Its head and the callback follow. */
+static const struct field origin_fields[] = {
+    FIELD(struct origin, home),
+    FIELD(struct origin, spec_hash),
+    FIELD_MAX(struct origin, spec_len, LIMIT_SPEC),
+    FIELD(struct origin, queued_ms),
+    FIELD_MAX(struct origin, tests, LIMIT_TESTS),
+};
+static const struct field_table origin_table = FIELD_TABLE(struct origin, origin_fields);
+
+/* An array of the table's members, and `more` to follow. Not one longer is read: a record of
+ * another version is not guessed at. */
+static void fields_put(struct buf *b, const struct field_table *t, uint32_t more, const void *obj)
 {
-    wire_put_array(b, FIELDS_TERM);
-    wire_put_uint(b, t->end);
-    wire_put_uint(b, t->verdict);
-    wire_put_id(b, &t->hash);
-    wire_put_uint(b, t->len);
-    wire_put_int(b, t->started_ms);
-    wire_put_int(b, t->finished_ms);
-    wire_put_str(b, t->node);
-    wire_put_str(b, t->reason);
+    wire_put_array(b, t->n + more);
+    field_put_members(b, t, obj);
 }
 
-static void fields_get(struct wire_reader *w, uint32_t n)
+static void fields_get(struct wire_reader *w, const struct field_table *t, uint32_t more, void *obj)
 {
-    if (wire_get_array(w, n) != n)
+    if (wire_get_array(w, t->n + more) != t->n + more)
         w->bad = true;
-}
-
-static void term_get(struct wire_reader *w, struct term *t)
-{
-    fields_get(w, FIELDS_TERM);
-    t->end = (enum record_end)wire_get_uint(w, RECORD_CANCELLED);
-    t->verdict = (uint8_t)wire_get_uint(w, RESULT_VERDICT_N - 1);
-    t->hash = wire_get_id(w);
-    t->len = wire_get_uint(w, LIMIT_RESULT);
-    t->started_ms = wire_get_int(w);
-    t->finished_ms = wire_get_int(w);
-    wire_get_str(w, t->node, sizeof(t->node));
-    wire_get_str(w, t->reason, sizeof(t->reason));
+    field_get_members(w, t, t->n, obj, NULL);
 }
 
 static void set_put(struct buf *b, const struct id *set, uint32_t n)
@@ -125,111 +142,45 @@ static uint8_t set_get(struct wire_reader *w, struct id *set)
 
 static void value_put(struct buf *b, const struct value *v)
 {
-    wire_put_array(b, FIELDS_VALUE);
-    wire_put_uint(b, v->phase);
-    wire_put_bool(b, v->running);
-    wire_put_uint(b, v->attempt);
-    wire_put_uint(b, v->failures);
-    wire_put_uint(b, v->broken);
-    wire_put_uint(b, v->delay_ms);
-    wire_put_int(b, v->not_before_ms);
-    wire_put_uint(b, v->gen);
+    fields_put(b, &value_table, VALUE_MORE, v);
     set_put(b, v->rset, v->n_rset);
     set_put(b, v->prev, v->n_prev);
     if (v->phase == RECORD_TERMINAL)
-        term_put(b, &v->term);
+        fields_put(b, &term_table, 0, &v->term);
     else
         wire_put_nil(b);
 }
 
 static void value_get(struct wire_reader *w, struct value *v)
 {
-    fields_get(w, FIELDS_VALUE);
-    v->phase = (enum record_phase)wire_get_uint(w, RECORD_TERMINAL);
-    v->running = wire_get_bool(w);
-    v->attempt = (uint32_t)wire_get_uint(w, UINT32_MAX);
-    v->failures = (uint32_t)wire_get_uint(w, UINT32_MAX);
-    v->broken = (uint32_t)wire_get_uint(w, UINT32_MAX);
-    v->delay_ms = (uint32_t)wire_get_uint(w, UINT32_MAX);
-    v->not_before_ms = wire_get_int(w);
-    v->gen = (uint32_t)wire_get_uint(w, UINT32_MAX);
+    fields_get(w, &value_table, VALUE_MORE, v);
     v->n_rset = set_get(w, v->rset);
     v->n_prev = set_get(w, v->prev);
     if (v->phase == RECORD_TERMINAL)
-        term_get(w, &v->term);
+        fields_get(w, &term_table, 0, &v->term);
     else if (!wire_get_nil(w))
         w->bad = true;
     if (v->n_rset == 0 || (v->phase == RECORD_TERMINAL) != (v->term.end != RECORD_NOT_ENDED))
         w->bad = true;
 }
 
-static void head_put(struct buf *b, const struct spec_head *h)
-{
-    wire_put_array(b, FIELDS_HEAD);
-    wire_put_str(b, h->tenant);
-    wire_put_str(b, h->language);
-    wire_put_uint(b, h->priority);
-    wire_put_uint(b, h->attempts_max);
-    wire_put_uint(b, h->backoff_ms);
-    wire_put_uint(b, h->delay_ms);
-    wire_put_uint(b, h->retain_s);
-    wire_put_bool(b, h->keyed);
-    wire_put_bin(b, h->key, sizeof(h->key));
-    wire_put_bin(b, h->body_hash, sizeof(h->body_hash));
-    wire_put_array(b, h->n_tags);
-    for (uint32_t i = 0; i < h->n_tags; i++)
-        wire_put_str(b, h->tags[i]);
-}
-
-static void hash_get(struct wire_reader *w, uint8_t out[ID_SIZE])
-{
-    struct span s = wire_get_bin(w, ID_SIZE);
-
-    if (s.len == ID_SIZE)
-        memcpy(out, s.data, ID_SIZE);
-    else
-        w->bad = true;
-}
-
-static void head_get(struct wire_reader *w, struct spec_head *h)
-{
-    fields_get(w, FIELDS_HEAD);
-    wire_get_str(w, h->tenant, sizeof(h->tenant));
-    wire_get_str(w, h->language, sizeof(h->language));
-    h->priority = (uint8_t)wire_get_uint(w, LIMIT_PRIORITIES - 1);
-    h->attempts_max = (uint8_t)wire_get_uint(w, LIMIT_ATTEMPTS);
-    h->backoff_ms = (uint32_t)wire_get_uint(w, LIMIT_DELAY_MS);
-    h->delay_ms = (uint32_t)wire_get_uint(w, LIMIT_DELAY_MS);
-    h->retain_s = (uint32_t)wire_get_uint(w, UINT32_MAX);
-    h->keyed = wire_get_bool(w);
-    hash_get(w, h->key);
-    hash_get(w, h->body_hash);
-    h->n_tags = (uint8_t)wire_get_array(w, LIMIT_TAGS);
-    for (uint32_t i = 0; i < h->n_tags && !w->bad; i++)
-        wire_get_str(w, h->tags[i], sizeof(h->tags[i]));
-}
-
 static void origin_put(struct buf *b, const struct origin *o)
 {
-    wire_put_array(b, FIELDS_ORIGIN);
-    wire_put_id(b, &o->home);
-    wire_put_id(b, &o->spec_hash);
-    wire_put_uint(b, o->spec_len);
-    wire_put_int(b, o->queued_ms);
-    wire_put_uint(b, o->tests);
-    head_put(b, &o->head);
+    fields_put(b, &origin_table, ORIGIN_MORE, o);
+    fields_put(b, &spec_head_plain, 1, &o->head);
+    wire_put_array(b, o->head.n_tags);
+    for (uint32_t i = 0; i < o->head.n_tags; i++)
+        wire_put_str(b, o->head.tags[i]);
     wire_put_str(b, o->callback);
 }
 
 static void origin_get(struct wire_reader *w, struct origin *o)
 {
-    fields_get(w, FIELDS_ORIGIN);
-    o->home = wire_get_id(w);
-    o->spec_hash = wire_get_id(w);
-    o->spec_len = wire_get_uint(w, LIMIT_SPEC);
-    o->queued_ms = wire_get_int(w);
-    o->tests = (uint32_t)wire_get_uint(w, LIMIT_TESTS);
-    head_get(w, &o->head);
+    fields_get(w, &origin_table, ORIGIN_MORE, o);
+    fields_get(w, &spec_head_plain, 1, &o->head);
+    o->head.n_tags = (uint8_t)wire_get_array(w, LIMIT_TAGS);
+    for (uint32_t i = 0; i < o->head.n_tags && !w->bad; i++)
+        wire_get_str(w, o->head.tags[i], sizeof(o->head.tags[i]));
     wire_get_str(w, o->callback, sizeof(o->callback));
 }
 
@@ -247,7 +198,7 @@ int record_encode(const struct record *r, struct buf *out)
     wire_put_bool(out, r->cancel);
     wire_put_bool(out, r->told);
     if (r->decided)
-        term_put(out, &r->final);
+        fields_put(out, &term_table, 0, &r->final);
     else
         wire_put_nil(out);
     if (r->origin)
@@ -272,7 +223,7 @@ static void record_get(struct wire_reader *w, struct record *r)
     r->told = n == FIELDS_RECORD && wire_get_bool(w);
     r->decided = !wire_get_nil(w) && !w->bad;
     if (r->decided)
-        term_get(w, &r->final);
+        fields_get(w, &term_table, 0, &r->final);
     if (!wire_get_nil(w) && !w->bad) {
         r->origin = own_calloc(1, sizeof(*r->origin));
         origin_get(w, r->origin);
@@ -371,7 +322,7 @@ uint64_t term_hash(const struct term *t)
     struct buf b;
 
     buf_init(&b, RECORD_MAX);
-    term_put(&b, t);
+    fields_put(&b, &term_table, 0, t);
     uint64_t h = encoded_hash(&b);
     buf_done(&b);
     return h;

@@ -52,6 +52,11 @@ static const struct field head_fields[] = {
     FIELD_INLINE(struct spec_head, tags, n_tags, LIMIT_TAGS, tag_table),
 };
 static const struct field_table head_table = FIELD_TABLE(struct spec_head, head_fields);
+const struct field_table spec_head_plain = {
+    .fields = head_fields,
+    .n = sizeof(head_fields) / sizeof(head_fields[0]) - 1,
+    .size = sizeof(struct spec_head),
+};
 
 static const struct field limits_fields[] = {
     FIELD(struct spec_limits, cpu_ms),         FIELD(struct spec_limits, wall_ms),

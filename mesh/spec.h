@@ -88,6 +88,9 @@ struct spec_head {
     char tags[LIMIT_TAGS][LIMIT_TAG + 1];
 };
 
+/* The members of a head but its tags, see mesh/field.h. */
+extern const struct field_table spec_head_plain;
+
 struct spec {
     struct spec_head head;
     char version[LIMIT_NAME + 1]; /* version range of the language, "" = any */
