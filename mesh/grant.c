@@ -13,15 +13,27 @@
 
 enum { CONFIRM_MS = 1000 };
 
-static struct buf *name_open(struct mesh *m, const struct id *to, enum frame_type t,
-                             const struct job *j)
-{
-    struct buf *b = peer_open(m, to, t, 0);
+static const struct id nobody;
 
-    wire_put_id(b, &j->r.jid);
-    wire_put_uint(b, j->own->run_epoch);
-    wire_put_uint(b, j->r.v.attempt);
-    return b;
+static struct run_name name_of(const struct job *j)
+{
+    return (struct run_name){j->r.jid, j->own->run_epoch, j->r.v.attempt};
+}
+
+static void name_send(struct mesh *m, const struct id *to, enum frame_type t,
+                      const struct run_name *n)
+{
+    run_name_put(peer_open(m, to, t, 0), n);
+}
+
+/* The outcome is for `owner`; for nobody: it is not wanted any more. */
+static void redirect(struct mesh *m, const struct id *to, const struct run_name *n,
+                     const struct id *owner)
+{
+    struct buf *b = peer_open(m, to, FRAME_RESULT_ACK, 0);
+
+    run_name_put(b, n);
+    wire_put_id(b, owner);
 }
 
 void steal_grant(struct mesh *m, struct job *j)
@@ -41,9 +53,8 @@ void steal_spec(struct mesh *m, struct job *j, const struct id *peer, int status
         return;
 
     struct buf *b = peer_open(m, peer, FRAME_GRANT, spec.len);
-    wire_put_id(b, &j->r.jid);
-    wire_put_uint(b, j->own->run_epoch);
-    wire_put_uint(b, j->r.v.attempt);
+    struct run_name n = name_of(j);
+    run_name_put(b, &n);
     wire_put_uint(b, j->own->serial);
     wire_put_array(b, j->r.v.n_rset);
     for (uint32_t i = 0; i < j->r.v.n_rset; i++)
@@ -53,14 +64,16 @@ void steal_spec(struct mesh *m, struct job *j, const struct id *peer, int status
 
 void steal_kill(struct mesh *m, const struct job *j)
 {
-    name_open(m, &j->own->peer, FRAME_KILL, j);
+    struct run_name n = name_of(j);
+
+    name_send(m, &j->own->peer, FRAME_KILL, &n);
 }
 
 void steal_ack(struct mesh *m, const struct job *j)
 {
-    struct id nobody = {{0}};
+    struct run_name n = name_of(j);
 
-    wire_put_id(name_open(m, &j->own->peer, FRAME_RESULT_ACK, j), &nobody);
+    redirect(m, &j->own->peer, &n, &nobody);
 }
 
 void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r)
@@ -96,31 +109,6 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
     load_put_self(m->load, b);
 }
 
-struct run_name {
-    struct id jid;
-    uint64_t epoch;
-    uint32_t attempt;
-};
-
-static struct run_name name_get(struct wire_reader *r)
-{
-    struct run_name n = {.jid = wire_get_id(r)};
-
-    n.epoch = wire_get_uint(r, UINT64_MAX);
-    n.attempt = (uint32_t)wire_get_uint(r, UINT32_MAX);
-    return n;
-}
-
-static void name_reply(struct mesh *m, const struct id *to, enum frame_type t,
-                       const struct run_name *n)
-{
-    struct buf *b = peer_open(m, to, t, 0);
-
-    wire_put_id(b, &n->jid);
-    wire_put_uint(b, n->epoch);
-    wire_put_uint(b, n->attempt);
-}
-
 /* The run is the one this owner gave to `from`. */
 static bool is_ours(const struct job *j, const struct id *from, const struct run_name *n)
 {
@@ -131,7 +119,7 @@ static bool is_ours(const struct job *j, const struct id *from, const struct run
 
 void steal_on_return(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct run_name n = name_get(r);
+    struct run_name n = run_name_get(r);
     struct job *j = r->bad ? NULL : job_find(m, &n.jid);
 
     if (is_ours(j, from, &n))
@@ -151,17 +139,6 @@ static void confirm(struct mesh *m, struct job *j, const struct id *from)
     job_arm(m, j);
 }
 
-static void redirect(struct mesh *m, const struct id *to, const struct run_name *n,
-                     const struct id *owner)
-{
-    struct buf *b = peer_open(m, to, FRAME_RESULT_ACK, 0);
-
-    wire_put_id(b, &n->jid);
-    wire_put_uint(b, n->epoch);
-    wire_put_uint(b, n->attempt);
-    wire_put_id(b, owner);
-}
-
 static void running(struct mesh *m, const struct id *from, const struct run_name *n)
 {
     struct job *j = job_find(m, &n->jid);
@@ -169,9 +146,9 @@ static void running(struct mesh *m, const struct id *from, const struct run_name
     if (is_ours(j, from, n))
         confirm(m, j, from);
     else if (purge_is(m, &n->jid) || (j && j->r.decided))
-        name_reply(m, from, FRAME_KILL, n);
+        name_send(m, from, FRAME_KILL, n);
     else if (j && j->own && n->epoch == j->own->run_epoch && n->attempt != j->r.v.attempt)
-        name_reply(m, from, FRAME_KILL, n);
+        name_send(m, from, FRAME_KILL, n);
     else if (j && !j->own && !id_eq(job_responsible(j), &m->cfg.nid))
         redirect(m, from, n, job_responsible(j));
 }
@@ -184,7 +161,7 @@ void steal_on_running(struct mesh *m, const struct id *from, struct wire_reader 
         if (wire_get_array(r, 3) != 3)
             r->bad = true;
 
-        struct run_name name = name_get(r);
+        struct run_name name = run_name_get(r);
         if (!r->bad)
             running(m, from, &name);
     }
@@ -192,7 +169,7 @@ void steal_on_running(struct mesh *m, const struct id *from, struct wire_reader 
 
 void steal_on_progress(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct run_name n = name_get(r);
+    struct run_name n = run_name_get(r);
     struct span event = wire_get_bin(r, LIMIT_FRAME_CONTROL);
     struct job *j = r->bad ? NULL : job_find(m, &n.jid);
 
@@ -204,12 +181,11 @@ void steal_on_progress(struct mesh *m, const struct id *from, struct wire_reader
 
 void steal_on_result(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct run_name n = name_get(r);
+    struct run_name n = run_name_get(r);
     enum mesh_outcome outcome = (enum mesh_outcome)wire_get_uint(r, MESH_OUTCOME_KILLED);
     struct span bytes = wire_get_bin(r, LIMIT_RESULT);
     struct owner_outcome o = {n.epoch, n.attempt, outcome, bytes, peer_name(m, from)};
     struct job *j = r->bad ? NULL : job_find(m, &n.jid);
-    struct id nobody = {{0}};
 
     if (r->bad)
         return;

@@ -31,6 +31,22 @@
 
 enum { ASK_WAIT_MS = 500, STEAL_TRIES = 2, RUNNING_MAX = 1024 };
 
+void run_name_put(struct buf *b, const struct run_name *n)
+{
+    wire_put_id(b, &n->jid);
+    wire_put_uint(b, n->epoch);
+    wire_put_uint(b, n->attempt);
+}
+
+struct run_name run_name_get(struct wire_reader *r)
+{
+    struct run_name n = {.jid = wire_get_id(r)};
+
+    n.epoch = wire_get_uint(r, UINT64_MAX);
+    n.attempt = (uint32_t)wire_get_uint(r, UINT32_MAX);
+    return n;
+}
+
 uint32_t steal_reserved(const struct mesh *m)
 {
     return m->steal.reserved;
@@ -136,14 +152,18 @@ void steal_kick(struct mesh *m)
 
 /* ---- the executor ---- */
 
+static struct run_name name_of(const struct run *run)
+{
+    return (struct run_name){run->jid, run->epoch, run->attempt};
+}
+
 static struct buf *run_open(struct mesh *m, const struct id *to, enum frame_type t,
                             const struct run *run)
 {
     struct buf *b = peer_open(m, to, t, run->len);
+    struct run_name n = name_of(run);
 
-    wire_put_id(b, &run->jid);
-    wire_put_uint(b, run->epoch);
-    wire_put_uint(b, run->attempt);
+    run_name_put(b, &n);
     return b;
 }
 
@@ -160,9 +180,8 @@ void steal_tell_running(struct mesh *m, const struct id *owner)
             continue;
         n--;
         wire_put_array(b, 3);
-        wire_put_id(b, &run->jid);
-        wire_put_uint(b, run->epoch);
-        wire_put_uint(b, run->attempt);
+        struct run_name name = name_of(run);
+        run_name_put(b, &name);
     }
 }
 
@@ -242,21 +261,6 @@ void steal_start(struct mesh *m)
     timer_set(m, &m->steal.timer, m->steal.running_due_ns);
 }
 
-struct run_name {
-    struct id jid;
-    uint64_t epoch;
-    uint32_t attempt;
-};
-
-static struct run_name name_get(struct wire_reader *r)
-{
-    struct run_name n = {.jid = wire_get_id(r)};
-
-    n.epoch = wire_get_uint(r, UINT64_MAX);
-    n.attempt = (uint32_t)wire_get_uint(r, UINT32_MAX);
-    return n;
-}
-
 static void grant_take(struct mesh *m, struct exec_grant *g, uint32_t serial)
 {
     struct job *j = job_find(m, &g->jid);
@@ -270,9 +274,9 @@ static void grant_take(struct mesh *m, struct exec_grant *g, uint32_t serial)
         ask_done(m);
     /* What this node cannot read may have been the end. */
     if (purge_is(m, &g->jid) || (j && (j->r.decided || j->damaged)) || exec_free(m) == 0) {
-        struct run back = {.jid = g->jid, .epoch = g->epoch, .attempt = g->attempt};
+        struct run_name back = {g->jid, g->epoch, g->attempt};
 
-        run_open(m, &g->owner, FRAME_RETURN, &back);
+        run_name_put(peer_open(m, &g->owner, FRAME_RETURN, 0), &back);
         return;
     }
     m->meters.steal_jobs++;
@@ -282,7 +286,7 @@ static void grant_take(struct mesh *m, struct exec_grant *g, uint32_t serial)
 
 void steal_on_grant(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct run_name n = name_get(r);
+    struct run_name n = run_name_get(r);
     uint32_t serial = (uint32_t)wire_get_uint(r, UINT32_MAX);
     struct exec_grant g = {n.jid, *from, n.epoch, n.attempt, 0, {{{0}}}, {0}};
 
@@ -316,7 +320,7 @@ void steal_on_deny(struct mesh *m, const struct id *from, struct wire_reader *r)
 
 void steal_on_kill(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct run_name n = name_get(r);
+    struct run_name n = run_name_get(r);
     struct run *run = r->bad ? NULL : exec_find(m, &n.jid, n.epoch, n.attempt);
 
     (void)from;
@@ -326,7 +330,7 @@ void steal_on_kill(struct mesh *m, const struct id *from, struct wire_reader *r)
 
 void steal_on_result_ack(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
-    struct run_name n = name_get(r);
+    struct run_name n = run_name_get(r);
     struct id owner = wire_get_id(r);
     struct run *run = r->bad ? NULL : exec_find(m, &n.jid, n.epoch, n.attempt);
 

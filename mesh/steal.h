@@ -9,6 +9,15 @@
  */
 #include "mesh/state.h"
 
+/* What every frame about a run calls it. */
+struct run_name {
+    struct id jid;
+    uint64_t epoch;
+    uint32_t attempt;
+};
+void run_name_put(struct buf *b, const struct run_name *n);
+struct run_name run_name_get(struct wire_reader *r);
+
 /* The end of every step: tells, or asks, when there is reason to. */
 void steal_kick(struct mesh *m);
 /* What others are told of this node, as of now. */
