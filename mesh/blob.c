@@ -17,6 +17,8 @@ static void blob_lost(struct mesh *m, struct job *j, bool result)
     struct id *hash = result ? &j->result_hash : &j->spec_hash;
 
     memset(hash, 0, sizeof(*hash));
+    if (j->n_replicas == 0)
+        accept_replicas_of(m, j, &j->r.v);
     blob_fetch(m, j, result);
 }
 
@@ -46,6 +48,15 @@ static void blob_push(struct mesh *m, struct job *j, const struct read *r, struc
     *len = 0;
 }
 
+/* The copy that this disk has is the right one. */
+static void blob_found(struct mesh *m, struct job *j, bool result, struct span bytes)
+{
+    struct id *hash = result ? &j->result_hash : &j->spec_hash;
+
+    *hash = record_blob_hash(bytes);
+    job_progress(m, j);
+}
+
 void blob_use(struct mesh *m, const struct read *r, int status, struct span bytes)
 {
     struct job *j = job_find(m, &r->jid);
@@ -71,6 +82,10 @@ void blob_use(struct mesh *m, const struct read *r, int status, struct span byte
     case READ_ANSWER:
     case READ_EVENT:
         watch_read(m, r, status, bytes);
+        break;
+    case READ_MENDED:
+        if (j && status == 0)
+            blob_found(m, j, r->result, bytes);
         break;
     }
 }

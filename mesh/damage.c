@@ -112,13 +112,24 @@ static bool may_be_kept(const struct mesh *m, const struct job *j)
     return false;
 }
 
+/* Which blobs stand on this disk, only the lost record could tell. */
+static void blob_look(struct mesh *m, struct job *j)
+{
+    const struct term *end = j->r.decided ? &j->r.final : &j->r.v.term;
+    struct read what = {.kind = READ_MENDED,
+                        .result = j->r.decided || j->r.v.phase == RECORD_TERMINAL};
+
+    if (j->r.origin && (!what.result || end->len > 0))
+        store_read(m, j, &what);
+}
+
 static void mended(struct mesh *m, struct job *j)
 {
     damage_done(j);
     j->damaged = false;
-    memset(&j->spec_hash, 0, sizeof(j->spec_hash));
     store_dirty(m, j);
     m->stats.repairs++;
+    blob_look(m, j);
     if (j->r.decided)
         job_decided(m, j);
     else

@@ -215,7 +215,8 @@ enum read_kind {
     READ_PUSH,   /* `peer` lacks it */
     READ_SERVE,  /* `peer` asked for it */
     READ_ANSWER, /* `who` asked for the job */
-    READ_EVENT   /* `who` watches the job */
+    READ_EVENT,  /* `who` watches the job */
+    READ_MENDED  /* to see whether it is there: the record that said so was damaged */
 };
 
 struct read {

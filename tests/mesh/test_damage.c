@@ -38,6 +38,31 @@ static void a_damaged_copy_is_mended_when_the_third_never_had_one(void **state)
     hamlet_free(h);
 }
 
+static void mended_copies_still_know_what_they_are_copies_of(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 60000, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 100);
+    for (int i = 1; i < 3; i++) {
+        hamlet_crash(h, i);
+        hamlet_rot(h, i, &jid);
+        hamlet_restart(h, i);
+        hamlet_run(h, 5000);
+    }
+    /* With the third gone, the request is on their disks or nowhere. */
+    hamlet_runs(h, 500, MESH_OUTCOME_RESULT);
+    hamlet_crash(h, 0);
+    hamlet_run(h, 20000);
+    for (int i = 1; i < 3; i++)
+        assert_int_equal(hamlet_state(h, i, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_free(h);
+}
+
 static void a_damaged_record_that_nobody_else_has_is_given_up(void **state)
 {
     struct hamlet *h = hamlet_new(3);
@@ -237,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_copy_is_mended_when_the_third_never_had_one),
+        cmocka_unit_test(mended_copies_still_know_what_they_are_copies_of),
         cmocka_unit_test(a_damaged_record_that_nobody_else_has_is_given_up),
         cmocka_unit_test(what_two_of_three_cannot_read_is_not_guessed),
         cmocka_unit_test(a_lost_majority_is_kept_though_the_third_never_had_it),
