@@ -16,6 +16,17 @@ static void note_job(void *ctx, const struct inspect_job *job)
     *jid = job->jid;
 }
 
+/* The first `damaged` of three cannot read their record of the job when all are back. */
+static void restart_all(struct hamlet *h, const struct id *jid, int damaged)
+{
+    for (int i = 0; i < 3; i++)
+        hamlet_crash(h, i);
+    for (int i = 0; i < damaged; i++)
+        hamlet_rot(h, i, jid);
+    for (int i = 0; i < 3; i++)
+        hamlet_restart(h, i);
+}
+
 static void a_damaged_copy_is_mended_when_the_third_never_had_one(void **state)
 {
     struct hamlet *h = hamlet_new(3);
@@ -26,12 +37,8 @@ static void a_damaged_copy_is_mended_when_the_third_never_had_one(void **state)
     hamlet_run(h, 2000);
     hamlet_crash(h, 2);
     jid = hamlet_job(h, 0);
-    hamlet_crash(h, 0);
-    hamlet_crash(h, 1);
-    hamlet_rot(h, 0, &jid);
     hamlet_runs(h, 500, MESH_OUTCOME_RESULT);
-    for (int i = 0; i < 3; i++)
-        hamlet_restart(h, i);
+    restart_all(h, &jid, 1);
     hamlet_run(h, 20000);
     for (int i = 0; i < 3; i++)
         assert_int_equal(hamlet_state(h, i, &jid), MESSAGE_STATE_COMPLETED);
@@ -104,12 +111,7 @@ static void what_two_of_three_cannot_read_is_not_guessed(void **state)
     hamlet_run(h, 2000);
     jid = hamlet_job(h, 0);
     hamlet_run(h, 100);
-    for (int i = 0; i < 3; i++)
-        hamlet_crash(h, i);
-    hamlet_rot(h, 0, &jid);
-    hamlet_rot(h, 1, &jid);
-    for (int i = 0; i < 3; i++)
-        hamlet_restart(h, i);
+    restart_all(h, &jid, 2);
     hamlet_run(h, 30000);
     assert_true(inspect_job_get(hamlet_mesh(h, 0), &jid, &j) && j.damaged);
     assert_true(inspect_job_get(hamlet_mesh(h, 1), &jid, &j) && j.damaged);
@@ -129,12 +131,7 @@ static void a_lost_majority_is_kept_though_the_third_never_had_it(void **state)
     hamlet_crash(h, 2);
     jid = hamlet_job(h, 0);
     hamlet_run(h, 100);
-    hamlet_crash(h, 0);
-    hamlet_crash(h, 1);
-    hamlet_rot(h, 0, &jid);
-    hamlet_rot(h, 1, &jid);
-    for (int i = 0; i < 3; i++)
-        hamlet_restart(h, i);
+    restart_all(h, &jid, 2);
     hamlet_run(h, 60000);
     for (int i = 0; i < 2; i++)
         assert_true(inspect_job_get(hamlet_mesh(h, i), &jid, &j) && j.damaged);
