@@ -149,6 +149,19 @@ static void message_fill(enum frame_type t, struct wire_reader *r, struct inspec
     out->about_job = true;
 }
 
+/* Its first field is a job's id; the other fields are not looked at. */
+static bool begins_with_job(enum frame_type t)
+{
+    static const bool those[FRAME_TYPE_N] = {
+        [FRAME_PURGE] = true,    [FRAME_ASK] = true,      [FRAME_NONE] = true,
+        [FRAME_BLOB_GET] = true, [FRAME_BLOB] = true,     [FRAME_GRANT] = true,
+        [FRAME_RETURN] = true,   [FRAME_PROGRESS] = true, [FRAME_RESULT] = true,
+        [FRAME_KILL] = true,     [FRAME_HANDOVER] = true, [FRAME_RESULT_ACK] = true,
+    };
+
+    return those[t];
+}
+
 int inspect_frame(struct span frame, inspect_message_fn *fn, void *ctx)
 {
     struct frame_head head;
@@ -161,11 +174,16 @@ int inspect_frame(struct span frame, inspect_message_fn *fn, void *ctx)
     while ((more = frame_next(&r, &t)) > 0) {
         struct inspect_message out = {.name = frame_name(t)};
 
-        if (t == FRAME_ACCEPT || t == FRAME_OK || t == FRAME_PREPARE || t == FRAME_PROM)
+        if (t == FRAME_ACCEPT || t == FRAME_OK || t == FRAME_PREPARE || t == FRAME_PROM) {
             message_fill(t, &r, &out);
-        else
-            for (uint32_t i = 0; i < frame_fields(t); i++)
+        } else {
+            uint32_t read = begins_with_job(t) ? 1 : 0;
+
+            if (read)
+                out.jid = wire_get_id(&r);
+            for (uint32_t i = read; i < frame_fields(t); i++)
                 wire_skip(&r);
+        }
         if (r.bad)
             return -EBADMSG;
         fn(ctx, &out);

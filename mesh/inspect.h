@@ -55,9 +55,9 @@ void inspect_members(const struct mesh *m, inspect_member_fn *fn, void *ctx);
 
 /* One message inside a frame between peers. */
 struct inspect_message {
-    const char *name; /* "ACCEPT", "OK", "PROM", ... */
-    bool about_job;   /* the fields below are set */
-    struct id jid;
+    const char *name;             /* "ACCEPT", "OK", "PROM", ... */
+    struct id jid;                /* of the job it is about, or zero */
+    bool about_job;               /* it is about a record, and the fields below are set */
     struct inspect_ballot ballot; /* ACCEPT, OK: accepted; PREPARE, PROM, NACK: promised */
     uint32_t ver;
     bool vote; /* an OK or a PROM: a promise about the sender's disk */

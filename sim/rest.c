@@ -137,8 +137,9 @@ static const char *sim_rest_set(const struct id *ids, uint32_t n, char text[32])
 /* What each disk says of the job; for a trace. */
 static void sim_rest_copies(struct sim_world *w, const struct sim_job *job)
 {
-    char set[32], prev[32];
+    char set[32], prev[32], text[ID_TEXT_SIZE];
 
+    sim_trace_note(w, NULL, SIM_NOTE_JOB, "job %u = %s", job->index, id_format(&job->jid, text));
     for (uint32_t i = 0; i < job->n_copies; i++) {
         const struct sim_copy *c = &job->copies[i];
 

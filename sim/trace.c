@@ -36,15 +36,29 @@ static const char *sim_trace_event_name(enum mesh_event_type type)
     return type < MESH_EV_N ? names[type] : "?";
 }
 
+/* The part of a job's id in which no two jobs are alike: of the time and the number, or the key.
+ * It is a part of the whole id, so that one search finds both. */
+static void sim_trace_job(FILE *out, const struct id *jid)
+{
+    enum { FROM = 9, LEN = 14 };
+    char text[ID_TEXT_SIZE];
+
+    fprintf(out, "%.*s", LEN, id_format(jid, text) + FROM);
+}
+
 static void sim_trace_message(void *ctx, const struct inspect_message *m)
 {
     FILE *out = ctx;
-    char text[ID_TEXT_SIZE];
 
     fprintf(out, " %s", m->name);
+    if (id_is_zero(&m->jid))
+        return;
+    fputc('(', out);
+    sim_trace_job(out, &m->jid);
     if (m->about_job)
-        fprintf(out, "(%.8s %llu.%02x v%u)", id_format(&m->jid, text) + 28,
-                (unsigned long long)m->ballot.epoch, m->ballot.nid.b[0], m->ver);
+        fprintf(out, " %llu.%02x v%u", (unsigned long long)m->ballot.epoch, m->ballot.nid.b[0],
+                m->ver);
+    fputc(')', out);
 }
 
 static void sim_trace_frame(FILE *out, struct span frame)
@@ -118,8 +132,6 @@ void sim_trace_event(struct sim_world *w, const struct sim_host *h, const struct
 
 static void sim_trace_persist(FILE *out, const struct mesh_effect *fx)
 {
-    char text[ID_TEXT_SIZE];
-
     fprintf(out, " batch %llu:", (unsigned long long)fx->persist.batch);
     for (uint32_t i = 0; i < fx->persist.n; i++) {
         const struct mesh_op *op = &fx->persist.ops[i];
@@ -131,9 +143,11 @@ static void sim_trace_persist(FILE *out, const struct mesh_effect *fx)
                     (const char *)op->key);
             continue;
         }
-        fprintf(out, " %.8s(promised %llu.%02x accepted %llu.%02x v%u%s%s%s)",
-                id_format(&job.jid, text) + 28, (unsigned long long)job.promised.epoch,
-                job.promised.nid.b[0], (unsigned long long)job.acc.epoch, job.acc.nid.b[0], job.ver,
+        fputc(' ', out);
+        sim_trace_job(out, &job.jid);
+        fprintf(out, "(promised %llu.%02x accepted %llu.%02x v%u%s%s%s)",
+                (unsigned long long)job.promised.epoch, job.promised.nid.b[0],
+                (unsigned long long)job.acc.epoch, job.acc.nid.b[0], job.ver,
                 job.terminal ? " terminal" : "", job.decided ? " decided" : "",
                 job.n_prev ? " joint" : "");
     }
@@ -142,7 +156,6 @@ static void sim_trace_persist(FILE *out, const struct mesh_effect *fx)
 void sim_trace_effect(struct sim_world *w, const struct sim_host *h, const struct mesh_effect *fx)
 {
     FILE *out = w->trace.out;
-    char text[ID_TEXT_SIZE];
 
     if (!out)
         return;
@@ -168,9 +181,9 @@ void sim_trace_effect(struct sim_world *w, const struct sim_host *h, const struc
         sim_trace_client(out, fx->client.frame);
         break;
     case MESH_FX_EXEC:
-        fprintf(out, " run %llu job %.8s epoch %llu attempt %u", (unsigned long long)fx->exec.exec,
-                id_format(&fx->exec.jid, text) + 28, (unsigned long long)fx->exec.epoch,
-                fx->exec.attempt);
+        fprintf(out, " run %llu epoch %llu attempt %u of ", (unsigned long long)fx->exec.exec,
+                (unsigned long long)fx->exec.epoch, fx->exec.attempt);
+        sim_trace_job(out, &fx->exec.jid);
         break;
     case MESH_FX_LOG:
     case MESH_FX_FATAL:
