@@ -46,15 +46,18 @@ void sim_disk_done(struct sim_disk *d)
     *d = (struct sim_disk){0};
 }
 
-void sim_disk_queue(struct sim_disk *d, uint64_t number, const struct mesh_op *ops, uint32_t n)
+void sim_disk_queue(struct sim_disk *d, uint64_t now_ns, const struct mesh_effect *persist)
 {
+    const struct mesh_op *ops = persist->persist.ops;
+    uint32_t n = persist->persist.n;
     struct sim_batch *b = own_calloc(1, sizeof(*b) + n * sizeof(b->writes[0]));
 
-    b->number = number;
+    b->number = persist->persist.batch;
     b->n = n;
     for (uint32_t i = 0; i < n; i++) {
         struct sim_write *w = &b->writes[i];
 
+        w->queued_ns = now_ns;
         w->del = ops[i].del;
         w->klen = ops[i].klen;
         memcpy(w->key, ops[i].key, ops[i].klen);

@@ -14,6 +14,7 @@
 #include "sim/blob.h"
 
 struct sim_write {
+    uint64_t queued_ns; /* when the mesh wrote it; it may be durable much later */
     bool del;
     uint8_t klen;
     uint8_t key[LIMIT_KEY];
@@ -42,8 +43,8 @@ struct sim_disk {
 
 void sim_disk_init(struct sim_disk *d);
 void sim_disk_done(struct sim_disk *d);
-/* Queues a batch; copies what it holds. */
-void sim_disk_queue(struct sim_disk *d, uint64_t number, const struct mesh_op *ops, uint32_t n);
+/* Queues a batch at `now_ns`; copies what it holds. */
+void sim_disk_queue(struct sim_disk *d, uint64_t now_ns, const struct mesh_effect *persist);
 /* Told of every write that becomes durable, before it does; `old` may be NULL. */
 typedef void sim_disk_write_fn(void *ctx, const struct sim_write *write,
                                const struct sim_blob *old);

@@ -70,7 +70,7 @@ static void sim_effect_disk_start(struct sim_world *w, struct sim_host *h)
 static void sim_effect_persist(struct sim_world *w, struct sim_host *h,
                                const struct mesh_effect *fx)
 {
-    sim_disk_queue(&h->disk, fx->persist.batch, fx->persist.ops, fx->persist.n);
+    sim_disk_queue(&h->disk, w->queue.now_ns, fx);
     if (!h->disk.writing)
         sim_effect_disk_start(w, h);
 }

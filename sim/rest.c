@@ -5,9 +5,9 @@
 /*
  * How this works. After the last fault the world is looked at again and again: it is at rest
  * when every client is content, every acknowledged job is decided on its whole replica set or
- * purged, every mesh has an empty backlog and sees everybody alive. If that does not come in
- * time, the first thing that stands in the way is the violation (I15). Once it has come,
- * sim_rest_check() judges what must hold then.
+ * purged, nothing runs (what is killed takes a while to die), and every mesh has an empty backlog
+ * and sees everybody alive. If that does not come in time, the first thing that stands in the way
+ * is the violation (I15). Once it has come, sim_rest_check() judges what must hold then.
  */
 
 enum { SIM_REST_WELL_S = 10 };
@@ -72,6 +72,8 @@ static void sim_rest_host_look(struct sim_rest *r)
                     (unsigned long long)left.behind);
     if (r->h->disk.first)
         sim_rest_no(r, "%s has unsynced batches", r->h->name);
+    if (r->h->slots.used)
+        sim_rest_no(r, "%s has %u runs", r->h->name, r->h->slots.used);
 }
 
 static void sim_rest_job_look(struct sim_rest *r, struct sim_job *job)

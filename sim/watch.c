@@ -126,13 +126,21 @@ static struct sim_copy *sim_watch_copy(struct sim_job *job, struct sim_host *h)
     return copy;
 }
 
-static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct inspect_job *now)
+/* I9: the job was purged before this was written. What a disk that stalls has still to store is
+ * older than that, as is what lies on the disk of a node that left the set and was not told yet. */
+static bool sim_returns(const struct sim_job *job, const struct sim_copy *copy, uint64_t queued_ns)
+{
+    return copy->deleted && job->deleted_ns && queued_ns >= job->purged_ns;
+}
+
+static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct inspect_job *now,
+                          uint64_t queued_ns)
 {
     struct sim_job *job = sim_history_job(w, &now->jid);
     struct sim_copy *copy = sim_watch_copy(job, h);
     char text[ID_TEXT_SIZE];
 
-    if (copy->deleted && job->deleted_ns && now->acc.epoch && !now->decided)
+    if (sim_returns(job, copy, queued_ns) && now->acc.epoch && !now->decided)
         sim_violate(w, SIM_I9, "%s has job %s again, unfinished; it was purged", h->name,
                     sim_name(job, text));
     if (!copy->deleted && !copy->damaged)
@@ -163,7 +171,8 @@ static bool sim_is_there(const struct sim_copy *copy, const struct inspect_job *
 
 /* I9: a member of the set in force removes a record. A change of the set that is proposed and
  * not at a majority yet is not in force. */
-static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct id *jid)
+static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct id *jid,
+                          uint64_t queued_ns)
 {
     struct sim_job *job = sim_history_job(w, jid);
     struct sim_copy *copy = sim_watch_copy(job, h);
@@ -184,6 +193,8 @@ static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct 
         sim_violate(w, SIM_I9, "%s removes job %u = %s; not every replica holds its decision",
                     h->name, job->index, sim_name(job, text));
     }
+    if (!job->deleted_ns)
+        job->purged_ns = queued_ns;
     job->deleted_ns = w->queue.now_ns;
 }
 
@@ -197,11 +208,11 @@ static void sim_watch_write(void *ctx, const struct sim_write *write, const stru
         return;
     if (write->del) {
         if (old && inspect_stored(key, sim_blob_span(old), &job) == 0)
-            sim_watch_del(watcher->w, watcher->h, &job.jid);
+            sim_watch_del(watcher->w, watcher->h, &job.jid, write->queued_ns);
         return;
     }
     if (inspect_stored(key, sim_blob_span(write->value), &job) == 0)
-        sim_watch_put(watcher->w, watcher->h, &job);
+        sim_watch_put(watcher->w, watcher->h, &job, write->queued_ns);
 }
 
 void sim_watch_commit(struct sim_world *w, struct sim_host *h, uint64_t batch)
