@@ -46,8 +46,8 @@ static uint64_t step_ms(const struct mesh *m)
     return m->cfg.takeover_step_ms;
 }
 
-/* When this node should take the job over, as things look now. */
-static uint64_t take_time(struct mesh *m, const struct job *j)
+/* When this node should take the job over, as things look now; `idle`: the one to act cannot. */
+static uint64_t take_time(struct mesh *m, const struct job *j, bool idle)
 {
     uint64_t wait_ms = (take_rank(m, j) * step_ms(m)) << (j->take_tries < 4 ? j->take_tries : 4);
 
@@ -58,7 +58,7 @@ static uint64_t take_time(struct mesh *m, const struct job *j)
         return STATE_NEVER;
     if (id_eq(job_responsible(j), &m->cfg.nid))
         wait_ms = 0;
-    else if (peer_up(m, job_responsible(j)))
+    else if (!idle && peer_up(m, job_responsible(j)))
         return STATE_NEVER;
     if (j->take_tries > 0)
         wait_ms += step_ms(m) / 4 +
@@ -72,7 +72,7 @@ void repair_watch(struct mesh *m, struct job *j)
 
     if (!m->started || j->own || j->take || j->damaged)
         return;
-    j->take_due_ns = take_time(m, j);
+    j->take_due_ns = take_time(m, j, false);
     j->ask_due_ns = m->now.mono_ns + timer_backoff(m, 0, ask_ms, ask_ms);
 }
 
@@ -234,6 +234,15 @@ void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r)
         show(m, j, from);
 }
 
+/* The one to act has a damaged record: it has no vote and will not act, though it is up. */
+static void act_instead(struct mesh *m, struct job *j)
+{
+    if (j->own || j->take || j->take_due_ns != STATE_NEVER)
+        return;
+    j->take_due_ns = take_time(m, j, true);
+    job_arm(m, j);
+}
+
 void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
@@ -242,10 +251,13 @@ void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r
 
     if (!j)
         return;
-    if (j->damaged)
+    if (j->damaged) {
         damage_heard_none(m, j, from, damaged);
-    else
-        show(m, j, from); /* lost there in a crash before it was stored: it comes back */
+        return;
+    }
+    show(m, j, from); /* lost there in a crash before it was stored: it comes back */
+    if (damaged && id_eq(job_responsible(j), from))
+        act_instead(m, j);
 }
 
 void repair_on_handover(struct mesh *m, const struct id *from, struct wire_reader *r)

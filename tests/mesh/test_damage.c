@@ -196,6 +196,63 @@ static void a_key_whose_request_is_not_known_serves_no_other(void **state)
     hamlet_free(h);
 }
 
+/* The set of a job whose owner is node 0, and of which node 2 has lost its disk, is in change: the
+ * one before it has no majority while node 1 is down. Returns whose place is being taken. */
+static struct id set_in_change(struct hamlet *h, struct id *ret_jid)
+{
+    struct inspect_job j;
+    bool found = false;
+
+    hamlet_runs(h, 600000, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    while (!found) {
+        *ret_jid = hamlet_job(h, 0);
+        assert_true(inspect_job_get(hamlet_mesh(h, 0), ret_jid, &j));
+        found = inspect_job_get(hamlet_mesh(h, 1), ret_jid, &j) &&
+                inspect_job_get(hamlet_mesh(h, 2), ret_jid, &j);
+    }
+    hamlet_run(h, 100);
+    hamlet_crash(h, 1);
+    hamlet_roll_back(h, 2);
+    hamlet_restart(h, 2);
+    hamlet_run(h, 10000);
+    assert_true(inspect_job_get(hamlet_mesh(h, 0), ret_jid, &j));
+    assert_int_equal(j.n_prev, 3);
+    for (uint32_t i = 0; i < j.n_rset; i++)
+        if (!id_eq(&j.rset[i], &j.prev[0]) && !id_eq(&j.rset[i], &j.prev[1]) &&
+            !id_eq(&j.rset[i], &j.prev[2]))
+            return j.rset[i];
+    fail();
+    return (struct id){0};
+}
+
+static void who_was_to_act_and_is_damaged_does_not_hold_up_the_others(void **state)
+{
+    struct hamlet *h = hamlet_new(4);
+    struct inspect_job j;
+    struct id jid, newest;
+
+    (void)state;
+    newest = set_in_change(h, &jid);
+    int heir = newest.b[0] - 1;
+    /* The new one prepares a ballot, is promised it by node 1, and gets no further. */
+    hamlet_crash(h, 0);
+    hamlet_restart(h, 1);
+    hamlet_run(h, 90000);
+    assert_true(inspect_job_get(hamlet_mesh(h, 1), &jid, &j));
+    assert_true(id_eq(&j.promised.nid, &newest));
+    hamlet_crash(h, heir);
+    hamlet_rot(h, heir, &jid);
+    hamlet_restart(h, 0);
+    hamlet_restart(h, heir);
+    hamlet_run(h, 60000);
+    assert_true(inspect_job_get(hamlet_mesh(h, 0), &jid, &j));
+    assert_int_equal(j.n_prev, 0);
+    assert_true(inspect_job_get(hamlet_mesh(h, heir), &jid, &j));
+    assert_false(j.damaged);
+    hamlet_free(h);
+}
+
 /* A node that finds these bytes, whole, as the record of a job. */
 static struct mesh *loaded(const struct id *jid, struct span bytes)
 {
@@ -265,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_lost_majority_is_kept_though_the_third_never_had_it),
         cmocka_unit_test(an_only_copy_that_was_acknowledged_is_kept),
         cmocka_unit_test(a_key_whose_request_is_not_known_serves_no_other),
+        cmocka_unit_test(who_was_to_act_and_is_damaged_does_not_hold_up_the_others),
         cmocka_unit_test(a_record_of_another_version_stops_the_node),
         cmocka_unit_test(a_record_under_the_name_of_another_is_damage),
     };
