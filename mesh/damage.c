@@ -13,10 +13,11 @@
  *                                        have been told that it is kept: it is given up, and the
  *                                        client's key is free again
  *
- * A member whose own copy is damaged cannot say that it had none. When it is the other half of
- * what may have been a majority nothing is guessed: the job waits, as it does for a disk that is
- * gone, until an operator says that there is nothing to wait for. So it does where one copy is
- * enough to acknowledge a job. Once, that is said as an error.
+ * A member whose own copy is damaged cannot say that it had none, unless its vow is left, which
+ * says that it had only promised. When it may be the other half of a majority nothing is guessed:
+ * the job waits, as it does for a disk that is gone, until an operator says that there is nothing
+ * to wait for. So it does where one copy is enough to acknowledge a job. Once, that is said as an
+ * error.
  */
 #include "mesh/damage.h"
 
@@ -32,6 +33,13 @@
 #include "mesh/timer.h"
 
 enum { ASK_MS = 1000, EPOCH_JUMP = 4096 };
+
+enum damage_kind damage_of(const struct job *j)
+{
+    if (!j || !j->damaged)
+        return DAMAGE_NOT;
+    return j->vow ? DAMAGE_VOW : DAMAGE_RECORD;
+}
 
 void damage_found(struct mesh *m, const struct id *jid)
 {
@@ -97,19 +105,18 @@ static bool heard_all(const struct mesh *m, const struct job *j)
     return true;
 }
 
-/* What cannot be read may have been all there was of a job that was acknowledged. */
+/* What cannot be read may have been a majority, and a job that was acknowledged. */
 static bool may_be_kept(const struct mesh *m, const struct job *j)
 {
-    if (placement_least(m) == 1)
-        return true;
+    uint32_t lost = damage_of(j) == DAMAGE_RECORD;
+
     for (uint32_t i = 0; i < members_len(m->members); i++) {
         const struct member *c = members_at(m->members, i);
         const struct heard *h = heard_find(j, &c->nid);
 
-        if (h && h->damaged && c->state < MEMBER_REPLACED)
-            return true;
+        lost += h && h->damaged && c->state < MEMBER_REPLACED;
     }
-    return false;
+    return lost >= (placement_least(m) == 1 ? 1 : 2);
 }
 
 /* Which blobs stand on this disk, only the lost record could tell. */
@@ -141,8 +148,9 @@ static void given_up(struct mesh *m, struct job *j)
 {
     char text[ID_TEXT_SIZE];
 
-    effect_log(&m->fx, LOG_ERROR, "the record of job %s is damaged and nobody has another",
-               id_format(&j->r.jid, text));
+    if (!j->vow)
+        effect_log(&m->fx, LOG_ERROR, "the record of job %s is damaged and nobody has another",
+                   id_format(&j->r.jid, text));
     if (id_job_is_keyed(&j->r.jid)) {
         /* The key may come again, but no ballot that this node may have used before. */
         j->r.promised = (struct ballot){j->r.promised.epoch + EPOCH_JUMP, m->cfg.nid};
@@ -150,10 +158,9 @@ static void given_up(struct mesh *m, struct job *j)
         return;
     }
 
-    struct store_name record = store_name_id(STORE_RECORD, &j->r.jid);
     struct store_name spec = store_name_id(STORE_SPEC, &j->r.jid);
     job_remove(m, j);
-    store_del(m, &record);
+    store_record_del(m, j);
     store_del(m, &spec);
 }
 
@@ -200,9 +207,9 @@ void damage_heard(struct mesh *m, struct job *j, const struct id *from, const st
     settle(m, j);
 }
 
-void damage_heard_none(struct mesh *m, struct job *j, const struct id *from, bool damaged)
+void damage_heard_none(struct mesh *m, struct job *j, const struct id *from, enum damage_kind why)
 {
-    heard_add(j, from, damaged);
+    heard_add(j, from, why == DAMAGE_RECORD);
     settle(m, j);
 }
 

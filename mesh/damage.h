@@ -8,6 +8,15 @@
  */
 #include "mesh/state.h"
 
+/* Why a node shows no record. */
+enum damage_kind {
+    DAMAGE_NOT,   /* it has none */
+    DAMAGE_VOW,   /* it cannot read it; it had promised something, and accepted nothing */
+    DAMAGE_RECORD /* it cannot read it */
+};
+
+/* Of a job of this node, which may be NULL. */
+enum damage_kind damage_of(const struct job *j);
 /* The stored record of `jid` could not be read. */
 void damage_found(struct mesh *m, const struct id *jid);
 void damage_done(struct job *j);
@@ -15,6 +24,6 @@ void damage_done(struct job *j);
 void damage_due(struct mesh *m, struct job *j);
 /* `from` has this of the job. */
 void damage_heard(struct mesh *m, struct job *j, const struct id *from, const struct record *src);
-/* `from` has nothing of it; or a damaged record too, and then it cannot say. */
-void damage_heard_none(struct mesh *m, struct job *j, const struct id *from, bool damaged);
+/* `from` shows no record of it. */
+void damage_heard_none(struct mesh *m, struct job *j, const struct id *from, enum damage_kind why);
 #endif

@@ -148,7 +148,10 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
         return;
     }
 
-    struct job *j = job_new(m, jid);
+    struct job *j = job_find(m, jid);
+
+    if (!j)
+        j = job_new(m, jid);
     j->r = rec;
     j->synced_promised = rec.promised;
     j->synced_acc = rec.acc;
@@ -159,6 +162,15 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
     if (rec.v.phase == RECORD_TERMINAL && rec.v.term.len > 0)
         j->result_hash = rec.v.term.hash;
     tally_set(m, j);
+}
+
+static void load_vow(struct mesh *m, const struct id *jid)
+{
+    struct job *j = job_find(m, jid);
+
+    if (!j)
+        j = job_new(m, jid);
+    j->vow = true;
 }
 
 /* Without its counters this node would give job numbers twice: the second job of a number that
@@ -203,6 +215,9 @@ static void on_load(struct mesh *m, const struct mesh_event *e)
             damage_found(m, &id);
         else
             load_record(m, &id, bytes);
+    } else if (key.data[0] == STORE_VOW && key.len == 1 + ID_SIZE) {
+        memcpy(id.b, key.data + 1, ID_SIZE);
+        load_vow(m, &id);
     } else if (bad && key.data[0] == STORE_OWN) {
         own_lost(m);
     } else if (bad) {

@@ -216,14 +216,13 @@ static void job_purge(struct mesh *m, struct job *j)
 {
     struct id jid = j->r.jid;
     struct id body = {0};
-    struct store_name record = store_name_id(STORE_RECORD, &jid);
     struct store_name spec = store_name_id(STORE_SPEC, &jid);
     struct store_name result = store_name_id(STORE_RESULT, &jid);
 
     if (j->r.origin)
         memcpy(body.b, j->r.origin->head.body_hash, ID_SIZE);
     job_remove(m, j);
-    store_del(m, &record);
+    store_record_del(m, j);
     store_del(m, &spec);
     store_del(m, &result);
     if (id_job_is_keyed(&jid))

@@ -202,12 +202,12 @@ void repair_start(struct mesh *m, struct job *j)
 
 /* ---- asked ---- */
 
-static void none(struct mesh *m, const struct id *jid, const struct id *to, bool damaged)
+static void none(struct mesh *m, const struct id *jid, const struct id *to, enum damage_kind why)
 {
     struct buf *b = peer_open(m, to, FRAME_NONE, 0);
 
     wire_put_id(b, jid);
-    wire_put_bool(b, damaged);
+    wire_put_uint(b, why);
 }
 
 static void show(struct mesh *m, struct job *j, const struct id *to)
@@ -229,7 +229,7 @@ void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r)
     if (purge_is(m, &jid))
         purge_tell(m, &jid, from);
     else if (!j || j->damaged)
-        none(m, &jid, from, j != NULL);
+        none(m, &jid, from, damage_of(j));
     else
         show(m, j, from);
 }
@@ -246,17 +246,17 @@ static void act_instead(struct mesh *m, struct job *j)
 void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
-    bool damaged = wire_get_bool(r);
+    enum damage_kind why = (enum damage_kind)wire_get_uint(r, DAMAGE_RECORD);
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
     if (!j)
         return;
     if (j->damaged) {
-        damage_heard_none(m, j, from, damaged);
+        damage_heard_none(m, j, from, why);
         return;
     }
     show(m, j, from); /* lost there in a crash before it was stored: it comes back */
-    if (damaged && id_eq(job_responsible(j), from))
+    if (why != DAMAGE_NOT && id_eq(job_responsible(j), from))
         act_instead(m, j);
 }
 

@@ -133,6 +133,7 @@ struct job {
     struct job *dirty_next;
     bool damaged;
     bool damage_said; /* that it waits for an operator */
+    bool vow;         /* on the disk: nothing was accepted here yet */
     uint32_t n_heard;
     struct heard *heard; /* owned: who has answered, while it is damaged */
     bool push;           /* replicas are to be brought up to this record */

@@ -99,6 +99,29 @@ void store_dirty(struct mesh *m, struct job *j)
     m->dirty = j;
 }
 
+/* With the record, in one batch: what it says holds for what is stored under the record's name. */
+static void vow_store(struct mesh *m, struct job *j)
+{
+    struct store_name name = store_name_id(STORE_VOW, &j->r.jid);
+    bool vow = j->r.acc.epoch == 0;
+
+    if (vow && !j->vow)
+        store_put(m, &name, (struct span){0});
+    else if (!vow && j->vow)
+        store_del(m, &name);
+    j->vow = vow;
+}
+
+void store_record_del(struct mesh *m, struct job *j)
+{
+    struct store_name record = store_name_id(STORE_RECORD, &j->r.jid);
+    struct store_name vow = store_name_id(STORE_VOW, &j->r.jid);
+
+    store_del(m, &record);
+    if (j->vow)
+        store_del(m, &vow);
+}
+
 /* The record as it goes to the disk. */
 static void record_store(struct mesh *m, struct job *j)
 {
@@ -113,6 +136,7 @@ static void record_store(struct mesh *m, struct job *j)
     assert(bad == 0);
     store_put(m, &name, buf_span(&b));
     buf_done(&b);
+    vow_store(m, j);
 
     struct stored *s = own_calloc(1, sizeof(*s));
     s->batch = m->fx.batch + 1;

@@ -9,8 +9,10 @@
  *     'r' jid            its result          'm' name      this node's own counters
  *     'n' nid            what is remembered of another node
  *     'b' nid            its life that was met last
+ *     'v' jid            a vow: the record is a promise, and nothing was accepted here yet
  *
- * Records are written once a step, however often they changed in it.
+ * Records are written once a step, however often they changed in it. A vow stands in a pair of its
+ * own, without a value, so that it is still known when the record cannot be read.
  */
 #include "mesh/state.h"
 
@@ -22,7 +24,8 @@
     X(PURGED_KEY, 'k')                                                                             \
     X(OWN, 'm')                                                                                    \
     X(NODE, 'n')                                                                                   \
-    X(SEEN, 'b')
+    X(SEEN, 'b')                                                                                   \
+    X(VOW, 'v')
 
 enum store_key {
 #define X(id, letter) STORE_##id = letter,
@@ -50,6 +53,8 @@ int store_unseal(struct span value, struct span *ret_bytes);
 
 /* The record is to be written when this step ends. */
 void store_dirty(struct mesh *m, struct job *j);
+/* The record leaves the disk. */
+void store_record_del(struct mesh *m, struct job *j);
 /* Writes what is dirty; the end of every step. */
 void store_flush(struct mesh *m);
 /* A batch is durable: tells the jobs whose records were in it. */

@@ -253,6 +253,87 @@ static void who_was_to_act_and_is_damaged_does_not_hold_up_the_others(void **sta
     hamlet_free(h);
 }
 
+/* Everybody has promised a ballot for a key that is new, nobody has accepted anything, and the
+ * power fails. */
+static struct id key_promised(struct hamlet *h, const struct spec_head *head)
+{
+    struct id jid = id_job_keyed(head->key);
+    struct inspect_job j;
+    int promised = 0;
+
+    hamlet_run(h, 15000);
+    (void)hamlet_submit(h, 0, head);
+    for (int ms = 0; promised < 3 && ms < 100; ms++) {
+        hamlet_run(h, 1);
+        promised = 0;
+        for (int i = 0; i < 3; i++)
+            promised += inspect_job_get(hamlet_mesh(h, i), &jid, &j) && j.promised.epoch > 0 &&
+                        j.acc.epoch == 0;
+    }
+    assert_int_equal(promised, 3);
+    hamlet_run(h, HAMLET_SYNC_MS);
+    for (int i = 0; i < 3; i++)
+        assert_true(inspect_job_get(hamlet_mesh(h, i), &jid, &j) && j.acc.epoch == 0);
+    for (int i = 0; i < 3; i++)
+        hamlet_crash(h, i);
+    return jid;
+}
+
+static void a_key_that_was_only_promised_outlives_two_damaged_promises(void **state)
+{
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9}};
+    struct hamlet *h = hamlet_new(3);
+    struct inspect_job j;
+
+    (void)state;
+    struct id jid = key_promised(h, &head);
+    hamlet_rot(h, 1, &jid);
+    hamlet_rot(h, 2, &jid);
+    for (int i = 0; i < 3; i++)
+        hamlet_restart(h, i);
+    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 30000);
+    for (int i = 1; i < 3; i++) {
+        assert_true(inspect_job_get(hamlet_mesh(h, i), &jid, &j) && !j.damaged);
+        /* Above whatever was promised, which nobody can say any more. */
+        assert_true(j.promised.epoch > 1000);
+    }
+    uint64_t token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 5000);
+    assert_non_null(hamlet_answer(h, token));
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_ACCEPTED);
+    assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
+    hamlet_free(h);
+}
+
+static void a_vow_ends_with_the_first_thing_accepted(void **state)
+{
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true, .key = {9, 9}};
+    struct hamlet *h = hamlet_new(3);
+    struct inspect_job j;
+
+    (void)state;
+    struct id jid = key_promised(h, &head);
+    for (int i = 0; i < 3; i++)
+        hamlet_restart(h, i);
+    hamlet_runs(h, 600000, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 15000);
+    uint64_t token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 5000);
+    assert_non_null(hamlet_answer(h, token));
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_ACCEPTED);
+    for (int i = 0; i < 3; i++)
+        hamlet_crash(h, i);
+    hamlet_rot(h, 0, &jid);
+    hamlet_rot(h, 1, &jid);
+    for (int i = 0; i < 3; i++)
+        hamlet_restart(h, i);
+    hamlet_run(h, 60000);
+    for (int i = 0; i < 2; i++)
+        assert_true(inspect_job_get(hamlet_mesh(h, i), &jid, &j) && j.damaged);
+    hamlet_free(h);
+}
+
 /* A node that finds these bytes, whole, as the record of a job. */
 static struct mesh *loaded(const struct id *jid, struct span bytes)
 {
@@ -323,6 +404,8 @@ int main(void)
         cmocka_unit_test(an_only_copy_that_was_acknowledged_is_kept),
         cmocka_unit_test(a_key_whose_request_is_not_known_serves_no_other),
         cmocka_unit_test(who_was_to_act_and_is_damaged_does_not_hold_up_the_others),
+        cmocka_unit_test(a_key_that_was_only_promised_outlives_two_damaged_promises),
+        cmocka_unit_test(a_vow_ends_with_the_first_thing_accepted),
         cmocka_unit_test(a_record_of_another_version_stops_the_node),
         cmocka_unit_test(a_record_under_the_name_of_another_is_damage),
     };
