@@ -39,6 +39,9 @@ static void record_fill(const struct record *r, struct inspect_job *out)
     out->decided_hash = r->decided ? term_hash(&r->final) : 0;
     out->attempt = r->v.attempt;
     out->failures = r->v.failures;
+    out->broken = r->v.broken;
+    out->gen = r->v.gen;
+    out->end_hash = out->terminal ? term_hash(&r->v.term) : 0;
     out->n_rset = r->v.n_rset;
     out->n_prev = r->v.n_prev;
     memcpy(out->rset, r->v.rset, sizeof(out->rset));

@@ -23,12 +23,15 @@ struct inspect_job {
     uint32_t ver;
     uint64_t value_hash; /* of all of the accepted value: a function of (acc, ver) */
     bool terminal;       /* the accepted value is an end */
+    uint64_t end_hash;   /* of that end; 0 = none */
     bool cancel;
     bool decided;
     uint64_t decided_hash; /* of the end that was decided; 0 = none */
     enum message_state state;
     uint32_t attempt;  /* starts announced so far */
     uint32_t failures; /* of them, lost with an executor or an owner */
+    uint32_t broken;   /* of them, ended by a fault of the system */
+    uint32_t gen;      /* of the replica set */
     uint8_t n_rset, n_prev;
     struct id rset[LIMIT_REPLICAS];
     struct id prev[LIMIT_REPLICAS]; /* n_prev > 0: a change of the set is under way */

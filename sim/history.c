@@ -89,6 +89,43 @@ static int sim_history_acc_cmp(const struct inspect_job *a, const struct inspect
     return a->ver < b->ver ? -1 : a->ver > b->ver;
 }
 
+/* It has accepted `like`, or a later version of the same ballot, which continues it. */
+static bool sim_continues(const struct sim_copy *copy, const struct inspect_job *like)
+{
+    return !copy->gone && !copy->damaged && copy->job.acc.epoch == like->acc.epoch &&
+           id_eq(&copy->job.acc.nid, &like->acc.nid) && copy->job.ver >= like->ver;
+}
+
+/* Everything that `now` counts is at least what the settled value counted. */
+static bool sim_follows(const struct inspect_job *now, const struct inspect_job *settled)
+{
+    return now->attempt >= settled->attempt && now->failures >= settled->failures &&
+           now->broken >= settled->broken && now->gen >= settled->gen &&
+           (!settled->terminal || now->end_hash == settled->end_hash);
+}
+
+/* What a majority of every set in force held was shown to whoever prepared a later ballot: what is
+ * accepted in that ballot follows it. Two quorums that do not meet break this long before the
+ * job has two ends. */
+void sim_history_settle(struct sim_world *w, const struct sim_host *h, struct sim_job *job,
+                        const struct inspect_job *now)
+{
+    int cmp = sim_history_acc_cmp(now, &job->settled);
+    char text[ID_TEXT_SIZE];
+
+    if (now->acc.epoch == 0 || cmp <= 0)
+        return;
+    if (job->settled.acc.epoch && !sim_follows(now, &job->settled))
+        sim_violate(w, SIM_I7,
+                    "%s accepts epoch %llu version %u of job %s, which knows nothing of "
+                    "epoch %llu version %u that was at a majority",
+                    h->name, (unsigned long long)now->acc.epoch, now->ver,
+                    id_format(&job->jid, text), (unsigned long long)job->settled.acc.epoch,
+                    job->settled.ver);
+    if (sim_history_quorum(job, now, sim_continues))
+        job->settled = *now;
+}
+
 const struct sim_copy *sim_history_latest(const struct sim_job *job)
 {
     const struct sim_copy *latest = NULL;

@@ -37,8 +37,8 @@ struct sim_job {
     uint64_t decided_hash;
     enum message_state decided_state;
     struct inspect_ballot chosen; /* the end is held by a majority since this ballot */
-    uint64_t chosen_hash;
-    uint64_t view_hash; /* of the first end a client saw; 0 = none */
+    struct inspect_job settled;   /* the latest value that was at a majority; acc.epoch 0 = none */
+    uint64_t view_hash;           /* of the first end a client saw; 0 = none */
     enum message_state view_state;
     uint64_t deleted_ns; /* first removal of a copy, the job being decided */
     uint64_t purged_ns;  /* when the mesh wrote that removal */
@@ -71,6 +71,9 @@ uint32_t sim_history_count(struct sim_job *job, const struct inspect_job *like, 
 /* True when a majority of like's replica set, and of the one before it while that counts,
  * has a copy that `ok` likes. */
 bool sim_history_quorum(struct sim_job *job, const struct inspect_job *like, sim_copy_fn *ok);
+/* I7: `now` becomes durable on the disk of `h`, whose copy is up to date. */
+void sim_history_settle(struct sim_world *w, const struct sim_host *h, struct sim_job *job,
+                        const struct inspect_job *now);
 /* The readable copy with the highest accepted value; NULL = none. */
 const struct sim_copy *sim_history_latest(const struct sim_job *job);
 

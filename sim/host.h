@@ -66,6 +66,8 @@ struct sim_host {
     uint64_t frames_out;
     uint64_t bytes_out;
     uint64_t restarts;
+    struct message_stats counted; /* by the mesh, when it was last looked at, */
+    uint32_t counted_life;        /* in this life */
 };
 
 void sim_host_init(struct sim_world *w, struct sim_host *h, uint32_t index);

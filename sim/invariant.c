@@ -49,10 +49,41 @@ void sim_violate(struct sim_world *w, enum sim_invariant which, const char *fmt,
                    sim_invariant_name(which), v->text);
 }
 
+/* I19: a counter belongs to one life of a node, in which it never goes back. */
+static void sim_invariant_counters(struct sim_world *w, struct sim_host *h)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } counters[] = {
+#define X(name) {#name, offsetof(struct message_stats, name)},
+        MESSAGE_COUNTERS(X)
+#undef X
+    };
+    const char *was = (const char *)&h->counted;
+    struct message_stats now;
+
+    mesh_stats_get(h->mesh, &now);
+    for (size_t i = 0; h->counted_life == h->life && i < sizeof(counters) / sizeof(*counters);
+         i++) {
+        uint64_t before, after;
+
+        memcpy(&before, was + counters[i].at, sizeof(before));
+        memcpy(&after, (const char *)&now + counters[i].at, sizeof(after));
+        if (after < before)
+            sim_violate(w, SIM_I19, "%s counts %llu %s after %llu", h->name,
+                        (unsigned long long)after, counters[i].name, (unsigned long long)before);
+    }
+    h->counted = now;
+    h->counted_life = h->life;
+}
+
 void sim_invariant_step(struct sim_world *w, struct sim_host *h, uint32_t n_effects)
 {
     if (n_effects > SIM_EFFECTS_MAX)
         sim_violate(w, SIM_I18, "%s: %u effects of one step", h->name, n_effects);
-    if (!w->history.off && w->steps % SIM_CHECK_EVERY_STEPS == 0)
-        mesh_check(h->mesh);
+    if (w->history.off || w->steps % SIM_CHECK_EVERY_STEPS != 0)
+        return;
+    mesh_check(h->mesh);
+    sim_invariant_counters(w, h);
 }

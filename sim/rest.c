@@ -237,6 +237,46 @@ static void sim_rest_memory(void *ctx, const struct inspect_job *job)
                     id_format(&job->jid, text));
 }
 
+/* How many jobs there are that ended so, at least and at most: one that is being purged is counted
+ * while the node that tells of it was not told. */
+static void sim_rest_ended(const struct sim_world *w, enum message_state state, uint64_t *least,
+                           uint64_t *most)
+{
+    for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it)) {
+        const struct sim_job *job = map_value(it);
+
+        if (!job->decided_ns || job->decided_state != state || !sim_history_latest(job))
+            continue;
+        *least += job->deleted_ns == 0;
+        *most += 1;
+    }
+}
+
+/* I19: every job that ended is counted by one node, and only one. */
+static void sim_rest_gauges(struct sim_world *w)
+{
+    static const enum message_state ends[] = {MESSAGE_STATE_COMPLETED, MESSAGE_STATE_FAILED,
+                                              MESSAGE_STATE_CANCELLED};
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        uint64_t least = 0, most = 0, sum = 0;
+
+        for (uint32_t n = 0; n < w->n_hosts; n++) {
+            struct message_stats s;
+
+            if (w->hosts[n].rogue || !w->hosts[n].mesh)
+                continue;
+            mesh_stats_get(w->hosts[n].mesh, &s);
+            sum += s.jobs[ends[i]];
+        }
+        sim_rest_ended(w, ends[i], &least, &most);
+        if (sum < least || sum > most)
+            sim_violate(w, SIM_I19, "the nodes count %llu %s jobs; there are %llu to %llu",
+                        (unsigned long long)sum, message_state_name(ends[i]),
+                        (unsigned long long)least, (unsigned long long)most);
+    }
+}
+
 /* I19: no job is live, so no gauge of a live state may count one. */
 static void sim_rest_stats(struct sim_world *w, const struct sim_host *h)
 {
@@ -270,6 +310,7 @@ void sim_rest_check(struct sim_world *w)
         inspect_jobs(r.h->mesh, sim_rest_memory, &r);
         sim_rest_stats(w, r.h);
     }
+    sim_rest_gauges(w);
 }
 
 /* Another replica has been well for a while: the job could have been handed to it. */

@@ -150,6 +150,7 @@ static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct 
     copy->damaged = false;
     if (now->acc.epoch)
         sim_watch_value(w, h, job, now);
+    sim_history_settle(w, h, job, now);
     sim_watch_end(w, h, job, now);
 }
 

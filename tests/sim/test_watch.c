@@ -20,11 +20,9 @@ static struct sim_world *world_of_three(void)
 
 static const struct id jid = {{7}};
 
-/* The mesh of host `i` writes the job, ended, its set being the first two hosts. */
-static void write_record(struct sim_world *w, uint32_t i, bool decided)
+/* The mesh of host `i` writes this of the job. */
+static void write_any(struct sim_world *w, uint32_t i, const struct record *r)
 {
-    struct origin origin = {.spec_len = 1};
-    struct record r = {.jid = jid, .ver = 1, .decided = decided, .origin = &origin};
     struct store_name name = store_name_id(STORE_RECORD, &jid);
     struct mesh_op op = {.klen = name.len};
     struct mesh_effect fx = {.type = MESH_FX_PERSIST, .persist = {1, &op, 1}};
@@ -32,18 +30,27 @@ static void write_record(struct sim_world *w, uint32_t i, bool decided)
 
     buf_init(&bytes, RECORD_MAX);
     buf_init(&sealed, RECORD_MAX);
+    assert_int_equal(record_encode(r, &bytes), 0);
+    store_seal(buf_span(&bytes), &sealed);
+    op.value = buf_span(&sealed);
+    memcpy(op.key, name.at, name.len);
+    fx.persist.batch = ++w->hosts[i].boot;
+    sim_disk_queue(&w->hosts[i].disk, w->queue.now_ns, &fx);
+}
+
+/* The same, ended, its set being the first two hosts. */
+static void write_record(struct sim_world *w, uint32_t i, bool decided)
+{
+    struct origin origin = {.spec_len = 1};
+    struct record r = {.jid = jid, .ver = 1, .decided = decided, .origin = &origin};
+
     r.acc = r.promised = (struct ballot){1, w->hosts[0].nid};
     r.v.phase = RECORD_TERMINAL;
     r.v.term.end = r.final.end = RECORD_CANCELLED;
     r.v.n_rset = 2;
     r.v.rset[0] = w->hosts[0].nid;
     r.v.rset[1] = w->hosts[1].nid;
-    assert_int_equal(record_encode(&r, &bytes), 0);
-    store_seal(buf_span(&bytes), &sealed);
-    op.value = buf_span(&sealed);
-    memcpy(op.key, name.at, name.len);
-    fx.persist.batch = ++w->hosts[i].boot;
-    sim_disk_queue(&w->hosts[i].disk, w->queue.now_ns, &fx);
+    write_any(w, i, &r);
 }
 
 static void write_removal(struct sim_world *w, uint32_t i)
@@ -130,6 +137,82 @@ static void a_world_with_a_run_left_is_not_at_rest(void **state)
     sim_world_free(w);
 }
 
+/* Host `i` accepts a value of this epoch, with so many starts announced; the set is all. */
+static void accept_attempt(struct sim_world *w, uint32_t i, uint64_t epoch, uint32_t attempt)
+{
+    struct origin origin = {.spec_len = 1};
+    struct record r = {.jid = jid, .ver = 1, .origin = &origin};
+
+    r.acc = r.promised = (struct ballot){epoch, w->hosts[0].nid};
+    r.v.attempt = attempt;
+    r.v.n_rset = 3;
+    for (uint32_t n = 0; n < 3; n++)
+        r.v.rset[n] = w->hosts[n].nid;
+    write_any(w, i, &r);
+    sync_disk(w, i);
+}
+
+static void what_only_one_disk_held_may_be_passed_over(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    accept_attempt(w, 0, 1, 5);
+    accept_attempt(w, 1, 2, 1);
+    accept_attempt(w, 2, 2, 1);
+    assert_false(w->violation.found);
+    sim_world_free(w);
+}
+
+static void what_a_majority_held_may_not_be_passed_over(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    accept_attempt(w, 0, 1, 5);
+    accept_attempt(w, 1, 1, 5);
+    accept_attempt(w, 2, 2, 5);
+    assert_false(w->violation.found);
+    accept_attempt(w, 2, 3, 4);
+    assert_true(w->violation.found);
+    assert_int_equal(w->violation.which, SIM_I7);
+    sim_world_free(w);
+}
+
+static void a_counter_that_goes_back_is_found(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    assert_int_equal(sim_world_run(w), 0);
+    w->steps = 0;
+    sim_invariant_step(w, &w->hosts[0], 0);
+    assert_false(w->violation.found);
+    w->hosts[0].counted.frames_in++;
+    sim_invariant_step(w, &w->hosts[0], 0);
+    assert_true(w->violation.found);
+    assert_int_equal(w->violation.which, SIM_I19);
+    sim_world_free(w);
+}
+
+static void a_job_that_no_node_counts_is_found(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    assert_int_equal(sim_world_run(w), 0);
+    struct sim_job *job = sim_history_job(w, &jid);
+    job->decided_ns = 1;
+    job->decided_state = MESSAGE_STATE_FAILED;
+    job->copies = own_calloc(1, sizeof(*job->copies));
+    job->n_copies = 1;
+    job->copies[0].job.acc.epoch = 1;
+    sim_rest_check(w);
+    assert_true(w->violation.found);
+    assert_int_equal(w->violation.which, SIM_I19);
+    sim_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +220,10 @@ int main(void)
         cmocka_unit_test(a_purged_job_that_is_written_again_has_returned),
         cmocka_unit_test(a_member_that_removed_it_and_writes_it_again_shows_a_return),
         cmocka_unit_test(a_world_with_a_run_left_is_not_at_rest),
+        cmocka_unit_test(what_only_one_disk_held_may_be_passed_over),
+        cmocka_unit_test(what_a_majority_held_may_not_be_passed_over),
+        cmocka_unit_test(a_counter_that_goes_back_is_found),
+        cmocka_unit_test(a_job_that_no_node_counts_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
