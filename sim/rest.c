@@ -237,22 +237,36 @@ static void sim_rest_memory(void *ctx, const struct inspect_job *job)
                     id_format(&job->jid, text));
 }
 
-/* How many jobs there are that ended so, at least and at most: one that is being purged is counted
+/* Copies that were left behind by a change of the set, and of which their nodes may not know yet. */
+static uint64_t sim_rest_left_behind(const struct sim_job *job, const struct inspect_job *latest)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < job->n_copies; i++) {
+        const struct sim_copy *copy = &job->copies[i];
+
+        n += !copy->gone && !copy->deleted && !sim_rest_member_of(latest, &copy->nid);
+    }
+    return n;
+}
+
+/* How often jobs that ended so are counted, at least and at most: one that is being purged is
  * while the node that tells of it was not told. */
 static void sim_rest_ended(const struct sim_world *w, enum message_state state, uint64_t *least,
                            uint64_t *most)
 {
     for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it)) {
         const struct sim_job *job = map_value(it);
+        const struct sim_copy *latest = sim_history_latest(job);
 
-        if (!job->decided_ns || job->decided_state != state || !sim_history_latest(job))
+        if (!job->decided_ns || job->decided_state != state || !latest)
             continue;
         *least += job->deleted_ns == 0;
-        *most += 1;
+        *most += 1 + sim_rest_left_behind(job, &latest->job);
     }
 }
 
-/* I19: every job that ended is counted by one node, and only one. */
+/* I19: every job that ended is counted by one node. */
 static void sim_rest_gauges(struct sim_world *w)
 {
     static const enum message_state ends[] = {MESSAGE_STATE_COMPLETED, MESSAGE_STATE_FAILED,
