@@ -20,7 +20,6 @@
 #include "sandbox/landlock.h"
 #include "sandbox/launch.h"
 #include "sandbox/report.h"
-#include "sandbox/rlimit.h"
 #include "sandbox/stage.h"
 #include "sandbox/terminal.h"
 
@@ -127,8 +126,6 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
     int r = protect(spec, err);
     if (r == 0 && spec->stage->isolation.proc)
         r = mount_proc(err);
-    if (r == 0 && rlimit_settle() < 0)
-        r = err_errno(err, "rlimits");
     if (r < 0)
         return r;
     caps_bound();

@@ -39,7 +39,7 @@ bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t siz
 /* "7 (name) S 1 ...": the name may hold anything, also ')'. Numbers from field 4 on. */
 static bool parse(const char *text, struct kin *ret)
 {
-    enum { PPID = 4, UTIME = 14, STIME, CUTIME, CSTIME, THREADS = 20, START = 22, N };
+    enum { PPID = 4, UTIME = 14, STIME, CUTIME, CSTIME, NICE = 19, THREADS, START = 22, N };
     const char *p = strrchr(text, ')');
     uint64_t f[N] = {0};
     char *end;
@@ -56,6 +56,7 @@ static bool parse(const char *text, struct kin *ret)
     *ret = (struct kin){.pid = (pid_t)strtol(text, NULL, 10),
                         .parent = (pid_t)f[PPID],
                         .born = f[START],
+                        .nice = (int)f[NICE],
                         .threads = (unsigned)f[THREADS],
                         .ticks = f[UTIME] + f[STIME],
                         .ticks_waited = f[CUTIME] + f[CSTIME],
@@ -68,6 +69,14 @@ static bool look(int proc, const char *pid, struct kin *ret)
     char text[1024];
 
     return kin_read(proc, pid, "stat", text, sizeof(text)) && parse(text, ret);
+}
+
+bool kin_look(int proc, pid_t pid, struct kin *ret)
+{
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "%d", (int)pid);
+    return look(proc, name, ret);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -145,12 +154,10 @@ static bool is_dead(const struct kin *k)
 /* The signal goes to the process that was seen, not to one that got its number since. */
 static bool signal_one(int proc, const struct kin *k, int sig)
 {
-    char name[16];
     struct kin now;
     auto_fd int fd = (int)syscall(SYS_pidfd_open, k->pid, 0);
 
-    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
-    if (fd < 0 || !look(proc, name, &now) || now.born != k->born)
+    if (fd < 0 || !kin_look(proc, k->pid, &now) || now.born != k->born)
         return false;
     return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) == 0;
 }
@@ -160,23 +167,59 @@ static bool same(const struct kin *a, const struct kin *b)
     return a->pid == b->pid && a->born == b->born;
 }
 
-/* Stops all that is below and not yet in `held`. Returns how many were new. */
-static size_t hold(int proc, struct kin *held, size_t *n_held)
+struct hunt {
+    int proc;
+    pid_t root;
+    kin_choose *choose;
+    void *arg;
+    struct kin held[KIN_MAX];
+    size_t n;
+};
+
+static bool is_held(const struct hunt *h, const struct kin *k)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (same(&h->held[i], k))
+            return true;
+    return false;
+}
+
+/* Stops all that are chosen and not yet held. Returns how many were new. */
+static size_t hold(struct hunt *h)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    size_t n = kin_list(proc, getpid(), all), fresh = 0;
+    size_t n = kin_list(h->proc, h->root, all), fresh = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        bool known = !all[i].below || is_dead(&all[i]);
-
-        for (size_t k = 0; !known && k < *n_held; k++)
-            known = same(&held[k], &all[i]);
-        if (known || *n_held == KIN_MAX || !signal_one(proc, &all[i], SIGSTOP))
+    for (size_t i = 0; i < n && h->n < KIN_MAX; i++) {
+        if (is_dead(&all[i]) || is_held(h, &all[i]) || !h->choose(h->arg, h->proc, &all[i]) ||
+            !signal_one(h->proc, &all[i], SIGSTOP))
             continue;
-        held[(*n_held)++] = all[i];
+        h->held[h->n++] = all[i];
         fresh++;
     }
     return fresh;
+}
+
+size_t kin_hunt(int proc, pid_t root, kin_choose *choose, void *arg)
+{
+    auto_free struct hunt *h = own_calloc(1, sizeof(*h));
+
+    h->proc = proc;
+    h->root = root;
+    h->choose = choose;
+    h->arg = arg;
+    while (hold(h) > 0)
+        continue;
+    for (size_t i = 0; i < h->n; i++)
+        (void)signal_one(proc, &h->held[i], SIGKILL);
+    return h->n;
+}
+
+static bool is_below(void *arg, int proc, const struct kin *k)
+{
+    (void)arg;
+    (void)proc;
+    return k->below;
 }
 
 /* Reaps what is dead. False = nobody is left. */
@@ -188,19 +231,6 @@ static bool reap_ready(void)
         pid = waitpid(-1, NULL, WNOHANG);
     while (pid > 0);
     return pid == 0;
-}
-
-/* False = none was seen. */
-static bool kill_round(int proc)
-{
-    auto_free struct kin *held = own_calloc(KIN_MAX, sizeof(*held));
-    size_t n = 0;
-
-    while (hold(proc, held, &n) > 0)
-        continue;
-    for (size_t i = 0; i < n; i++)
-        (void)signal_one(proc, &held[i], SIGKILL);
-    return n > 0;
 }
 
 /* In a child. It has the user's right to signal, but is nobody whom the user may signal: else it
@@ -258,6 +288,6 @@ void kin_kill(int proc, struct kin_user user)
     /* Who forks and exits all the time may not be in any snapshot: only the kernel knows that
      * there is nobody left. */
     while (reap_ready())
-        if (!kill_round(proc))
+        if (kin_hunt(proc, getpid(), is_below, NULL) == 0)
             (void)nanosleep(&moment, NULL);
 }

@@ -16,6 +16,7 @@ struct kin {
     pid_t pid, parent;
     uid_t user;    /* who its files in /proc belong to: root, if it is not dumpable */
     uint64_t born; /* ticks since the machine started: with the pid, who it is */
+    int nice;
     unsigned threads;
     uint64_t ticks;        /* CPU time of its own */
     uint64_t ticks_waited; /* and of those it has waited for */
@@ -25,11 +26,18 @@ struct kin {
 
 /* Reads a small file of a process. False = it cannot be read. */
 bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size);
+/* One process. False = there is none, or it is out of sight. */
+bool kin_look(int proc, pid_t pid, struct kin *ret);
 /* All processes of `proc` by their numbers, those below `root` marked. `all` holds KIN_MAX. Returns
  * how many. */
 size_t kin_list(int proc, pid_t root, struct kin *all);
 /* Processes and threads of a user, as far as can be seen. */
 unsigned kin_threads(int proc, uid_t user);
+/* Is it one to be killed? */
+typedef bool kin_choose(void *arg, int proc, const struct kin *k);
+/* Kills all that are chosen among those that may be signalled: each is stopped first, until there
+ * are no new ones. `root` is what `below` is about. Returns how many there were. */
+size_t kin_hunt(int proc, pid_t root, kin_choose *choose, void *arg);
 /* A program's user that nobody else has, and one that nobody is at all; 0 = there is none. */
 struct kin_user {
     uid_t id, nobody;

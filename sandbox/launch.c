@@ -27,11 +27,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { STACK = 64 * LIMIT_KIB, MEEK = 19 };
+enum { STACK = 64 * LIMIT_KIB };
 
 /* Sleeps while the state is `is`. Does not look at errno, which the two processes share. */
 static void await(struct launcher *l, enum launch_state is)
@@ -82,7 +83,7 @@ static struct launch_failure become_harmless(const struct launcher *l)
         return (struct launch_failure){"setsid", errno};
     if (l->terminal >= 0 && (r = terminal_control(l->terminal)) < 0)
         return (struct launch_failure){"terminal", -r};
-    if (l->meek && setpriority(PRIO_PROCESS, 0, MEEK) < 0)
+    if (l->meek && setpriority(PRIO_PROCESS, 0, LAUNCH_MEEK) < 0)
         return (struct launch_failure){"priority", errno};
     if ((r = mitigation_apply(l->mitigations)) < 0)
         return (struct launch_failure){"mitigations", -r};
@@ -90,6 +91,9 @@ static struct launch_failure become_harmless(const struct launcher *l)
         return (struct launch_failure){"user", -r};
     if ((r = caps_drop()) < 0)
         return (struct launch_failure){"capabilities", -r};
+    /* Not before: a change of users would forget it. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != l->starter)
+        return (struct launch_failure){"init", ESRCH};
     if ((r = put_landlock(l)) < 0)
         return (struct launch_failure){"landlock", -r};
     if ((r = put_filter(l)) < 0)
@@ -162,6 +166,7 @@ int launch_prepare(struct launcher *l, struct err *err)
     }
     l->failure = (struct launch_failure){NULL, 0};
     l->at_ns = 0;
+    l->starter = getpid();
     atomic_store(&l->state, LAUNCH_PREPARING);
     l->pid =
         clone(child, (char *)l->stack + STACK,

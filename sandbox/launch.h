@@ -17,6 +17,8 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+enum { LAUNCH_MEEK = 19 }; /* the nice value of a program that gives way to all others */
+
 /* What a run decides. */
 struct launch {
     const struct step *step;
@@ -24,7 +26,6 @@ struct launch {
     int in, out, err; /* the program's standard descriptors */
     int dir;          /* its current directory */
     bool alone;       /* no cgroup */
-    bool meek;        /* gives way to all others: the keeper must get to look at it */
 };
 
 struct launch_failure {
@@ -48,6 +49,7 @@ struct launcher {
     bool meek;            /* gives way to all others: the keeper must get to look at it */
 
     pid_t pid;               /* of the process that waits, 0 = none */
+    pid_t starter;           /* its parent, and its end */
     const struct launch *as; /* what it is to become */
     struct launch_failure failure;
     uint64_t at_ns; /* of the exec */

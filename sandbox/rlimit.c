@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/rlimit.h"
 
+#include "base/own.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <sys/resource.h>
 
 enum { OPEN_FILES = 1024, SIGNALS = 4096 };
@@ -34,15 +37,55 @@ static int set_all(const struct limit *all, size_t n)
     return r;
 }
 
+static const struct limit settled[] = {
+    {RLIMIT_CORE, 0},     {RLIMIT_MEMLOCK, 64 * LIMIT_KIB},
+    {RLIMIT_MSGQUEUE, 0}, {RLIMIT_SIGPENDING, SIGNALS},
+    {RLIMIT_NICE, 0},     {RLIMIT_RTPRIO, 0},
+};
+
 int rlimit_settle(void)
 {
-    static const struct limit all[] = {
-        {RLIMIT_CORE, 0},     {RLIMIT_MEMLOCK, 64 * LIMIT_KIB},
-        {RLIMIT_MSGQUEUE, 0}, {RLIMIT_SIGPENDING, SIGNALS},
-        {RLIMIT_NICE, 0},     {RLIMIT_RTPRIO, 0},
-    };
+    return set_all(settled, ARRAY_LEN(settled));
+}
 
-    return set_all(all, ARRAY_LEN(all));
+/* What /proc calls them. */
+static const char *const titles[RLIM_NLIMITS] = {
+    [RLIMIT_CORE] = "Max core file size",    [RLIMIT_MEMLOCK] = "Max locked memory",
+    [RLIMIT_MSGQUEUE] = "Max msgqueue size", [RLIMIT_SIGPENDING] = "Max pending signals",
+    [RLIMIT_NICE] = "Max nice priority",     [RLIMIT_RTPRIO] = "Max realtime priority",
+    [RLIMIT_CPU] = "Max cpu time",           [RLIMIT_FSIZE] = "Max file size",
+    [RLIMIT_NOFILE] = "Max open files",
+};
+
+/* Is the hard limit, the second figure of its line, `most` at most? */
+static bool is_within(const char *text, const struct limit *l)
+{
+    const char *at = strstr(text, titles[l->what]);
+    unsigned long long hard;
+
+    return at && sscanf(at + strlen(titles[l->what]), " %*s %llu", &hard) == 1 && hard <= l->value;
+}
+
+static bool all_within(const char *text, const struct limit *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_within(text, &all[i]))
+            return false;
+    return true;
+}
+
+bool rlimit_is_settled(const char *text)
+{
+    return all_within(text, settled, ARRAY_LEN(settled));
+}
+
+bool rlimit_is_applied(const char *text)
+{
+    /* Whatever a step allows, it is not "unlimited", which is no figure. */
+    static const struct limit all[] = {
+        {RLIMIT_CPU, RLIM_INFINITY}, {RLIMIT_FSIZE, RLIM_INFINITY}, {RLIMIT_NOFILE, OPEN_FILES}};
+
+    return all_within(text, all, ARRAY_LEN(all));
 }
 
 int rlimit_apply(const struct step_limits *l, bool alone)

@@ -7,6 +7,11 @@
 
 /* Those that are the same for every run; children inherit them. 0 or a negative errno. */
 int rlimit_settle(void);
+/* Has a process these limits, or tighter ones? Nobody gets out of them again. `text` is its
+ * /proc/PID/limits. */
+bool rlimit_is_settled(const char *text);
 /* `alone`: no cgroup counts memory and processes. 0 or a negative errno. */
 int rlimit_apply(const struct step_limits *limits, bool alone);
+/* Has a process limits such as rlimit_apply() sets for every run? */
+bool rlimit_is_applied(const char *text);
 #endif

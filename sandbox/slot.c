@@ -4,6 +4,7 @@
 #include "sandbox/frame.h"
 #include "sandbox/landlock.h"
 #include "sandbox/mutant.h"
+#include "sandbox/orphan.h"
 #include "sandbox/report.h"
 
 #include <errno.h>
@@ -33,6 +34,8 @@ static void become_stage(const struct stage_spec *spec, int fd)
     (void)syscall(SYS_close_range, 4, ~0U, 0);
     for (int sig = 1; sig < NSIG; sig++)
         (void)signal(sig, SIG_DFL);
+    /* Whoever kills the keeper's process group is not to kill the one who cleans up after it. */
+    (void)setsid();
     stage_main(spec, 3);
 }
 
@@ -112,16 +115,31 @@ static int start(struct slot *s, struct slot_stage *st, struct err *err)
 
 static const struct slot_stage nothing = {.link.fd = -1, .init = {.link.fd = -1}};
 
+/* Where no namespace died with it, a stage that was killed could not kill what it had started. Its
+ * init dies with it, and only what has none is an orphan. */
+static void clear_after(const struct slot_stage *st)
+{
+    struct pollfd p = {.fd = st->init.pidfd, .events = POLLIN};
+
+    if (st->init.alive && st->init.pidfd >= 0)
+        (void)poll(&p, 1, SETTLE_MS);
+    orphan_sweep(&st->spec.ids);
+}
+
 void slot_drop(struct slot_stage *st)
 {
+    int status = 0;
+
     if (st->pid > 0) {
         /* Where no namespace dies with it, a stage that is let go of kills all it has started. */
         if (st->spec.isolation.spaces)
             (void)kill(st->pid, SIGKILL);
         else
             channel_done(&st->link);
-        while (waitpid(st->pid, NULL, 0) < 0 && errno == EINTR)
+        while (waitpid(st->pid, &status, 0) < 0 && errno == EINTR)
             continue;
+        if (!st->spec.isolation.spaces && WIFSIGNALED(status))
+            clear_after(st);
         channel_done(&st->link);
     }
     slot_buried(st);
@@ -191,6 +209,8 @@ static void find_fence(struct slot *s)
     struct err err = {0};
 
     userns_choose(&ids, false);
+    if (fence.landlock && ids.run != 0)
+        orphan_sweep(&ids);
     if (!fence.landlock)
         (void)err_set(&err, ENOSYS, "this kernel has no Landlock");
     else if (ids.run == 0)

@@ -6,6 +6,7 @@
 #include "sandbox/landlock.h"
 #include "sandbox/mutant.h"
 #include "sandbox/report.h"
+#include "sandbox/rlimit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +61,8 @@ static int settle(struct stage *st, struct err *err)
     if (read(st->link.fd, &byte, 1) != 1)
         return err_set(err, EPIPE, "the keeper is gone");
     int r = userns_become_init(&spec->ids, err);
+    if (r == 0 && rlimit_settle() < 0)
+        r = err_errno(err, "rlimits");
     if (r < 0)
         return r;
     if (!spec->isolation.spaces)

@@ -68,6 +68,11 @@ void userns_choose(struct ids *ret, bool user_ns)
     ret->run = user_ns ? USERNS_RUN_ID : ret->outside + 1;
 }
 
+bool userns_is_run(const struct ids *ids, uid_t uid)
+{
+    return ids->many ? uid > IDS_FIRST_SMALL : uid == ids->run;
+}
+
 static int put(int proc, pid_t pid, const char *file, const char *text, struct err *err)
 {
     char path[64];

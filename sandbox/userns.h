@@ -23,6 +23,8 @@ struct ids {
 
 /* Ids for this process's slot. `user_ns`: they will be names inside a user namespace. */
 void userns_choose(struct ids *ret, bool user_ns);
+/* Could it be the program's user of some keeper like us, where no user namespace is made? */
+bool userns_is_run(const struct ids *ids, uid_t uid);
 /* Writes the maps of `pid`, which was just cloned into its user namespace. `proc` is a /proc
  * where it can be seen. `nested`: its parent namespace is one of ours already. */
 int userns_map(int proc, pid_t pid, const struct ids *ids, bool nested, struct err *err);
