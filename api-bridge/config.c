@@ -44,7 +44,7 @@ static const struct config_key keys[] = {
     {"ARENA_HTTP_CONNECTIONS_MAX", CONFIG_UINT, "20000", 1, 1000000, "open connections per loop",
      true, false},
     {"ARENA_HTTP_ADDRESS_MAX", CONFIG_UINT, "12000", 0, 1000000,
-     "open connections per loop and client address; 0 = any", true, false},
+     "open connections per client address; 0 = any", true, false},
     {"ARENA_HTTP_STREAMS_MAX", CONFIG_UINT, "15000", 1, 1000000, "open event streams per loop",
      true, false},
     {"ARENA_CACHE_SIZE", CONFIG_SIZE, "8m", 0, LIMIT_FRAME_BULK * 64,

@@ -8,7 +8,7 @@
 #include "api-bridge/conn.h"
 
 #include "api-bridge/config.h"
-#include "api-bridge/crowd.h"
+#include "api-bridge/limiter.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/parser.h"
 #include "api-bridge/route.h"
@@ -88,7 +88,7 @@ static void on_closed(uv_handle_t *h)
 
     c->server->n_connections--;
     if (c->counted)
-        api_crowd_leave(c->server->crowd, &c->group);
+        api_quota_give(c->counted, &c->key);
     api_parser_free(c->parser);
     api_tls_conn_free(c->tls);
     buf_done(&c->later);
@@ -313,28 +313,45 @@ static void set_options(struct api_conn *c)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 }
 
-/* False, and told, when this address has too many already. */
+static bool has_place(struct api_conn *c, struct api_quota *quota)
+{
+    if (api_quota_take(quota, &c->key))
+        return false;
+    c->counted = quota;
+    return true;
+}
+
+/* False, and told, when this address has too many already. Those who are told may stay to read it
+ * only while they are few: a connection that is not let in must not cost what one costs that is. */
 static bool is_let_in(struct api_conn *c)
 {
+    static const char answer[] = "HTTP/1.1 429 Too Many Requests\r\n"
+                                 "Content-Type: application/json\r\n"
+                                 "Content-Length: 92\r\n"
+                                 "Retry-After: 5\r\n"
+                                 "Connection: close\r\n"
+                                 "\r\n"
+                                 "{\"error\":{\"code\":\"too_many_connections\","
+                                 "\"message\":\"too many connections from this address\"}}";
+    const struct api_shared *shared = c->server->shared;
+    struct span bytes = span_of(answer);
     struct sockaddr_storage from;
     int len = sizeof(from);
     char text[API_ADDRESS_TEXT] = "";
     struct api_address address;
-    struct span answer = api_crowd_answer();
 
     if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) < 0 ||
         uv_ip_name((struct sockaddr *)&from, text, sizeof(text)) < 0 ||
-        api_address_parse(text, &address) < 0)
+        api_address_parse(text, &address) < 0 || api_limiter_exempts(shared->limiter, &address))
         return true;
-    c->counted =
-        api_crowd_enter(c->server->crowd, &address, c->server->config->address_max, &c->group);
-    if (c->counted)
+    c->key = api_quota_key(&address, 0);
+    if (has_place(c, shared->connections))
         return true;
     (void)atomic_fetch_add_explicit(&c->server->metrics->connections_refused, 1,
                                     memory_order_relaxed);
-    if (c->tls)
+    if (c->tls || !has_place(c, shared->refusals))
         api_conn_close(c);
-    else if (api_conn_write(c, &answer, 1) == 0)
+    else if (api_conn_write(c, &bytes, 1) == 0)
         api_conn_linger(c);
     return false;
 }
@@ -344,7 +361,7 @@ void api_conn_accept(struct api_server *s)
     struct api_conn *c = own_calloc(1, sizeof(*c));
 
     c->server = s;
-    c->tls = s->tls ? api_tls_conn_new(s->tls) : NULL;
+    c->tls = s->shared->tls ? api_tls_conn_new(s->shared->tls) : NULL;
     (void)uv_tcp_init(&s->loop, &c->tcp);
     c->tcp.data = c;
     s->n_connections++;

@@ -6,8 +6,8 @@
  * a deadline for everything the client may delay. Owned by its loop; freed when libuv has
  * closed it. Handlers see only the exchange.
  */
-#include "api-bridge/address.h"
 #include "api-bridge/exchange.h"
+#include "api-bridge/quota.h"
 
 #include <uv.h>
 
@@ -66,11 +66,11 @@ struct api_conn {
     bool last;                  /* close after this answer */
     bool eof;                   /* the client will send no more */
     bool reading;
-    bool running;  /* run() is on the stack */
-    bool shutting; /* our side was shut down */
-    bool served;   /* at least one answer left */
-    bool counted;  /* in the server's crowd, by `group` */
-    struct api_address group;
+    bool running;              /* run() is on the stack */
+    bool shutting;             /* our side was shut down */
+    bool served;               /* at least one answer left */
+    struct api_quota *counted; /* where it has a place, by `key`; NULL = nowhere */
+    struct api_quota_key key;
 };
 
 /* Takes a connection from the listener. */

@@ -196,7 +196,7 @@ static void exchange_begin(struct api_conn *c)
 static bool admit(struct api_conn *c)
 {
     struct api_exchange *x = c->x;
-    const struct api_gates *g = c->server->gates;
+    const struct api_gates *g = &c->server->shared->gates;
     unsigned allowed = 0;
 
     x->route = api_route_find(&x->req, &allowed);

@@ -43,6 +43,11 @@ void api_limiter_set(struct api_limiter *l, uint32_t per_minute, uint32_t token_
     api_rate_limit_set(l->tokens, token_per_minute);
 }
 
+bool api_limiter_exempts(const struct api_limiter *l, const struct api_address *peer)
+{
+    return api_nets_has(&l->trusted, peer) || api_nets_has(&l->exempt, peer);
+}
+
 static void limiter_header(struct api_exchange *x, const char *name, uint32_t value)
 {
     char text[16];

@@ -23,6 +23,8 @@ struct api_limiter_options {
 
 struct api_limiter *api_limiter_new(const struct api_limiter_options *options);
 void api_limiter_free(struct api_limiter *l);
+/* Who is never limited: behind a trusted proxy are many, and the exempt are to be left alone. */
+bool api_limiter_exempts(const struct api_limiter *l, const struct api_address *peer);
 /* New limits, while in use. */
 void api_limiter_set(struct api_limiter *l, uint32_t per_minute, uint32_t token_per_minute);
 /* api_gates; `limiter` is a struct api_limiter. */

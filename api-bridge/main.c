@@ -26,18 +26,22 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-enum { MAIN_RELOADS_MAX = 1024 };
+enum {
+    MAIN_RELOADS_MAX = 1024,
+    /* Connections that are too many and stay open until they have read so. */
+    MAIN_REFUSALS_MAX = 256,
+    MAIN_REFUSALS_ADDRESS_MAX = 16
+};
 
 struct bridge {
     const char *config_file;
     struct api_config *config;   /* of now */
     struct api_config **retired; /* loops may still look at them */
     unsigned n_retired;
-    struct api_gates gates;
+    struct api_shared shared;
     struct api_auth *auth;
     struct api_cors *cors;
     struct api_limiter *limiter;
-    struct api_quota *quota; /* of sessions */
     struct api_metrics_set metrics;
     struct api_tls *tls;
     int log_fd;
@@ -77,6 +81,27 @@ static int open_access_log(const char *name, struct err *err)
     return fd < 0 ? err_errno(err, "ARENA_ACCESS_LOG: open %s", name) : fd;
 }
 
+static struct api_quota_limits connection_limits(const struct api_config *c)
+{
+    return (struct api_quota_limits){.address = c->address_max};
+}
+
+static void make_quotas(struct bridge *b, uint64_t seed)
+{
+    const struct config *raw = b->config->raw;
+    const struct api_quota_limits connections = connection_limits(b->config);
+    const struct api_quota_limits refusals = {.total = MAIN_REFUSALS_MAX,
+                                              .address = MAIN_REFUSALS_ADDRESS_MAX};
+    const struct api_quota_limits sessions = {
+        .total = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_MAX"),
+        .address = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_ADDRESS_MAX"),
+        .token = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_TOKEN_MAX")};
+
+    b->shared.connections = api_quota_new(&connections, seed);
+    b->shared.refusals = api_quota_new(&refusals, seed);
+    b->shared.sessions = api_quota_new(&sessions, seed);
+}
+
 static int make_limiter(struct bridge *b, struct err *err)
 {
     const struct config *raw = b->config->raw;
@@ -92,12 +117,7 @@ static int make_limiter(struct bridge *b, struct err *err)
     if (getrandom(&o.seed, sizeof(o.seed), 0) != sizeof(o.seed))
         return err_errno(err, "getrandom");
     b->limiter = api_limiter_new(&o);
-    b->quota = api_quota_new(
-        &(struct api_quota_limits){
-            .total = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_MAX"),
-            .address = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_ADDRESS_MAX"),
-            .token = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_TOKEN_MAX")},
-        ~o.seed);
+    make_quotas(b, ~o.seed);
     return 0;
 }
 
@@ -116,10 +136,11 @@ static int make_gates(struct bridge *b, struct err *err)
     if (!b->auth)
         return -err->code;
     b->cors = api_cors_new(config_text(raw, "ARENA_CORS_ORIGINS"));
-    api_gates_add(&b->gates, api_cors_pass, b->cors);
-    api_gates_add(&b->gates, api_limiter_address_pass, b->limiter);
-    api_gates_add(&b->gates, api_auth_pass, b->auth);
-    api_gates_add(&b->gates, api_limiter_token_pass, b->limiter);
+    b->shared.limiter = b->limiter;
+    api_gates_add(&b->shared.gates, api_cors_pass, b->cors);
+    api_gates_add(&b->shared.gates, api_limiter_address_pass, b->limiter);
+    api_gates_add(&b->shared.gates, api_auth_pass, b->auth);
+    api_gates_add(&b->shared.gates, api_limiter_token_pass, b->limiter);
     return 0;
 }
 
@@ -134,10 +155,12 @@ static int make_shared(struct bridge *b, struct err *err)
         b->tls = api_tls_new(c->tls_cert, c->tls_key, err);
         if (!b->tls)
             return -err->code;
+        b->shared.tls = b->tls;
     }
     if (make_gates(b, err) < 0)
         return -err->code;
     api_metrics_init(&b->metrics, c->loops);
+    b->shared.metrics = &b->metrics;
     return api_peer_library_init(c->key_file, err);
 }
 
@@ -157,13 +180,8 @@ static int start_servers(struct bridge *b, struct err *err)
     struct api_config *c = b->config;
 
     for (unsigned i = 0; i < c->loops; i++) {
-        struct api_server_options o = {.index = i,
-                                       .config = c,
-                                       .gates = &b->gates,
-                                       .metrics = &b->metrics,
-                                       .tls = b->tls,
-                                       .quota = b->quota,
-                                       .log_fd = b->log_fd};
+        struct api_server_options o = {
+            .index = i, .config = c, .shared = &b->shared, .log_fd = b->log_fd};
         int r = api_server_init(&b->servers[i], &o, &c->port, err);
 
         if (r < 0)
@@ -184,6 +202,7 @@ static int start_servers(struct bridge *b, struct err *err)
 static void reload(struct bridge *b)
 {
     struct api_config *fresh = own_calloc(1, sizeof(*fresh));
+    struct api_quota_limits connections;
     const char *kept = NULL;
     struct err err = {0};
 
@@ -199,6 +218,8 @@ static void reload(struct bridge *b)
         log_write(LOG_ERROR, "keys not reloaded", LOG_FIELDS(LOG_TEXT("error", err.text)));
     api_limiter_set(b->limiter, (uint32_t)config_uint(fresh->raw, "API_RATE_LIMIT"),
                     (uint32_t)config_uint(fresh->raw, "ARENA_TOKEN_RATE_LIMIT"));
+    connections = connection_limits(fresh);
+    api_quota_limits_set(b->shared.connections, &connections);
     log_level_set(fresh->log_level);
     b->retired = own_realloc(b->retired, (b->n_retired + 1) * sizeof(struct api_config *));
     b->retired[b->n_retired++] = b->config;
@@ -232,7 +253,9 @@ static void bridge_done(struct bridge *b)
     api_auth_free(b->auth);
     api_cors_free(b->cors);
     api_limiter_free(b->limiter);
-    api_quota_free(b->quota);
+    api_quota_free(b->shared.connections);
+    api_quota_free(b->shared.refusals);
+    api_quota_free(b->shared.sessions);
     api_tls_free(b->tls);
     for (unsigned i = 0; i < b->n_retired; i++) {
         api_config_done(b->retired[i]);

@@ -225,6 +225,6 @@ void api_metrics_handle(struct api_exchange *x)
         api_answer_code(x, API_FAULT_NOT_FOUND);
         return;
     }
-    api_metrics_write(x->server->metrics_set, &x->body);
+    api_metrics_write(x->server->shared->metrics, &x->body);
     api_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/quota.h"
 
-#include "api-bridge/address.h"
 #include "base/map.h"
 #include "base/own.h"
 
 #include <pthread.h>
-#include <stdio.h>
 
 struct api_quota {
     struct api_quota_limits limits;
@@ -37,18 +35,16 @@ void api_quota_free(struct api_quota *q)
     free(q);
 }
 
-void api_quota_key(struct api_quota_key *ret, const char *address, uint64_t token)
+void api_quota_limits_set(struct api_quota *q, const struct api_quota_limits *limits)
 {
-    struct api_address a;
+    (void)pthread_mutex_lock(&q->lock);
+    q->limits = *limits;
+    (void)pthread_mutex_unlock(&q->lock);
+}
 
-    memset(ret, 0, sizeof(*ret));
-    ret->token = token;
-    if (api_address_parse(address, &a) == 0) {
-        a = api_address_group(&a);
-        (void)api_address_format(&a, ret->address);
-    } else {
-        (void)snprintf(ret->address, sizeof(ret->address), "%s", address);
-    }
+struct api_quota_key api_quota_key(const struct api_address *from, uint64_t token)
+{
+    return (struct api_quota_key){.group = api_address_group(from), .token = token};
 }
 
 static uint32_t count(const struct map *m, const void *key, size_t len)
@@ -75,7 +71,7 @@ static const char *full(const struct api_quota *q, const struct api_quota_key *k
 {
     if (reached(q->limits.total, q->total))
         return "server";
-    if (reached(q->limits.address, count(q->addresses, key->address, sizeof(key->address))))
+    if (reached(q->limits.address, count(q->addresses, &key->group, sizeof(key->group))))
         return "address";
     if (key->token && reached(q->limits.token, count(q->tokens, &key->token, sizeof(key->token))))
         return "token";
@@ -85,7 +81,7 @@ static const char *full(const struct api_quota *q, const struct api_quota_key *k
 static void change(struct api_quota *q, const struct api_quota_key *key, int by)
 {
     q->total += (uint32_t)by;
-    add(q->addresses, key->address, sizeof(key->address), by);
+    add(q->addresses, &key->group, sizeof(key->group), by);
     if (key->token)
         add(q->tokens, &key->token, sizeof(key->token), by);
 }

@@ -10,7 +10,6 @@
 #include "api-bridge/cache.h"
 #include "api-bridge/callback.h"
 #include "api-bridge/config.h"
-#include "api-bridge/crowd.h"
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/metrics.h"
@@ -212,15 +211,9 @@ int api_server_init(struct api_server *s, const struct api_server_options *o, ui
 {
     int r;
 
-    *s = (struct api_server){.index = o->index, .config = o->config, .gates = o->gates};
-    s->metrics_set = o->metrics;
-    s->metrics = &o->metrics->shares[o->index];
-    s->tls = o->tls;
-    s->quota = o->quota;
+    *s = (struct api_server){.index = o->index, .config = o->config, .shared = o->shared};
+    s->metrics = &o->shared->metrics->shares[o->index];
     s->read_buf = own_calloc(1, SERVER_READ_BUF);
-    s->crowd =
-        api_crowd_new(config_text(o->config->raw, "ARENA_TRUSTED_PROXIES"),
-                      config_text(o->config->raw, "ARENA_RATE_EXEMPT"), o->config->webhook.seed);
     s->cache = api_cache_new(o->config->cache_max);
     s->log = o->log_fd >= 0 ? api_accesslog_new(o->log_fd) : NULL;
     r = uv_loop_init(&s->loop);
@@ -259,7 +252,6 @@ void api_server_done(struct api_server *s)
 {
     (void)uv_loop_close(&s->loop);
     api_accesslog_free(s->log);
-    api_crowd_free(STEAL(s->crowd));
     free(s->read_buf);
     api_cache_free(STEAL(s->cache));
     buf_done(&s->answer);

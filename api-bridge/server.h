@@ -20,12 +20,23 @@ struct api_metrics_set;
 struct api_accesslog;
 struct api_cache;
 struct api_callbacks;
-struct api_crowd;
 struct api_languages;
+struct api_limiter;
 struct api_streams;
 struct api_sessions;
 struct api_quota;
 struct api_tls;
+
+/* What the loops of a program share; any thread. */
+struct api_shared {
+    struct api_gates gates; /* never changed */
+    struct api_metrics_set *metrics;
+    struct api_tls *tls;         /* NULL = plain */
+    struct api_limiter *limiter; /* who is never limited */
+    struct api_quota *sessions;
+    struct api_quota *connections;
+    struct api_quota *refusals; /* connections that are too many, and hear it */
+};
 
 struct api_server {
     uv_loop_t loop;
@@ -35,23 +46,19 @@ struct api_server {
     unsigned index;
     const struct api_config *config; /* replaced by a reload, in this thread */
     _Atomic(const struct api_config *) config_next;
-    const struct api_gates *gates;
-    struct api_link *link;               /* owned */
-    struct api_metrics_set *metrics_set; /* of all loops; owned by the program */
-    struct api_metrics *metrics;         /* this loop's share of it */
-    struct api_accesslog *log;           /* owned; NULL = none */
-    struct api_languages *languages;     /* owned */
-    struct api_callbacks *callbacks;     /* owned */
-    struct api_streams *streams;         /* owned */
-    struct api_cache *cache;             /* owned */
-    struct api_sessions *sessions;       /* owned */
-    struct api_quota *quota;             /* of sessions; shared by all loops */
-    struct api_tls *tls;                 /* shared by all loops; NULL = plain */
+    const struct api_shared *shared;
+    struct api_link *link;           /* owned */
+    struct api_metrics *metrics;     /* this loop's share of the shared ones */
+    struct api_accesslog *log;       /* owned; NULL = none */
+    struct api_languages *languages; /* owned */
+    struct api_callbacks *callbacks; /* owned */
+    struct api_streams *streams;     /* owned */
+    struct api_cache *cache;         /* owned */
+    struct api_sessions *sessions;   /* owned */
     struct api_conn_list lists[API_CONN_CLASS_N];
     unsigned n_connections;
     unsigned n_streams;
-    struct api_crowd *crowd; /* owned */
-    struct rng rng;          /* for request ids and jitter, never for secrets */
+    struct rng rng; /* for request ids and jitter, never for secrets */
     char *read_buf;
     struct buf answer;          /* the one that is being written */
     struct api_exchange *spare; /* with their memory, for requests to come; by `state` */
@@ -67,11 +74,8 @@ struct api_server {
 struct api_server_options {
     unsigned index;
     const struct api_config *config;
-    const struct api_gates *gates;
-    struct api_metrics_set *metrics;
-    struct api_tls *tls;
-    struct api_quota *quota; /* of sessions */
-    int log_fd;              /* of the access log; -1 = none */
+    const struct api_shared *shared;
+    int log_fd; /* of the access log; -1 = none */
 };
 
 /* Listens; the port that was bound is in *ret_port (useful with port 0). */

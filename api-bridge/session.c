@@ -39,7 +39,7 @@ static void session_free(struct session *s)
 
     *(s->prev ? &s->prev->next : &all->first) = s->next;
     *(s->next ? &s->next->prev : &all->last) = s->prev;
-    api_quota_give(all->server->quota, &s->key);
+    api_quota_give(all->server->shared->sessions, &s->key);
     api_talk_free(s->talk);
     api_websocket_free(s->ws);
     buf_done(&s->input);
@@ -368,15 +368,17 @@ static void session_new(struct api_exchange *x, const struct api_quota_key *key)
 static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 {
     struct api_fault f = {0};
+    struct api_address from = {{0}};
     const char *whose = NULL;
 
-    api_quota_key(key, x->req.client, x->who.token_hash);
+    (void)api_address_parse(x->req.client, &from);
+    *key = api_quota_key(&from, x->who.token_hash);
     if (x->server->stopping)
         api_fault_set(&f, API_FAULT_DRAINING, NULL);
     else if (x->server->n_streams >= x->server->config->streams_max)
         api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many streams are open");
     else
-        whose = api_quota_take(x->server->quota, key);
+        whose = api_quota_take(x->server->shared->sessions, key);
     if (whose)
         api_fault_set(&f, API_FAULT_RATE_LIMITED, "too many sessions are open for this %s", whose);
     if (!f.code)

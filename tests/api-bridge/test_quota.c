@@ -10,10 +10,10 @@
 
 static struct api_quota_key key(const char *address, uint64_t token)
 {
-    struct api_quota_key k;
+    struct api_address a;
 
-    api_quota_key(&k, address, token);
-    return k;
+    assert_int_equal(api_address_parse(address, &a), 0);
+    return api_quota_key(&a, token);
 }
 
 static void each_limit_is_reached_alone_and_named(void **state)
@@ -66,12 +66,30 @@ static void no_limit_is_none(void **state)
     api_quota_free(q);
 }
 
+static void a_new_limit_holds_for_what_is_open_already(void **state)
+{
+    struct api_quota *q = api_quota_new(&(struct api_quota_limits){.address = 3}, 1);
+    struct api_quota_key a = key("10.0.0.1", 0);
+
+    (void)state;
+    assert_null(api_quota_take(q, &a));
+    assert_null(api_quota_take(q, &a));
+    api_quota_limits_set(q, &(struct api_quota_limits){.address = 2});
+    assert_string_equal(api_quota_take(q, &a), "address");
+    api_quota_give(q, &a);
+    assert_null(api_quota_take(q, &a));
+    api_quota_limits_set(q, &(struct api_quota_limits){.address = 0});
+    assert_null(api_quota_take(q, &a));
+    api_quota_free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_limit_is_reached_alone_and_named),
         cmocka_unit_test(addresses_of_one_64_are_one),
         cmocka_unit_test(no_limit_is_none),
+        cmocka_unit_test(a_new_limit_holds_for_what_is_open_already),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

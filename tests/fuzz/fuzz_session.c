@@ -276,14 +276,16 @@ static void server_init(struct api_server *s)
     struct message_language c = {.name = "c", .version = "12", .profile = span_of(profile)};
     struct message m = {.type = MESSAGE_LANGUAGES_REPLY};
 
-    *s = (struct api_server){.config = &fuzz_settings};
+    static struct api_shared shared;
+
+    *s = (struct api_server){.config = &fuzz_settings, .shared = &shared};
     s->loop.time = 1000000;
     s->languages = api_languages_new(NULL);
     api_languages_tick(s->languages);
     m.languages.n = 1;
     m.languages.all = &c;
     asked.fn(asked.ctx, &m, NULL);
-    s->quota = api_quota_new(&(struct api_quota_limits){1, 1, 1}, 1);
+    shared.sessions = api_quota_new(&(struct api_quota_limits){1, 1, 1}, 1);
     s->sessions = api_sessions_new(s);
 }
 
