@@ -224,7 +224,7 @@ static void read_arguments(const struct reader *r)
 
 static void read_language(const struct reader *r)
 {
-    struct spec_head *head = &r->form->submission.spec.head;
+    struct spec *spec = &r->form->submission.spec;
     const struct api_judge0_language *l;
     char name[LIMIT_NAME * 2];
     double id = 0;
@@ -239,10 +239,10 @@ static void read_language(const struct reader *r)
         wrong(r, "language_id", "language with id %.0f doesn't exist", id);
         return;
     }
-    (void)snprintf(head->language, sizeof(head->language), "%s", l->language);
-    (void)snprintf(head->tags[0], sizeof(head->tags[0]), "%s", api_judge0_tag);
-    (void)snprintf(head->tags[1], sizeof(head->tags[1]), "%s:%d", api_judge0_tag, l->id);
-    head->n_tags = 2;
+    (void)snprintf(spec->head.language, sizeof(spec->head.language), "%s", l->language);
+    (void)snprintf(spec->tags[0], sizeof(spec->tags[0]), "%s", api_judge0_tag);
+    (void)snprintf(spec->tags[1], sizeof(spec->tags[1]), "%s:%d", api_judge0_tag, l->id);
+    spec->n_tags = 2;
 }
 
 static void read_source(const struct reader *r)

@@ -379,7 +379,7 @@ static uint8_t read_priority(const struct reader *r)
 static void read_tags(const struct reader *r)
 {
     struct api_json_at list = api_json_array(r->at, "tags", LIMIT_TAGS, r->f);
-    struct spec_head *head = &r->s->spec.head;
+    struct spec *spec = &r->s->spec;
 
     for (size_t i = 0; list.value && i < api_json_len(&list) && !r->f->code; i++) {
         struct api_json_at at = api_json_item(&list, i);
@@ -388,7 +388,7 @@ static void read_tags(const struct reader *r)
         if (!r->f->code && tag.len == 0)
             api_json_fault(&at, r->f, API_FAULT_BAD_VALUE, "must not be empty");
         if (tag.len)
-            memcpy(head->tags[head->n_tags++], tag.data, tag.len);
+            memcpy(spec->tags[spec->n_tags++], tag.data, tag.len);
     }
 }
 

@@ -123,6 +123,10 @@ static void replica_add(struct mesh *m, struct job *j, const struct id *nid)
 
     if (id_eq(nid, &m->cfg.nid) || j->n_replicas == STATE_REPLICAS || accept_replica(j, nid))
         return;
+    /* It doubles as it fills. */
+    if ((j->n_replicas & (j->n_replicas - 1)) == 0)
+        j->replicas =
+            own_realloc(j->replicas, (j->n_replicas ? 2 * j->n_replicas : 1) * sizeof(*p));
     p = &j->replicas[j->n_replicas++];
     memset(p, 0, sizeof(*p));
     p->nid = *nid;

@@ -33,23 +33,21 @@ enum {
 
 /* ---- submit ---- */
 
-int client_origin(const struct mesh *m, struct span bytes, struct origin *ret_origin)
+struct origin *client_origin(const struct mesh *m, struct span bytes)
 {
+    struct origin *o;
     struct spec spec;
     struct err err;
 
-    memset(ret_origin, 0, sizeof(*ret_origin));
     if (spec_decode(bytes, &spec, &err) != 0)
-        return -EBADMSG;
-    ret_origin->home = m->cfg.nid;
-    ret_origin->spec_hash = record_blob_hash(bytes);
-    ret_origin->spec_len = bytes.len;
-    ret_origin->queued_ms = m->now.wall_ms;
-    ret_origin->tests = spec.n_tests;
-    ret_origin->head = spec.head;
-    memcpy(ret_origin->callback, spec.callback, sizeof(ret_origin->callback));
+        return NULL;
+    o = origin_new(&spec);
+    o->home = m->cfg.nid;
+    o->spec_hash = record_blob_hash(bytes);
+    o->spec_len = bytes.len;
+    o->queued_ms = m->now.wall_ms;
     spec_done(&spec);
-    return 0;
+    return o;
 }
 
 static void seq_reserve(struct mesh *m)
@@ -80,7 +78,7 @@ void client_create_as(struct mesh *m, const struct asker *who, const struct clie
     struct watch_wish wish = {
         .kind = WAIT_DURABLE, .who = *who, .due_ns = m->now.mono_ns + TIMING_SUBMIT * STATE_MS};
 
-    j->r.origin = own_memdup(origin, sizeof(*origin));
+    j->r.origin = origin_copy(origin);
     j->r.acc = (struct ballot){1, m->cfg.nid};
     j->r.promised = j->r.acc;
     j->r.v = *first;
@@ -126,14 +124,14 @@ static bool submit_refused(struct mesh *m, const struct asker *who)
 static void client_submit(struct mesh *m, const struct asker *who, struct span frame,
                           const struct message *msg)
 {
-    struct origin origin;
+    auto_free struct origin *origin = client_origin(m, msg->submit.spec);
 
-    if (client_origin(m, msg->submit.spec, &origin) != 0)
+    if (!origin)
         watch_refuse(m, who, MESSAGE_REFUSAL_BAD_REQUEST, 0);
-    else if (origin.head.keyed)
-        keyed_submit(m, who, &origin, msg->submit.spec, frame);
+    else if (origin->head.keyed)
+        keyed_submit(m, who, origin, msg->submit.spec, frame);
     else if (!submit_refused(m, who))
-        client_create(m, who, &(struct client_wish){&origin, msg->submit.spec});
+        client_create(m, who, &(struct client_wish){origin, msg->submit.spec});
 }
 
 /* ---- one job ---- */

@@ -166,6 +166,12 @@ void field_put(struct buf *b, const struct field_table *t, const void *obj)
     field_put_members(b, t, obj);
 }
 
+void field_put_more(struct buf *b, const struct field_table *t, uint32_t more, const void *obj)
+{
+    wire_put_array(b, t->n + more);
+    field_put_members(b, t, obj);
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 static int32_t get_i32(struct wire_reader *r)
@@ -308,6 +314,13 @@ void field_get(struct wire_reader *r, const struct field_table *t, void *obj, st
     uint32_t n = wire_get_array(r, LIMIT_WIRE_MEMBERS);
 
     field_get_members(r, t, n, obj, err);
+}
+
+void field_get_more(struct wire_reader *r, const struct field_table *t, uint32_t more, void *obj)
+{
+    if (wire_get_array(r, t->n + more) != t->n + more)
+        r->bad = true;
+    field_get_members(r, t, t->n, obj, NULL);
 }
 
 static void done_elements(const struct field *f, void *obj)

@@ -98,6 +98,11 @@ struct field {
 void field_put(struct buf *b, const struct field_table *t, const void *obj);
 /* The same without the array's head: the members only. */
 void field_put_members(struct buf *b, const struct field_table *t, const void *obj);
+/* An array of the members and of `more` values, which the caller writes behind them. */
+void field_put_more(struct buf *b, const struct field_table *t, uint32_t more, const void *obj);
+/* Reads such an array's members; not one longer or shorter: a record of another version is not
+ * guessed at. */
+void field_get_more(struct wire_reader *r, const struct field_table *t, uint32_t more, void *obj);
 /* Reads into `obj`, which is zero; what is wrong sets r->bad, and `err` to the member's path.
  * field_done() is due in any case. */
 void field_get(struct wire_reader *r, const struct field_table *t, void *obj, struct err *err);

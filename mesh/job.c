@@ -36,7 +36,6 @@ struct job *job_find(const struct mesh *m, const struct id *jid)
 static void job_due(struct mesh *m, struct timer *t)
 {
     struct job *j = HEAP_OWNER(&t->node, struct job, timer.node);
-    struct id jid = j->r.jid;
 
     j->look = false;
     if (j->damaged)
@@ -48,7 +47,7 @@ static void job_due(struct mesh *m, struct timer *t)
     else
         owner_due(m, j);
     /* PURGE may have ended it. */
-    if (job_find(m, &jid) == j)
+    if (!j->gone)
         job_arm(m, j);
 }
 
@@ -78,6 +77,7 @@ void job_free(struct mesh *m, struct job *j)
     record_done(&j->r);
     free(j->wish);
     free(j->wish_spec);
+    free(j->replicas);
     free(j);
 }
 
@@ -97,7 +97,7 @@ void job_remove(struct mesh *m, struct job *j)
     heap_remove(&m->kept, &j->kept);
     watch_job_gone(m, j);
     /* Whoever is at work on it in this step may still look at it. */
-    j->dirty = true;
+    j->gone = j->dirty = true;
     j->dirty_next = m->removed;
     m->removed = j;
 }
@@ -120,7 +120,7 @@ void job_progress(struct mesh *m, struct job *j)
         owner_progress(m, j);
     else if (j->r.decided)
         purge_progress(m, j);
-    if (job_find(m, &j->r.jid) == j)
+    if (!j->gone)
         job_arm(m, j);
 }
 
@@ -220,11 +220,12 @@ static void view_origin(const struct origin *o, struct message_job *v)
     memcpy(v->tenant, o->head.tenant, sizeof(v->tenant));
     memcpy(v->language, o->head.language, sizeof(v->language));
     v->priority = o->head.priority;
-    v->n_tags = o->head.n_tags;
-    memcpy(v->tags, o->head.tags, sizeof(v->tags));
+    v->n_tags = o->n_tags;
+    for (uint32_t i = 0; i < o->n_tags; i++)
+        (void)snprintf(v->tags[i], sizeof(v->tags[i]), "%s", origin_tag(o, i));
     v->total = o->tests;
     v->queued_ms = o->queued_ms;
-    memcpy(v->callback, o->callback, sizeof(v->callback));
+    (void)snprintf(v->callback, sizeof(v->callback), "%s", origin_callback(o));
 }
 
 void job_view(const struct mesh *m, const struct job *j, struct message_job *ret_view)

@@ -73,7 +73,7 @@ static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker
     /* What it is to be, if nobody has it. */
     free(j->wish);
     free(j->wish_spec);
-    j->wish = own_memdup(origin, sizeof(*origin));
+    j->wish = origin_copy(origin);
     j->wish_spec = own_memdup(spec.data, spec.len);
     j->wish_len = spec.len;
     takeover_begin(m, j, TAKEOVER_CREATE);
@@ -133,6 +133,7 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
 {
     struct id jid = id_job_keyed(origin->head.key);
     uint32_t expected = copies_expected(m);
+    const struct job *j = job_find(m, &jid);
     struct value v;
     const struct id *first;
 
@@ -140,7 +141,7 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
     first = creator(m, &v);
     if (purge_is(m, &jid))
         keyed_forgotten(m, &jid, who, origin);
-    else if (job_find(m, &jid) && job_find(m, &jid)->r.acc.epoch > 0)
+    else if (j && j->r.acc.epoch > 0)
         keyed_begin(m, &jid, who, origin, spec);
     else if (m->left) /* it only lingers to say so, and takes nothing over any more */
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
@@ -152,10 +153,9 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         forward_submit(m, who, frame, &jid, first);
     else if (!life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
-    else if (!job_find(m, &jid) &&
-             queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
+    else if (!j && queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
         watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_MS);
-    else if (!job_find(m, &jid) && is_alone(m, &v))
+    else if (!j && is_alone(m, &v))
         client_create_as(m, who, &(struct client_wish){origin, spec}, &jid, &v);
     else
         keyed_begin(m, &jid, who, origin, spec);

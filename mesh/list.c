@@ -43,17 +43,17 @@ bool list_is_teller(const struct mesh *m, const struct job *j)
 
 static bool matches(const struct mesh *m, const struct job *j, const struct message *msg)
 {
-    const struct spec_head *h = j->r.origin ? &j->r.origin->head : NULL;
+    const struct origin *o = j->r.origin;
     bool tag = msg->list.tag[0] == 0;
 
-    if (!h || !list_is_teller(m, j))
+    if (!o || !list_is_teller(m, j))
         return false;
-    if (strcmp(msg->list.tenant, "*") != 0 && strcmp(msg->list.tenant, h->tenant) != 0)
+    if (strcmp(msg->list.tenant, "*") != 0 && strcmp(msg->list.tenant, o->head.tenant) != 0)
         return false;
     if (msg->list.states && !(msg->list.states & (1u << job_state(m, j))))
         return false;
-    for (uint32_t i = 0; i < h->n_tags; i++)
-        tag = tag || strcmp(h->tags[i], msg->list.tag) == 0;
+    for (uint32_t i = 0; i < o->n_tags && !tag; i++)
+        tag = strcmp(origin_tag(o, i), msg->list.tag) == 0;
     return tag;
 }
 

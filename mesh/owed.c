@@ -8,7 +8,7 @@
 
 static bool is_owed(const struct job *j)
 {
-    return j->r.decided && !j->r.told && j->r.origin && j->r.origin->callback[0];
+    return j->r.decided && !j->r.told && j->r.origin && origin_callback(j->r.origin)[0];
 }
 
 void owed_set(struct mesh *m, struct job *j)

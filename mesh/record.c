@@ -16,7 +16,6 @@
 
 enum {
     VALUE_MORE = 3,
-    ORIGIN_MORE = 2,
     FIELDS_RECORD = 9,
     FIELDS_RECORD_UNTOLD = 8, /* before there was `told`: disks may have such */
 };
@@ -53,7 +52,7 @@ void record_copy(const struct record *src, struct record *ret_record)
 {
     *ret_record = *src;
     if (src->origin)
-        ret_record->origin = own_memdup(src->origin, sizeof(*src->origin));
+        ret_record->origin = origin_copy(src->origin);
 }
 
 /* ---- encoding ---- */
@@ -97,31 +96,6 @@ static const struct field value_fields[] = {
 };
 static const struct field_table value_table = FIELD_TABLE(struct value, value_fields);
 
-/* Its head and the callback follow. */
-static const struct field origin_fields[] = {
-    FIELD(struct origin, home),
-    FIELD(struct origin, spec_hash),
-    FIELD_MAX(struct origin, spec_len, LIMIT_SPEC),
-    FIELD(struct origin, queued_ms),
-    FIELD_MAX(struct origin, tests, LIMIT_TESTS),
-};
-static const struct field_table origin_table = FIELD_TABLE(struct origin, origin_fields);
-
-/* An array of the table's members, and `more` to follow. Not one longer is read: a record of
- * another version is not guessed at. */
-static void fields_put(struct buf *b, const struct field_table *t, uint32_t more, const void *obj)
-{
-    wire_put_array(b, t->n + more);
-    field_put_members(b, t, obj);
-}
-
-static void fields_get(struct wire_reader *w, const struct field_table *t, uint32_t more, void *obj)
-{
-    if (wire_get_array(w, t->n + more) != t->n + more)
-        w->bad = true;
-    field_get_members(w, t, t->n, obj, NULL);
-}
-
 static void set_put(struct buf *b, const struct id *set, uint32_t n)
 {
     wire_put_array(b, n);
@@ -142,46 +116,26 @@ static uint8_t set_get(struct wire_reader *w, struct id *set)
 
 static void value_put(struct buf *b, const struct value *v)
 {
-    fields_put(b, &value_table, VALUE_MORE, v);
+    field_put_more(b, &value_table, VALUE_MORE, v);
     set_put(b, v->rset, v->n_rset);
     set_put(b, v->prev, v->n_prev);
     if (v->phase == RECORD_TERMINAL)
-        fields_put(b, &term_table, 0, &v->term);
+        field_put_more(b, &term_table, 0, &v->term);
     else
         wire_put_nil(b);
 }
 
 static void value_get(struct wire_reader *w, struct value *v)
 {
-    fields_get(w, &value_table, VALUE_MORE, v);
+    field_get_more(w, &value_table, VALUE_MORE, v);
     v->n_rset = set_get(w, v->rset);
     v->n_prev = set_get(w, v->prev);
     if (v->phase == RECORD_TERMINAL)
-        fields_get(w, &term_table, 0, &v->term);
+        field_get_more(w, &term_table, 0, &v->term);
     else if (!wire_get_nil(w))
         w->bad = true;
     if (v->n_rset == 0 || (v->phase == RECORD_TERMINAL) != (v->term.end != RECORD_NOT_ENDED))
         w->bad = true;
-}
-
-static void origin_put(struct buf *b, const struct origin *o)
-{
-    fields_put(b, &origin_table, ORIGIN_MORE, o);
-    fields_put(b, &spec_head_plain, 1, &o->head);
-    wire_put_array(b, o->head.n_tags);
-    for (uint32_t i = 0; i < o->head.n_tags; i++)
-        wire_put_str(b, o->head.tags[i]);
-    wire_put_str(b, o->callback);
-}
-
-static void origin_get(struct wire_reader *w, struct origin *o)
-{
-    fields_get(w, &origin_table, ORIGIN_MORE, o);
-    fields_get(w, &spec_head_plain, 1, &o->head);
-    o->head.n_tags = (uint8_t)wire_get_array(w, LIMIT_TAGS);
-    for (uint32_t i = 0; i < o->head.n_tags && !w->bad; i++)
-        wire_get_str(w, o->head.tags[i], sizeof(o->head.tags[i]));
-    wire_get_str(w, o->callback, sizeof(o->callback));
 }
 
 int record_encode(const struct record *r, struct buf *out)
@@ -198,7 +152,7 @@ int record_encode(const struct record *r, struct buf *out)
     wire_put_bool(out, r->cancel);
     wire_put_bool(out, r->told);
     if (r->decided)
-        fields_put(out, &term_table, 0, &r->final);
+        field_put_more(out, &term_table, 0, &r->final);
     else
         wire_put_nil(out);
     if (r->origin)
@@ -223,11 +177,9 @@ static void record_get(struct wire_reader *w, struct record *r)
     r->told = n == FIELDS_RECORD && wire_get_bool(w);
     r->decided = !wire_get_nil(w) && !w->bad;
     if (r->decided)
-        fields_get(w, &term_table, 0, &r->final);
-    if (!wire_get_nil(w) && !w->bad) {
-        r->origin = own_calloc(1, sizeof(*r->origin));
-        origin_get(w, r->origin);
-    }
+        field_get_more(w, &term_table, 0, &r->final);
+    if (!wire_get_nil(w) && !w->bad)
+        r->origin = origin_get(w);
 }
 
 /* The parts agree with each other. */
@@ -257,12 +209,13 @@ int record_decode(struct wire_reader *w, struct record *ret_record)
 
 void record_take_origin(struct record *dst, const struct record *src)
 {
+    struct origin *copy;
+
     if (!src->origin)
         return;
-    if (!dst->origin)
-        dst->origin = own_memdup(src->origin, sizeof(*src->origin));
-    else
-        *dst->origin = *src->origin;
+    copy = origin_copy(src->origin);
+    free(dst->origin);
+    dst->origin = copy;
 }
 
 static int accept_join(struct record *dst, const struct record *src)
@@ -322,7 +275,7 @@ uint64_t term_hash(const struct term *t)
     struct buf b;
 
     buf_init(&b, RECORD_MAX);
-    fields_put(&b, &term_table, 0, t);
+    field_put_more(&b, &term_table, 0, t);
     uint64_t h = encoded_hash(&b);
     buf_done(&b);
     return h;

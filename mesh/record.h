@@ -9,7 +9,7 @@
  *     cancel     somebody asked for it                                    or
  *     told       its callback was delivered, or given up                  or
  *     decided    a majority accepted the end: it never changes            sticky
- *     origin     what was submitted                                       immutable
+ *     origin     what was submitted (mesh/origin.h)                       immutable
  *
  * A ballot (epoch, node) belongs to one node, and within it only that node issues versions
  * 1, 2, 3...: (ballot, version) -> value is a function, so the maximum is a true join.
@@ -18,7 +18,7 @@
  * Pure data: no decision about who may change it is made here.
  */
 #include "base/err.h"
-#include "mesh/spec.h"
+#include "mesh/origin.h"
 
 enum { RECORD_VERSION = 1, RECORD_REASON = 200, RECORD_MAX = 16 * 1024 };
 
@@ -56,17 +56,6 @@ struct value {
     struct id rset[LIMIT_REPLICAS];
     struct id prev[LIMIT_REPLICAS];
     struct term term; /* when TERMINAL */
-};
-
-/* What was submitted; never changes. */
-struct origin {
-    struct id home;
-    struct id spec_hash;
-    uint64_t spec_len;
-    int64_t queued_ms;
-    uint32_t tests;
-    struct spec_head head;
-    char callback[LIMIT_URL + 1];
 };
 
 struct record {

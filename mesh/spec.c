@@ -38,20 +38,23 @@ struct tag {
 static const struct field tag_fields[] = {FIELD(struct tag, text)};
 static const struct field_table tag_table = FIELD_TABLE(struct tag, tag_fields);
 
+/* The tags are written with the head. */
 static const struct field head_fields[] = {
-    FIELD(struct spec_head, tenant),
-    FIELD(struct spec_head, language),
-    FIELD_MAX(struct spec_head, priority, LIMIT_PRIORITIES - 1),
-    FIELD_MAX(struct spec_head, attempts_max, LIMIT_ATTEMPTS),
-    FIELD_MAX(struct spec_head, backoff_ms, LIMIT_DELAY_MS),
-    FIELD_MAX(struct spec_head, delay_ms, LIMIT_DELAY_MS),
-    FIELD(struct spec_head, retain_s),
-    FIELD(struct spec_head, keyed),
-    FIELD(struct spec_head, key),
-    FIELD(struct spec_head, body_hash),
-    FIELD_INLINE(struct spec_head, tags, n_tags, LIMIT_TAGS, tag_table),
+    FIELD(struct spec, head.tenant),
+    FIELD(struct spec, head.language),
+    FIELD_MAX(struct spec, head.priority, LIMIT_PRIORITIES - 1),
+    FIELD_MAX(struct spec, head.attempts_max, LIMIT_ATTEMPTS),
+    FIELD_MAX(struct spec, head.backoff_ms, LIMIT_DELAY_MS),
+    FIELD_MAX(struct spec, head.delay_ms, LIMIT_DELAY_MS),
+    FIELD(struct spec, head.retain_s),
+    FIELD(struct spec, head.keyed),
+    FIELD(struct spec, head.key),
+    FIELD(struct spec, head.body_hash),
+    FIELD_INLINE(struct spec, tags, n_tags, LIMIT_TAGS, tag_table),
 };
-static const struct field_table head_table = FIELD_TABLE(struct spec_head, head_fields);
+static const struct field_table head_table = FIELD_TABLE(struct spec, head_fields);
+
+_Static_assert(offsetof(struct spec, head) == 0, "a head is read as a spec is");
 const struct field_table spec_head_plain = {
     .fields = head_fields,
     .n = sizeof(head_fields) / sizeof(head_fields[0]) - 1,
@@ -100,7 +103,7 @@ static const struct field checker_fields[] = {
 static const struct field_table checker_table = FIELD_TABLE(struct spec_checker, checker_fields);
 
 static const struct field spec_fields[] = {
-    FIELD_STRUCT(struct spec, head, head_table),
+    {.name = "head", .kind = FIELD_KIND_STRUCT, .of = &head_table},
     FIELD(struct spec, version),
     FIELD_ARRAY(struct spec, files, n_files, LIMIT_FILES, file_table),
     FIELD_ARRAY(struct spec, args, n_args, LIMIT_ARGS, arg_table),
@@ -200,7 +203,7 @@ int spec_decode(struct span bytes, struct spec *ret_spec, struct err *err)
 {
     struct spec s = {0};
     struct wire_reader r;
-    uint32_t n;
+    uint32_t n = 0;
     int rc;
 
     if (bytes.len > LIMIT_SPEC)
@@ -222,28 +225,6 @@ int spec_decode(struct span bytes, struct spec *ret_spec, struct err *err)
     }
     *ret_spec = s;
     return 0;
-}
-
-int spec_head_decode(struct span bytes, struct spec_head *ret_head, struct err *err)
-{
-    struct spec_head head = {0};
-    struct wire_reader r;
-    uint32_t n;
-    int rc;
-
-    wire_reader_init(&r, bytes.data, bytes.len);
-    rc = version_get(&r, &n, err);
-    if (rc)
-        return rc;
-    if (n < spec_table.n)
-        return err_set(err, EBADMSG, "not a spec");
-    field_get(&r, &head_table, &head, err);
-    if (r.bad)
-        return -EBADMSG;
-    rc = head_check(&head, err);
-    if (rc == 0)
-        *ret_head = head;
-    return rc;
 }
 
 void spec_done(struct spec *s)

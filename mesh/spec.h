@@ -3,7 +3,7 @@
 #define MESH_SPEC_H
 /*
  * A job as its client wrote it: what to run, on what, within which limits. Immutable from
- * the submit on; the mesh carries its encoding and reads only struct spec_head. The bridge
+ * the submit on; the mesh carries its encoding and keeps of it what mesh/origin.h says. The bridge
  * encodes it, the executing node decodes it. Bytes in, bytes out; no I/O.
  *
  * Ownership: a decoded spec points into the bytes it was decoded from, and owns only its
@@ -84,15 +84,15 @@ struct spec_head {
     bool keyed;                 /* `key` is set: same key, same job */
     uint8_t key[ID_SIZE];       /* hash over tenant and idempotency key, made by the bridge */
     uint8_t body_hash[ID_SIZE]; /* hash of the request, to tell a reuse of the key for another */
-    uint8_t n_tags;
-    char tags[LIMIT_TAGS][LIMIT_TAG + 1];
 };
 
-/* The members of a head but its tags, see mesh/field.h. */
+/* The members of a head, see mesh/field.h. */
 extern const struct field_table spec_head_plain;
 
 struct spec {
     struct spec_head head;
+    uint8_t n_tags;
+    char tags[LIMIT_TAGS][LIMIT_TAG + 1];
     char version[LIMIT_NAME + 1]; /* version range of the language, "" = any */
     uint32_t n_files;             /* files[0] is the main one */
     struct spec_file *files;
@@ -115,8 +115,6 @@ int spec_encode(const struct spec *s, struct buf *out);
 /* 0, or -EBADMSG with what was wrong. A decoded spec has a language, an attempt, and files
  * with good names that differ. On success spec_done() is due. */
 int spec_decode(struct span bytes, struct spec *ret_spec, struct err *err);
-/* Only the head, without allocating. */
-int spec_head_decode(struct span bytes, struct spec_head *ret_head, struct err *err);
 void spec_done(struct spec *s);
 /* A file name a program may be given: 1..LIMIT_FILE_NAME bytes, relative, no empty, "." or
  * ".." component, no NUL, control character or backslash. */

@@ -131,6 +131,7 @@ struct job {
     bool look;          /* at it at once: who counts for it has changed */
     bool dirty;
     struct job *dirty_next;
+    bool gone; /* out of the table; freed when the step ends */
     bool damaged;
     bool damage_said; /* that it waits for an operator */
     bool vow;         /* on the disk: nothing was accepted here yet */
@@ -144,9 +145,9 @@ struct job {
     struct own *own;
     struct take *take;
     uint32_t n_replicas;
-    struct replica replicas[STATE_REPLICAS];
-    uint64_t decided_ns; /* when this node learnt it */
-    uint64_t ask_due_ns; /* when to ask about it */
+    struct replica *replicas; /* owned; of a job with one copy NULL */
+    uint64_t decided_ns;      /* when this node learnt it */
+    uint64_t ask_due_ns;      /* when to ask about it */
     uint64_t take_due_ns;
     uint32_t take_tries;
     struct heap_node kept; /* among the decided ones, oldest first */

@@ -126,9 +126,9 @@ static int set_head(struct cli_job *j, const char *name, const char *value, stru
     if (strcmp(name, "--language") == 0)
         return (void)snprintf(h->language, sizeof(h->language), "%s", value), 0;
     if (strcmp(name, "--tag") == 0) {
-        if (h->n_tags == LIMIT_TAGS)
+        if (j->spec.n_tags == LIMIT_TAGS)
             return err_set(err, E2BIG, "more than %d tags", LIMIT_TAGS);
-        (void)snprintf(h->tags[h->n_tags++], sizeof(h->tags[0]), "%s", value);
+        (void)snprintf(j->spec.tags[j->spec.n_tags++], sizeof(j->spec.tags[0]), "%s", value);
         return 0;
     }
     rc = set_number(value, &n, err);

@@ -101,10 +101,10 @@ static struct job *job_new(const struct id *jid, const struct spec *spec)
     j->view.queued_ms = clock_wall_ms();
     memcpy(j->view.tenant, spec->head.tenant, sizeof(j->view.tenant));
     memcpy(j->view.language, spec->head.language, sizeof(j->view.language));
-    memcpy(j->view.tags, spec->head.tags, sizeof(j->view.tags));
+    memcpy(j->view.tags, spec->tags, sizeof(j->view.tags));
     memcpy(j->body_hash, spec->head.body_hash, sizeof(j->body_hash));
     memcpy(j->view.callback, spec->callback, sizeof(j->view.callback));
-    j->view.n_tags = spec->head.n_tags;
+    j->view.n_tags = spec->n_tags;
     j->view.priority = spec->head.priority;
     j->burst = tagged(j, "burst");
     quorum = tagged(j, "together") || (quorum && !tagged(j, "lonely"));

@@ -91,8 +91,8 @@ static void every_field_arrives_in_the_spec(void **state)
     assert_int_equal(got.head.delay_ms, 2500);
     assert_int_equal(got.head.attempts_max, 5);
     assert_int_equal(got.head.backoff_ms, 250);
-    assert_int_equal(got.head.n_tags, 2);
-    assert_string_equal(got.head.tags[1], "q");
+    assert_int_equal(got.n_tags, 2);
+    assert_string_equal(got.tags[1], "q");
     assert_true(got.stop_on_failure && got.stream_output);
     assert_string_equal(got.callback, "https://x.example/");
     spec_done(&got);

@@ -18,7 +18,7 @@ static struct id nid_of(uint64_t n)
     return id;
 }
 
-static struct origin one_origin;
+static const struct spec one_spec;
 
 /* The value is a function of ballot and version, as the protocol makes it. */
 static struct value value_of(const struct ballot *b, uint32_t ver)
@@ -42,7 +42,7 @@ static struct record record_random(struct rng *rng)
     struct id jid = nid_of(77);
 
     record_init(&r, &jid);
-    r.origin = own_memdup(&one_origin, sizeof(one_origin));
+    r.origin = origin_new(&one_spec);
     if (rng_chance(rng, 800000)) {
         r.acc = (struct ballot){1 + rng_below(rng, 3), nid_of(1 + rng_below(rng, 3))};
         r.ver = 1 + (uint32_t)rng_below(rng, 3);
@@ -260,23 +260,22 @@ static void a_joint_set_needs_a_majority_of_both(void **state)
 /* Two nodes create a keyed job at once, each with the request it was sent. */
 static void what_a_job_is_goes_with_the_ballot_that_won(void **state)
 {
-    struct origin other = {.queued_ms = 5};
     struct id jid = nid_of(77);
     struct record lost, won;
 
     (void)state;
     record_init(&lost, &jid);
     record_init(&won, &jid);
-    other.spec_hash = nid_of(9);
     lost.acc = lost.promised = (struct ballot){1, nid_of(1)};
     won.acc = won.promised = (struct ballot){1, nid_of(2)};
     lost.ver = won.ver = 1;
     lost.v = value_of(&lost.acc, 1);
     won.v = value_of(&won.acc, 1);
-    lost.origin = own_memdup(&one_origin, sizeof(one_origin));
-    won.origin = own_memdup(&other, sizeof(other));
+    lost.origin = origin_new(&one_spec);
+    won.origin = origin_new(&one_spec);
+    won.origin->spec_hash = nid_of(9);
     assert_int_equal(record_join(&lost, &won), RECORD_ACCEPTED);
-    assert_true(id_eq(&lost.origin->spec_hash, &other.spec_hash));
+    assert_true(id_eq(&lost.origin->spec_hash, &won.origin->spec_hash));
     assert_true(same(&lost, &won));
     record_done(&lost);
     record_done(&won);
