@@ -54,8 +54,11 @@ static struct map_item *map_find(const struct map *m, const void *key, size_t le
 
 void *map_set(struct map *m, const void *key, size_t len, void *value)
 {
-    struct map_item *it = map_find(m, key, len);
+    struct map_item *it;
+    unsigned hash;
 
+    HASH_VALUE(key, (unsigned)len, hash);
+    HASH_FIND_BYHASHVALUE(hh, m->items, key, (unsigned)len, hash, it);
     if (it) {
         void *before = it->value;
 
@@ -66,7 +69,7 @@ void *map_set(struct map *m, const void *key, size_t len, void *value)
     it->value = value;
     it->len = len;
     memcpy(it->key, key, len);
-    HASH_ADD_KEYPTR(hh, m->items, it->key, (unsigned)len, it);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->items, it->key, (unsigned)len, hash, it);
     return NULL;
 }
 

@@ -23,9 +23,9 @@ void effects_init(struct effects *fx)
     fx->n = 1;
 }
 
-static void chunks_free(struct effects *fx)
+static void chunks_free_until(struct effects *fx, const struct effect_chunk *last)
 {
-    while (fx->chunks) {
+    while (fx->chunks != last) {
         struct effect_chunk *c = fx->chunks;
 
         fx->chunks = c->next;
@@ -36,15 +36,22 @@ static void chunks_free(struct effects *fx)
 
 void effects_done(struct effects *fx)
 {
-    chunks_free(fx);
+    chunks_free_until(fx, NULL);
     free(fx->at);
     free(fx->ops);
     memset(fx, 0, sizeof(*fx));
 }
 
+/* The first piece is kept: every step needs one. */
 void effects_begin(struct effects *fx)
 {
-    chunks_free(fx);
+    struct effect_chunk *kept = fx->chunks;
+
+    while (kept && kept->next)
+        kept = kept->next;
+    chunks_free_until(fx, kept && kept->cap == EFFECT_CHUNK ? kept : NULL);
+    if (fx->chunks)
+        fx->chunks->used = 0;
     fx->n = 1;
     fx->n_ops = 0;
 }
