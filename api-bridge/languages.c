@@ -8,13 +8,42 @@
 #include "base/clock.h"
 #include "base/own.h"
 
+#include <math.h>
 #include <strings.h>
 
 enum { LANGUAGES_MAX = 256, LANGUAGES_FRESH_MS = 30000, LANGUAGES_RETRY_MS = 1000 };
 
+/* X(name in the API, name in the profile, phase, in struct spec_limits, of it in one there) */
+#define LANGUAGE_LIMITS(X)                                                                         \
+    X("time", "time", "run", cpu_ms, 1000)                                                         \
+    X("wallTime", "wallTime", "run", wall_ms, 1000)                                                \
+    X("memory", "memory", "run", memory, 1)                                                        \
+    X("output", "output", "run", output, 1)                                                        \
+    X("processes", "processes", "run", processes, 1)                                               \
+    X("compileTime", "time", "compile", compile_ms, 1000)                                          \
+    X("compileMemory", "memory", "compile", compile_memory, 1)                                     \
+    X("stack", "stack", "run", stack, 1)                                                           \
+    X("fileSize", "fileSize", "run", file_size, 1)
+
+static const struct {
+    const char *name, *member, *phase;
+    size_t offset;
+    double unit;
+} language_limits[] = {
+#define X(name, member, phase, field, unit)                                                        \
+    {name, member, phase, offsetof(struct spec_limits, field), unit},
+    LANGUAGE_LIMITS(X)
+#undef X
+};
+
+/* What every submit is held against is read out of the profile once, when it comes. */
 struct language {
     char name[LIMIT_NAME + 1];
     char version[LIMIT_NAME + 1];
+    char source[LIMIT_FILE_NAME + 1]; /* of a single source without a name, or "" */
+    double ceilings[ARRAY_LEN(language_limits)];
+    size_t n_aliases;
+    struct span *aliases; /* owned; they point into the profile */
     struct api_json *profile;
 };
 
@@ -36,8 +65,10 @@ struct api_languages *api_languages_new(struct api_link *link)
 
 static void forget_all(struct api_languages *l)
 {
-    for (size_t i = 0; i < l->n; i++)
+    for (size_t i = 0; i < l->n; i++) {
+        free(l->all[i].aliases);
         api_json_free(l->all[i].profile);
+    }
     free(l->all);
     l->all = NULL;
     l->n = 0;
@@ -52,20 +83,55 @@ void api_languages_free(struct api_languages *l)
     free(l);
 }
 
+static void read_aliases(struct language *l, const struct api_json_at *root)
+{
+    struct api_fault f = {0};
+    struct api_json_at list = api_json_array(root, "aliases", LANGUAGES_MAX, &f);
+
+    if (!list.value)
+        return;
+    l->aliases = own_calloc(api_json_len(&list) + 1, sizeof(*l->aliases));
+    for (size_t i = 0; i < api_json_len(&list); i++) {
+        struct api_json_at at = api_json_item(&list, i);
+
+        l->aliases[l->n_aliases++] = api_json_as_text(&at, LIMIT_NAME, &f);
+    }
+}
+
+static void read_ceilings(struct language *l, const struct api_json_at *root)
+{
+    for (size_t i = 0; i < ARRAY_LEN(language_limits); i++) {
+        struct api_json_at phase = api_json_field(root, language_limits[i].phase);
+        struct api_json_at set = api_json_field(&phase, "ceilings");
+        struct api_json_at at = api_json_field(&set, language_limits[i].member);
+
+        if (!api_json_as_real(&at, &l->ceilings[i]))
+            l->ceilings[i] = INFINITY;
+    }
+}
+
+static void read_profile(struct language *l, const struct message_language *from)
+{
+    struct api_fault f = {0};
+    struct api_json_at root;
+
+    memcpy(l->name, from->name, sizeof(from->name));
+    memcpy(l->version, from->version, sizeof(from->version));
+    l->profile = api_json_parse(from->profile, &f);
+    root = api_json_root(l->profile);
+    read_aliases(l, &root);
+    read_ceilings(l, &root);
+    api_json_word(&root, "sourceName", l->source, sizeof(l->source), &f);
+}
+
 static void take(struct api_languages *l, const struct message *m)
 {
     uint32_t n = m->languages.n < LANGUAGES_MAX ? m->languages.n : LANGUAGES_MAX;
 
     forget_all(l);
     l->all = own_calloc(n ? n : 1, sizeof(*l->all));
-    for (uint32_t i = 0; i < n; i++) {
-        const struct message_language *from = &m->languages.all[i];
-        struct api_fault f = {0};
-
-        memcpy(l->all[i].name, from->name, sizeof(from->name));
-        memcpy(l->all[i].version, from->version, sizeof(from->version));
-        l->all[i].profile = api_json_parse(from->profile, &f);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        read_profile(&l->all[i], &m->languages.all[i]);
     l->n = n;
 }
 
@@ -102,18 +168,14 @@ struct api_language api_languages_at(const struct api_languages *l, size_t i)
 
 static bool answers_to(const struct language *l, const char *name)
 {
-    struct api_json_at root = api_json_root(l->profile);
-    struct api_fault f = {0};
-    struct api_json_at aliases = api_json_array(&root, "aliases", LANGUAGES_MAX, &f);
+    size_t len = strlen(name);
 
     if (strcasecmp(l->name, name) == 0)
         return true;
-    for (size_t i = 0; aliases.value && i < api_json_len(&aliases); i++) {
-        struct api_json_at at = api_json_item(&aliases, i);
-        struct span alias = api_json_as_text(&at, LIMIT_NAME, &f);
+    for (size_t i = 0; i < l->n_aliases; i++) {
+        struct span alias = l->aliases[i];
 
-        if (alias.len && alias.len == strlen(name) &&
-            strncasecmp((const char *)alias.data, name, alias.len) == 0)
+        if (alias.len && alias.len == len && strncasecmp((const char *)alias.data, name, len) == 0)
             return true;
     }
     return false;
@@ -154,24 +216,6 @@ void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME +
                     name, names);
 }
 
-/* A single source without a name gets the one of its language ("Main.java"). */
-static void name_source(const struct api_languages *l, struct spec *spec)
-{
-    struct api_fault f = {0};
-
-    if (spec->n_files == 0 || spec->files[0].name[0])
-        return;
-    for (size_t i = 0; i < l->n; i++) {
-        struct api_json_at root = api_json_root(l->all[i].profile);
-
-        if (strcmp(l->all[i].name, spec->head.language) == 0)
-            api_json_word(&root, "sourceName", spec->files[0].name, sizeof(spec->files[0].name),
-                          &f);
-    }
-    if (!spec->files[0].name[0])
-        memcpy(spec->files[0].name, "main", sizeof("main"));
-}
-
 static const struct language *find(const struct api_languages *l, const char *name)
 {
     for (size_t i = 0; i < l->n; i++) {
@@ -179,6 +223,15 @@ static const struct language *find(const struct api_languages *l, const char *na
             return &l->all[i];
     }
     return NULL;
+}
+
+/* A single source without a name gets the one of its language ("Main.java"). */
+static void name_source(const struct language *l, struct spec *spec)
+{
+    const char *name = l && l->source[0] ? l->source : "main";
+
+    if (spec->n_files > 0 && !spec->files[0].name[0])
+        (void)snprintf(spec->files[0].name, sizeof(spec->files[0].name), "%s", name);
 }
 
 static void check_version(const struct language *l, const char *range, struct api_fault *f)
@@ -194,49 +247,21 @@ static void check_version(const struct language *l, const char *range, struct ap
                         l->version);
 }
 
-/* X(name in the API, name in the profile, phase, in struct spec_limits, of it in one there) */
-#define LANGUAGE_LIMITS(X)                                                                         \
-    X("time", "time", "run", cpu_ms, 1000)                                                         \
-    X("wallTime", "wallTime", "run", wall_ms, 1000)                                                \
-    X("memory", "memory", "run", memory, 1)                                                        \
-    X("output", "output", "run", output, 1)                                                        \
-    X("processes", "processes", "run", processes, 1)                                               \
-    X("compileTime", "time", "compile", compile_ms, 1000)                                          \
-    X("compileMemory", "memory", "compile", compile_memory, 1)                                     \
-    X("stack", "stack", "run", stack, 1)                                                           \
-    X("fileSize", "fileSize", "run", file_size, 1)
-
-static const struct {
-    const char *name, *member, *phase;
-    size_t offset;
-    double unit;
-} language_limits[] = {
-#define X(name, member, phase, field, unit)                                                        \
-    {name, member, phase, offsetof(struct spec_limits, field), unit},
-    LANGUAGE_LIMITS(X)
-#undef X
-};
-
 /* What the job asks for against the profile's ceilings, where it has them. */
 static void check_ceilings(const struct language *l, const struct spec_limits *limits,
                            struct api_fault *f)
 {
-    struct api_json_at root = api_json_root(l->profile);
     char field[API_FIELD_MAX];
-    double most;
 
-    for (size_t i = 0; root.value && i < ARRAY_LEN(language_limits); i++) {
-        struct api_json_at phase = api_json_field(&root, language_limits[i].phase);
-        struct api_json_at set = api_json_field(&phase, "ceilings");
-        struct api_json_at at = api_json_field(&set, language_limits[i].member);
+    for (size_t i = 0; i < ARRAY_LEN(language_limits); i++) {
         uint64_t asked;
 
         memcpy(&asked, (const char *)limits + language_limits[i].offset, sizeof(asked));
-        if (!api_json_as_real(&at, &most) || (double)asked <= most * language_limits[i].unit)
+        if ((double)asked <= l->ceilings[i] * language_limits[i].unit)
             continue;
         (void)snprintf(field, sizeof(field), "limits.%s", language_limits[i].name);
         api_fault_field(f, API_FAULT_OUT_OF_RANGE, field, "%s must be at most %.15g for %s", field,
-                        most, l->name);
+                        l->ceilings[i], l->name);
     }
 }
 
@@ -249,9 +274,9 @@ void api_languages_check(const struct api_languages *l, struct spec *spec, struc
     api_languages_resolve(l, spec->interactor.language, "interactor.language", f);
     if (f->code)
         return;
-    name_source(l, spec);
 
     const struct language *found = find(l, spec->head.language);
+    name_source(found, spec);
     if (found) {
         check_version(found, spec->version, f);
         check_ceilings(found, &spec->limits, f);
