@@ -5,7 +5,8 @@
  *   body --> read (a large one in a worker thread) --> SUBMIT --> 202
  *                                                         \-> ?wait=: --> 200 with the result
  *
- * The state outlives a client that leaves while a worker reads its body: `x` is NULL then.
+ * The state outlives a client that leaves while a worker reads its body: `x` is NULL then. What
+ * was read of the body is dropped as soon as it was sent: many requests wait for the disk at once.
  */
 #include "api-bridge/callback.h"
 #include "api-bridge/languages.h"
@@ -18,12 +19,18 @@
 
 enum { EXECUTE_INLINE_MAX = 64 * LIMIT_KIB, EXECUTE_KEY_MAX = 256 };
 
-struct execute {
-    struct api_exchange *x; /* NULL: the client left */
-    const struct api_config *config;
+/* A request until it was sent. */
+struct reading {
     struct buf body;
     struct api_json *tree;
     struct api_submission submission;
+};
+
+struct execute {
+    struct api_exchange *x; /* NULL: the client left */
+    const struct api_config *config;
+    struct reading *reading; /* owned */
+    char *callback;          /* owned; NULL when there is none */
     struct api_fault fault;
     uv_work_t work;
     bool working;
@@ -36,11 +43,31 @@ struct execute {
     struct id jid;
 };
 
+static struct reading *reading_new(struct buf *body)
+{
+    struct reading *r = own_realloc(NULL, sizeof(*r));
+
+    r->body = *body;
+    buf_init(body, 0);
+    r->tree = NULL;
+    api_submission_init(&r->submission);
+    return r;
+}
+
+static void reading_free(struct reading *r)
+{
+    if (!r)
+        return;
+    api_submission_done(&r->submission);
+    api_json_free(r->tree);
+    buf_done(&r->body);
+    free(r);
+}
+
 static void execute_free(struct execute *e)
 {
-    api_submission_done(&e->submission);
-    api_json_free(e->tree);
-    buf_done(&e->body);
+    reading_free(e->reading);
+    free(e->callback);
     free(e);
 }
 
@@ -126,9 +153,8 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
         return;
     }
     e->jid = m->accepted.jid;
-    if (e->submission.spec.callback[0] && !m->accepted.duplicate)
-        api_callbacks_follow(e->x->server->callbacks, &e->jid, e->x->who.tenant,
-                             e->submission.spec.callback);
+    if (e->callback && !m->accepted.duplicate)
+        api_callbacks_follow(e->x->server->callbacks, &e->jid, e->x->who.tenant, e->callback);
     if (e->wait_ms > 0 && !e->stopping)
         e->wait =
             api_wait_new(api_exchange_link(e->x),
@@ -140,30 +166,33 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
 /* CPU only; in a worker when the body is large. */
 static void read_body(struct execute *e)
 {
+    struct reading *r = e->reading;
     struct api_json_at root;
 
-    e->tree = api_json_parse(buf_span(&e->body), &e->fault);
-    if (!e->tree)
+    r->tree = api_json_parse(buf_span(&r->body), &e->fault);
+    if (!r->tree)
         return;
-    root = api_json_root(e->tree);
-    api_submit_read(&e->submission, &root, e->config, &e->fault);
+    root = api_json_root(r->tree);
+    api_submit_read(&r->submission, &root, e->config, &e->fault);
 }
 
 static void submit(struct execute *e)
 {
     struct api_exchange *x = e->x;
+    struct api_submission *s = &e->reading->submission;
     struct span key = api_request_header(&x->req, "idempotency-key");
 
     if (key.len > EXECUTE_KEY_MAX || (key.data && key.len == 0))
         api_fault_field(&e->fault, API_FAULT_BAD_VALUE, "Idempotency-Key",
                         "Idempotency-Key must have 1 to %d bytes", EXECUTE_KEY_MAX);
-    api_languages_check(x->server->languages, &e->submission.spec, &e->fault);
+    api_languages_check(x->server->languages, &s->spec, &e->fault);
     if (!e->fault.code) {
         e->keyed = key.len > 0;
-        api_submit_key(&e->submission, x->who.tenant, key);
-        e->number =
-            api_submit_send(api_exchange_link(x), &e->submission, on_accepted, e, &e->fault);
+        e->callback = s->spec.callback[0] ? own_strdup(s->spec.callback) : NULL;
+        api_submit_key(s, x->who.tenant, key);
+        e->number = api_submit_send(api_exchange_link(x), s, on_accepted, e, &e->fault);
     }
+    reading_free(STEAL(e->reading));
     if (e->fault.code)
         fail(e, &e->fault);
 }
@@ -209,7 +238,6 @@ void api_execute_handle(struct api_exchange *x)
 
     e->x = x;
     e->config = api_exchange_config(x);
-    api_submission_init(&e->submission);
     read_query(e);
     if (e->fault.code) {
         fail(e, &e->fault);
@@ -219,9 +247,8 @@ void api_execute_handle(struct api_exchange *x)
     x->on_gone = on_gone;
     x->on_stop = on_stop;
     x->patient = e->wait_ms > 0;
-    e->body = x->req.body;
-    buf_init(&x->req.body, 0);
-    if (e->body.len > EXECUTE_INLINE_MAX) {
+    e->reading = reading_new(&x->req.body);
+    if (e->reading->body.len > EXECUTE_INLINE_MAX) {
         e->work.data = e;
         e->working = true;
         (void)uv_queue_work(&x->server->loop, &e->work, on_work, on_worked);
