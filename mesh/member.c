@@ -286,6 +286,36 @@ static void hear_list(struct members *m, const struct id *from, struct wire_read
         send_list(m, from, true);
 }
 
+/* How long this node puts up with a namesake, in times TIMING_NAMESAKE; 0 = for ever. The two
+ * differ in it, so one goes before the other would: who found the other there came later, and
+ * where that is true of both, or of neither, the nids decide. */
+static uint32_t patience(const struct members *m, const struct member *other)
+{
+    const struct member *self = &roster_self(m)->pub;
+    const bool found = other->known_ns - self->known_ns < roster_ns(TIMING_NAMESAKE);
+    const bool first = id_cmp(&self->nid, &other->nid) < 0;
+
+    return found ? 1 + first : first ? 0 : 3;
+}
+
+/* Rumours of a namesake may be of one that is dead; what it says itself is not. */
+static void hear_namesake(struct members *m, const struct id *from, uint64_t now_ns)
+{
+    const struct roster_entry *e = roster_get(m, from);
+    const char *name = roster_self(m)->pub.meta.name;
+
+    if (!e || e == roster_self(m) || name[0] == '\0' || strcmp(e->pub.meta.name, name) != 0)
+        return;
+    if (!id_eq(&m->namesake, from)) {
+        m->namesake = *from;
+        m->namesake_ns = now_ns;
+        return;
+    }
+    const uint32_t times = patience(m, &e->pub);
+    if (times > 0 && now_ns - m->namesake_ns >= times * roster_ns(TIMING_NAMESAKE))
+        roster_output(m, MEMBER_OUT_NAMESAKE, from);
+}
+
 int members_recv(struct members *m, enum member_payload kind, const struct id *from,
                  struct wire_reader *r, uint64_t now_ns)
 {
@@ -312,6 +342,7 @@ int members_recv(struct members *m, enum member_payload kind, const struct id *f
     default:
         r->bad = true;
     }
+    hear_namesake(m, from, now_ns);
     answer_gossip(m, from, now_ns);
     return r->bad ? -EBADMSG : 0;
 }

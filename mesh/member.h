@@ -98,6 +98,7 @@ enum member_output_type {
     MEMBER_OUT_META,     /* `nid` says other things of itself: slots, draining, endpoint */
     MEMBER_OUT_BOOT,     /* `nid` runs a new life: its sessions are void */
     MEMBER_OUT_CONFLICT, /* `nid` is up under the name of another that is up */
+    MEMBER_OUT_NAMESAKE, /* `nid` has this node's name and stays: this one must not go on */
     MEMBER_OUT_REFUTED,  /* this node was accused and denied it */
     MEMBER_OUT_AMNESIA,  /* peers know a later boot of this disk: it was rolled back */
     MEMBER_OUT_FORGOTTEN /* this node itself was forgotten: it must not go on */

@@ -396,6 +396,18 @@ static void fatal(struct mesh *m, const char *text)
     m->dead = true;
 }
 
+static void fatal_namesake(struct mesh *m, const struct id *nid)
+{
+    const struct member *other = members_get(m->members, nid);
+    char text[LIMIT_TEXT], id[ID_TEXT_SIZE];
+
+    (void)snprintf(text, sizeof(text),
+                   "another node is called %s too (%s at %.200s), and each would be taken for the "
+                   "other; this one came later: start it under another name",
+                   other->meta.name, id_format(nid, id), other->meta.endpoint);
+    fatal(m, text);
+}
+
 static void state_changed(struct mesh *m, const struct member_output *o)
 {
     struct peer *p = peer_add(m, &o->nid);
@@ -437,6 +449,9 @@ static void output_use(struct mesh *m, const struct member_output *o)
         break;
     case MEMBER_OUT_CONFLICT:
         effect_log(&m->fx, LOG_WARN, "two nodes are called %s", peer_name(m, &o->nid));
+        break;
+    case MEMBER_OUT_NAMESAKE:
+        fatal_namesake(m, &o->nid);
         break;
     case MEMBER_OUT_REFUTED:
         break;

@@ -66,6 +66,8 @@ struct members {
     uint64_t seq;
     uint32_t health;
     uint64_t accusations;
+    struct id namesake; /* a node of this one's name that spoke to it, first then */
+    uint64_t namesake_ns;
     struct meter rtt;
     uint64_t next_probe_ns, next_gossip_ns, next_pushpull_ns;
     bool started;

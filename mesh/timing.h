@@ -26,6 +26,7 @@ enum {
     TIMING_GATHER = 60000,      /* after a start: how long expected nodes are waited for */
     TIMING_PLACEABLE = 10000,   /* a joiner gets keyed jobs after this long */
     TIMING_WITNESS = 60000,     /* a peer that is dead so long is not asked about our disk */
+    TIMING_NAMESAKE = 30000,    /* the later of two nodes of one name puts up with it so long */
     TIMING_LINGER = 1000,       /* a node that has left stays to tell it */
 
     /* Jobs. */

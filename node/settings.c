@@ -10,8 +10,8 @@
 static const struct config_key settings_keys[] = {
     {"ARENA_CLUSTER", CONFIG_TEXT, "codearena", 1, LIMIT_NAME,
      "name of the mesh; peers of another are not spoken to", false, false},
-    {"ARENA_NAME", CONFIG_TEXT, "", 0, LIMIT_NAME, "this node's name; empty: the host's name",
-     false, false},
+    {"ARENA_NAME", CONFIG_TEXT, "", 0, LIMIT_NAME,
+     "this node's name, which no other has; empty: the host's name", false, false},
     {"ARENA_ZONE", CONFIG_TEXT, "", 0, LIMIT_NAME,
      "failure domain; copies of a job go to different ones", false, false},
     {"ARENA_DATA_DIR", CONFIG_TEXT, "/var/lib/arena", 1, 2048,

@@ -110,6 +110,8 @@ void village_drain(struct village *v, unsigned i)
         w->forgotten += o[k].type == MEMBER_OUT_FORGOTTEN;
         w->boots += o[k].type == MEMBER_OUT_BOOT;
         w->conflicts += o[k].type == MEMBER_OUT_CONFLICT;
+        if (o[k].type == MEMBER_OUT_NAMESAKE)
+            w->yielded = w->down = true;
         if (o[k].type == MEMBER_OUT_SEND)
             post(v, i, &o[k]);
     }

@@ -24,6 +24,7 @@ struct villager {
     uint64_t forgotten;
     uint64_t boots;
     uint64_t conflicts;
+    bool yielded; /* to one of its name; it is down then */
     uint64_t sent;
 };
 
