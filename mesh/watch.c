@@ -193,6 +193,14 @@ static void events_free(struct job *j)
     j->n_events = 0;
 }
 
+static void gap_send(struct mesh *m, const struct job *j, const struct asker *who, uint64_t seq)
+{
+    struct message_event gap = {
+        .jid = j->r.jid, .seq = seq, .kind = MESSAGE_EVENT_GAP, .at_ms = m->now.wall_ms};
+
+    event_send(m, who, &gap);
+}
+
 /* What a watcher missed; a gap when not all of it is known any more. */
 static void events_replay(struct mesh *m, struct job *j, struct wait *w)
 {
@@ -201,10 +209,8 @@ static void events_replay(struct mesh *m, struct job *j, struct wait *w)
     bool complete = first == (j->r.acc.epoch << 32 | 1) && j->r.acc.epoch == 1;
 
     if (!complete && w->seen + 1 < first) {
-        struct message_event gap = {
-            .jid = j->r.jid, .seq = first - 1, .kind = MESSAGE_EVENT_GAP, .at_ms = m->now.wall_ms};
-        event_send(m, &w->who, &gap);
-        w->seen = gap.seq;
+        w->seen = first - 1;
+        gap_send(m, j, &w->who, w->seen);
     }
     for (uint32_t i = 0; i < j->n_events; i++)
         if (j->events[i].seq > w->seen) {
@@ -260,10 +266,16 @@ void watch_view(struct mesh *m, struct job *j, const struct asker *who)
         view_send(m, j, who, (struct span){0});
 }
 
-static void watch_end(struct mesh *m, struct job *j, const struct asker *who)
+/* The events before the end go with it. One who has seen some and comes back for the rest is
+ * told of a gap, unless this node counted them and knows that there was no more. */
+static void watch_end(struct mesh *m, struct job *j, const struct asker *who, uint64_t seen)
 {
     struct read what = {.kind = READ_EVENT, .result = true, .who = *who};
+    bool counted = id_eq(&j->r.acc.nid, &m->cfg.nid);
 
+    if (seen > 0 && seen < watch_seq_decided &&
+        !(counted && seen == (j->r.acc.epoch << 32 | j->next_event)))
+        gap_send(m, j, who, watch_seq_decided - 1);
     if (has_result(j))
         store_read(m, j, &what);
     else
@@ -292,7 +304,7 @@ void watch_add(struct mesh *m, struct job *j, const struct watch_wish *wish)
         return;
     }
     if (wish->kind == WAIT_EVENTS && j->r.decided) {
-        watch_end(m, j, &wish->who);
+        watch_end(m, j, &wish->who, wish->seen);
         return;
     }
     wait_add(m, j, wish);
@@ -347,12 +359,13 @@ void watch_decided(struct mesh *m, struct job *j)
     while (j->waits) {
         struct asker who = j->waits->who;
         enum wait_kind kind = j->waits->kind;
+        uint64_t seen = j->waits->seen;
 
         wait_end(m, j->waits);
         if (kind == WAIT_DECIDED)
             watch_answer(m, &who, &done);
         else if (kind == WAIT_EVENTS)
-            watch_end(m, j, &who);
+            watch_end(m, j, &who, seen);
         else
             watch_view(m, j, &who);
     }

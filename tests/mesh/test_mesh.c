@@ -186,6 +186,48 @@ static void a_watcher_sees_it_all_in_order(void **state)
     hamlet_free(h);
 }
 
+static uint64_t watch_after(struct hamlet *h, const struct id *jid, uint64_t seen)
+{
+    struct message msg = {.type = MESSAGE_WATCH, .job = {.jid = *jid, .tenant = "*", .seen = seen}};
+    uint64_t token = hamlet_ask(h, 0, &msg);
+
+    hamlet_run(h, 1000);
+    return token;
+}
+
+static void who_comes_back_after_the_end_is_told_of_a_gap(void **state)
+{
+    struct hamlet *h = hamlet_new(1);
+    struct id jid = hamlet_job(h, 0);
+    uint64_t token = hamlet_about(h, 0, MESSAGE_WATCH, &jid);
+
+    (void)state;
+    hamlet_run(h, 1000);
+    assert_int_equal(hamlet_answer_at(h, token, 2)->event.kind, MESSAGE_EVENT_DECIDED);
+    uint64_t first = hamlet_answer_at(h, token, 0)->event.seq;
+    uint64_t last = hamlet_answer_at(h, token, 1)->event.seq;
+
+    token = watch_after(h, &jid, first);
+    assert_int_equal(hamlet_answer_at(h, token, 0)->event.kind, MESSAGE_EVENT_GAP);
+    assert_true(hamlet_answer_at(h, token, 0)->event.seq > last);
+    assert_int_equal(hamlet_answer_at(h, token, 1)->event.kind, MESSAGE_EVENT_DECIDED);
+    assert_true(hamlet_answer_at(h, token, 1)->event.seq >
+                hamlet_answer_at(h, token, 0)->event.seq);
+
+    token = watch_after(h, &jid, last);
+    assert_int_equal(hamlet_answer_at(h, token, 0)->event.kind, MESSAGE_EVENT_DECIDED);
+    token = watch_after(h, &jid, 0);
+    assert_int_equal(hamlet_answer_at(h, token, 0)->event.kind, MESSAGE_EVENT_DECIDED);
+
+    /* Another life does not know how many there were. */
+    hamlet_crash(h, 0);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 1000);
+    token = watch_after(h, &jid, last);
+    assert_int_equal(hamlet_answer_at(h, token, 0)->event.kind, MESSAGE_EVENT_GAP);
+    hamlet_free(h);
+}
+
 static void the_same_key_gives_the_same_job(void **state)
 {
     struct hamlet *h = hamlet_new(1);
@@ -391,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_delayed_job_starts_after_its_delay),
         cmocka_unit_test(a_running_job_can_be_cancelled),
         cmocka_unit_test(a_watcher_sees_it_all_in_order),
+        cmocka_unit_test(who_comes_back_after_the_end_is_told_of_a_gap),
         cmocka_unit_test(the_same_key_gives_the_same_job),
         cmocka_unit_test(a_full_disk_refuses_submits),
         cmocka_unit_test(an_old_job_is_forgotten_for_good),
