@@ -11,8 +11,7 @@
 #include "mesh/takeover.h"
 #include "mesh/watch.h"
 
-/* A blob on this disk is gone or unreadable: it is asked for again where it matters. */
-static void blob_lost(struct mesh *m, struct job *j, bool result)
+void blob_lost(struct mesh *m, struct job *j, bool result)
 {
     struct id *hash = result ? &j->result_hash : &j->spec_hash;
 
@@ -79,6 +78,8 @@ void blob_use(struct mesh *m, const struct read *r, int status, struct span byte
         if (status == 0)
             blob_send(m, &r->peer, r, bytes);
         break;
+    case READ_SCRUB: /* scrub_read() */
+        break;
     case READ_ANSWER:
     case READ_EVENT:
         watch_read(m, r, status, bytes);
@@ -90,14 +91,22 @@ void blob_use(struct mesh *m, const struct read *r, int status, struct span byte
     }
 }
 
+static void blob_ask(struct mesh *m, const struct id *nid, const struct job *j, bool result)
+{
+    struct buf *b = peer_open(m, nid, FRAME_BLOB_GET, 0);
+
+    wire_put_id(b, &j->r.jid);
+    wire_put_bool(b, result);
+}
+
+/* Who owns the job, or takes it over, knows of more replicas than its record names. */
 void blob_fetch(struct mesh *m, struct job *j, bool result)
 {
-    for (uint32_t i = 0; i < j->n_replicas; i++) {
-        struct buf *b = peer_open(m, &j->replicas[i].nid, FRAME_BLOB_GET, 0);
-
-        wire_put_id(b, &j->r.jid);
-        wire_put_bool(b, result);
-    }
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        blob_ask(m, &j->replicas[i].nid, j, result);
+    for (uint32_t i = 0; i < j->r.v.n_rset; i++)
+        if (!accept_replica(j, &j->r.v.rset[i]) && !id_eq(&j->r.v.rset[i], &m->cfg.nid))
+            blob_ask(m, &j->r.v.rset[i], j, result);
 }
 
 void blob_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)

@@ -28,6 +28,7 @@
 #include "mesh/reconfig.h"
 #include "mesh/repair.h"
 #include "mesh/sched.h"
+#include "mesh/scrub.h"
 #include "mesh/session.h"
 #include "mesh/stats.h"
 #include "mesh/steal.h"
@@ -62,6 +63,8 @@ static void config_defaults(struct mesh_config *c)
         c->takeover_step_ms = TIMING_TAKEOVER_STEP;
     if (c->repair_after_ms == 0)
         c->repair_after_ms = TIMING_REPAIR;
+    if (c->scrub_ms == 0)
+        c->scrub_ms = TIMING_SCRUB;
 }
 
 struct mesh *mesh_new(const struct mesh_config *config)
@@ -243,6 +246,7 @@ static void on_start(struct mesh *m)
     steal_start(m);
     reconfig_start(m);
     digest_start(m);
+    scrub_start(m);
     effect_log(&m->fx, LOG_INFO, "%zu jobs on the disk", map_len(m->jobs));
 }
 

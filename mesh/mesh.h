@@ -52,7 +52,8 @@ struct mesh_config {
     uint32_t takeovers_max; /* node failures a job may outlive: 2 */
     uint32_t wire_version;  /* the highest to write, of mesh/frame.h; 0 = the newest */
     /* Times in ms; 0 = the default of mesh/timing.h. */
-    uint32_t probe_ms, probe_timeout_ms, gossip_ms, lease_ms, takeover_step_ms, repair_after_ms;
+    uint32_t probe_ms, probe_timeout_ms, gossip_ms, lease_ms, takeover_step_ms, repair_after_ms,
+        scrub_ms;
 };
 
 /* Two lanes keep a ping from queueing behind a result. */

@@ -14,6 +14,7 @@
  *     keyed.c   idempotency keys           repair.c   finding what is missing
  *     tally.c   how many are in which state  owed.c   callbacks nobody has delivered
  *     hint.c    telling others of work     damage.c   records that cannot be read
+ *     scrub.c   looking for such
  */
 #include "base/heap.h"
 #include "base/map.h"
@@ -218,7 +219,8 @@ enum read_kind {
     READ_SERVE,  /* `peer` asked for it */
     READ_ANSWER, /* `who` asked for the job */
     READ_EVENT,  /* `who` watches the job */
-    READ_MENDED  /* to see whether it is there: the record that said so was damaged */
+    READ_MENDED, /* to see whether it is there: the record that said so was damaged */
+    READ_SCRUB   /* to see that it can be read */
 };
 
 struct read {
@@ -226,6 +228,7 @@ struct read {
     uint64_t number;
     enum read_kind kind;
     bool result;    /* else the spec */
+    char scrubbed;  /* enum store_key, of a READ_SCRUB */
     struct id hash; /* that it was to have */
     struct id jid;
     struct id peer;
@@ -330,6 +333,9 @@ struct mesh {
     } tally;
     uint32_t repair_tokens; /* decided jobs that may be taken over this second */
     struct timer digest_timer;
+    struct timer scrub_timer;
+    struct id scrub_at;  /* where its walk goes on; zero: at the first job */
+    uint64_t scrub_owed; /* jobs to be looked at, times `scrub_ms` */
     struct request *requests;
     uint64_t next_request;
     struct gather *gathers;

@@ -12,6 +12,7 @@
 #include "mesh/blob.h"
 #include "mesh/job.h"
 #include "mesh/mutant.h"
+#include "mesh/scrub.h"
 #include "mesh/tally.h"
 
 #include <assert.h>
@@ -279,6 +280,19 @@ static struct id read_wants(const struct mesh *m, const struct read *r)
     return j->r.decided ? j->r.final.hash : j->r.v.term.hash;
 }
 
+static void read_ask(struct mesh *m, struct read *r, enum store_key kind)
+{
+    struct store_name name = store_name_id(kind, &r->jid);
+    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_READ, EFFECT_NOW);
+
+    r->number = ++m->next_read;
+    r->next = m->reads;
+    m->reads = r;
+    e->read.read = r->number;
+    e->read.klen = name.len;
+    memcpy(e->read.key, name.at, name.len);
+}
+
 void store_read(struct mesh *m, struct job *j, const struct read *what)
 {
     struct span copy = what->result ? (struct span){j->result, j->result_len}
@@ -293,14 +307,28 @@ void store_read(struct mesh *m, struct job *j, const struct read *what)
         return;
     }
 
-    struct store_name name = store_name_id(what->result ? STORE_RESULT : STORE_SPEC, &j->r.jid);
-    struct mesh_effect *e = effect_add(&m->fx, MESH_FX_READ, EFFECT_NOW);
-    r->number = ++m->next_read;
-    r->next = m->reads;
-    m->reads = r;
-    e->read.read = r->number;
-    e->read.klen = name.len;
-    memcpy(e->read.key, name.at, name.len);
+    read_ask(m, r, what->result ? STORE_RESULT : STORE_SPEC);
+}
+
+void store_scrub(struct mesh *m, const struct job *j, enum store_key kind)
+{
+    struct read *r = own_calloc(1, sizeof(*r));
+
+    r->kind = READ_SCRUB;
+    r->scrubbed = (char)kind;
+    r->jid = j->r.jid;
+    read_ask(m, r, kind);
+}
+
+bool store_rewrite(struct mesh *m, const struct job *j, enum store_key kind)
+{
+    struct store_name name = store_name_id(kind, &j->r.jid);
+    struct span copy = kind == STORE_RESULT ? (struct span){j->result, j->result_len}
+                                            : (struct span){j->spec, j->spec_len};
+
+    if (copy.data)
+        store_put(m, &name, copy);
+    return copy.data != NULL;
 }
 
 /*
@@ -335,7 +363,10 @@ void store_read_done(struct mesh *m, const struct mesh_event *e)
         *at = r->next;
         if (status == 0 && store_unseal(e->read.value, &bytes) != 0)
             status = -EIO;
-        read_finish(m, r, status, bytes);
+        if (r->kind == READ_SCRUB)
+            scrub_read(m, r, status);
+        else
+            read_finish(m, r, status, bytes);
         free(r);
         return;
     }

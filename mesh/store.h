@@ -69,5 +69,9 @@ void store_forget_copies(struct mesh *m, struct job *j);
 /* Asks for a blob; store_read_use() of mesh/blob.c comes at once when it is in memory, else
  * when it was read. */
 void store_read(struct mesh *m, struct job *j, const struct read *what);
+/* Reads a job's value from the disk to see that it can be: scrub_read() follows. */
+void store_scrub(struct mesh *m, const struct job *j, enum store_key kind);
+/* Writes a blob again that is still in memory; false when it is not. */
+bool store_rewrite(struct mesh *m, const struct job *j, enum store_key kind);
 void store_read_done(struct mesh *m, const struct mesh_event *e);
 #endif

@@ -36,6 +36,7 @@ enum {
     TIMING_TAKEOVER_STEP = 1000, /* a replica waits rank * this, +- 20 % */
     TIMING_REPAIR = 60000,       /* a dead peer's copies are replaced after this long */
     TIMING_DIGEST = 60000,       /* between two comparisons with a peer */
+    TIMING_SCRUB = 86400000,     /* all that is on the disk is read once in so long */
     TIMING_STALLED_MAX = 2,      /* executors a job may lose in one epoch */
     TIMING_PROGRESS = 250,       /* progress of one job is told at most this often */
 

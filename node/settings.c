@@ -56,6 +56,8 @@ static const struct config_key settings_keys[] = {
      false},
     {"ARENA_TAKEOVERS_MAX", CONFIG_UINT, "2", 0, 25,
      "deaths of its node a running job may outlive before it fails", false, false},
+    {"ARENA_SCRUB", CONFIG_MILLIS, "24h", 60000, 4000000000,
+     "all that is on the disk is read, and mended, once in so long", false, false},
     {"ARENA_SESSIONS_MAX", CONFIG_UINT, "0", 0, 256,
      "sessions at a time; 0: all slots but two, or one", false, false},
     {"ARENA_SESSIONS_TENANT_MAX", CONFIG_UINT, "0", 0, 256,
@@ -129,6 +131,7 @@ static void settings_times(const struct config *c, struct mesh_config *m)
     m->retain_failed_s = (uint32_t)(config_uint(c, "ARENA_RETAIN_FAILED") / 1000);
     m->retain_count = (uint32_t)config_uint(c, "ARENA_RETAIN_COUNT");
     m->takeovers_max = (uint32_t)config_uint(c, "ARENA_TAKEOVERS_MAX");
+    m->scrub_ms = (uint32_t)config_uint(c, "ARENA_SCRUB");
 }
 
 /* What a table cannot check. */

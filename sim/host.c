@@ -278,6 +278,7 @@ static void sim_host_configure(struct sim_world *w, struct sim_host *h, struct m
         .retain_count = 100000,
         .takeovers_max = 2,
         .repair_after_ms = w->swarm.repair_ms,
+        .scrub_ms = w->swarm.scrub_ms,
     };
     if (w->swarm.old_ppm && rng_chance(&w->faults.rng, w->swarm.old_ppm))
         c->wire_version = FRAME_VERSION - 1;

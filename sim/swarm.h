@@ -39,7 +39,8 @@
     X(repair_ms, 3000, 60000, 1000000, "a copy of a dead peer is replaced after so long")          \
     X(drift_ppm, 1, 500, 500000, "drift of the clocks against each other")                         \
     X(rogue, 1, 1, 150000, "a peer of another cluster knocks at this one's door")                  \
-    X(old_ppm, 0, 0, 0, "starts of a program that writes the wire version before this one")
+    X(old_ppm, 0, 0, 0, "starts of a program that writes the wire version before this one")        \
+    X(scrub_ms, 2000, 60000, 500000, "the whole disk is read once in so long (else a day)")
 
 struct sim_swarm {
 #define X(name, lo, hi, chance, text) uint32_t name;

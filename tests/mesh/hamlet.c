@@ -412,6 +412,7 @@ void hamlet_restart(struct hamlet *h, int node)
                             .slots = 2,
                             .replicas = 3,
                             .nodes_expected = h->expected,
+                            .scrub_ms = HAMLET_SCRUB_MS,
                             .retain_completed_s = 600,
                             .retain_failed_s = 600};
     char seed[LIMIT_ENDPOINT + 1];
@@ -565,9 +566,9 @@ struct mesh *hamlet_mesh(struct hamlet *h, int node)
     return h->nodes[node].m;
 }
 
-void hamlet_rot(struct hamlet *h, int node, const struct id *jid)
+void hamlet_rot(struct hamlet *h, int node, enum store_key kind, const struct id *jid)
 {
-    uint8_t key[1 + ID_SIZE] = {'j'};
+    uint8_t key[1 + ID_SIZE] = {(uint8_t)kind};
     memcpy(key + 1, jid->b, ID_SIZE);
     stored(&h->nodes[node], key, sizeof(key))->value[0] ^= 1;
 }

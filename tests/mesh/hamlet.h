@@ -9,8 +9,15 @@
  */
 #include "mesh/inspect.h"
 #include "mesh/mesh.h"
+#include "mesh/store.h"
 
-enum { HAMLET_MAX = 5, HAMLET_LINK_MS = 1, HAMLET_SYNC_MS = 2, HAMLET_ANSWERS = 4096 };
+enum {
+    HAMLET_MAX = 5,
+    HAMLET_LINK_MS = 1,
+    HAMLET_SYNC_MS = 2,
+    HAMLET_SCRUB_MS = 10000,
+    HAMLET_ANSWERS = 4096
+};
 
 struct hamlet_answer {
     int node;
@@ -32,8 +39,8 @@ void hamlet_restart(struct hamlet *h, int node);
 void hamlet_snapshot(struct hamlet *h, int node);
 void hamlet_roll_back(struct hamlet *h, int node);
 bool hamlet_gave_up(const struct hamlet *h, int node);
-/* A bit of the job's stored record flips; the node is down. */
-void hamlet_rot(struct hamlet *h, int node, const struct id *jid);
+/* A bit of what is stored of a job flips. */
+void hamlet_rot(struct hamlet *h, int node, enum store_key kind, const struct id *jid);
 void hamlet_drain(struct hamlet *h, int node);
 bool hamlet_drained(const struct hamlet *h, int node);
 /* How runs end from now on: after so long, with this outcome. */

@@ -22,7 +22,7 @@ static void restart_all(struct hamlet *h, const struct id *jid, int damaged)
     for (int i = 0; i < 3; i++)
         hamlet_crash(h, i);
     for (int i = 0; i < damaged; i++)
-        hamlet_rot(h, i, jid);
+        hamlet_rot(h, i, STORE_RECORD, jid);
     for (int i = 0; i < 3; i++)
         hamlet_restart(h, i);
 }
@@ -57,7 +57,7 @@ static void mended_copies_still_know_what_they_are_copies_of(void **state)
     hamlet_run(h, 100);
     for (int i = 1; i < 3; i++) {
         hamlet_crash(h, i);
-        hamlet_rot(h, i, &jid);
+        hamlet_rot(h, i, STORE_RECORD, &jid);
         hamlet_restart(h, i);
         hamlet_run(h, 5000);
     }
@@ -86,7 +86,7 @@ static void a_damaged_record_that_nobody_else_has_is_given_up(void **state)
     inspect_jobs(hamlet_mesh(h, 0), note_job, &jid);
     assert_false(id_is_zero(&jid));
     hamlet_crash(h, 0);
-    hamlet_rot(h, 0, &jid);
+    hamlet_rot(h, 0, STORE_RECORD, &jid);
     hamlet_restart(h, 0);
     hamlet_run(h, 20000);
     /* The others might know of it: nothing is guessed. */
@@ -153,7 +153,7 @@ static void an_only_copy_that_was_acknowledged_is_kept(void **state)
     jid = hamlet_answer(h, token)->accepted.jid;
     assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
     hamlet_crash(h, 0);
-    hamlet_rot(h, 0, &jid);
+    hamlet_rot(h, 0, STORE_RECORD, &jid);
     hamlet_restart(h, 0);
     hamlet_run(h, 15000);
     assert_true(inspect_job_get(hamlet_mesh(h, 0), &jid, &j) && j.damaged);
@@ -179,7 +179,7 @@ static void a_key_whose_request_is_not_known_serves_no_other(void **state)
     jid = hamlet_answer(h, token)->accepted.jid;
     /* Its record rots, and the others have forgotten the job when they are asked. */
     hamlet_crash(h, 0);
-    hamlet_rot(h, 0, &jid);
+    hamlet_rot(h, 0, STORE_RECORD, &jid);
     hamlet_run(h, 700 * 1000);
     assert_true(inspect_purged(hamlet_mesh(h, 1), &jid));
     hamlet_restart(h, 0);
@@ -242,7 +242,7 @@ static void who_was_to_act_and_is_damaged_does_not_hold_up_the_others(void **sta
     assert_true(inspect_job_get(hamlet_mesh(h, 1), &jid, &j));
     assert_true(id_eq(&j.promised.nid, &newest));
     hamlet_crash(h, heir);
-    hamlet_rot(h, heir, &jid);
+    hamlet_rot(h, heir, STORE_RECORD, &jid);
     hamlet_restart(h, 0);
     hamlet_restart(h, heir);
     hamlet_run(h, 60000);
@@ -287,8 +287,8 @@ static void a_key_that_was_only_promised_outlives_two_damaged_promises(void **st
 
     (void)state;
     struct id jid = key_promised(h, &head);
-    hamlet_rot(h, 1, &jid);
-    hamlet_rot(h, 2, &jid);
+    hamlet_rot(h, 1, STORE_RECORD, &jid);
+    hamlet_rot(h, 2, STORE_RECORD, &jid);
     for (int i = 0; i < 3; i++)
         hamlet_restart(h, i);
     hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
@@ -324,8 +324,8 @@ static void a_vow_ends_with_the_first_thing_accepted(void **state)
     assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_ACCEPTED);
     for (int i = 0; i < 3; i++)
         hamlet_crash(h, i);
-    hamlet_rot(h, 0, &jid);
-    hamlet_rot(h, 1, &jid);
+    hamlet_rot(h, 0, STORE_RECORD, &jid);
+    hamlet_rot(h, 1, STORE_RECORD, &jid);
     for (int i = 0; i < 3; i++)
         hamlet_restart(h, i);
     hamlet_run(h, 60000);
