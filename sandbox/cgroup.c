@@ -114,7 +114,7 @@ bool cgroup_cpu(const struct cgroup *c, uint64_t *ret_us)
     return c->kind == CGROUP_V2 && c->now && cgroup2_cpu(c->now, ret_us);
 }
 
-void cgroup_use(struct cgroup *c, struct cgroup_use *ret_use)
+void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use)
 {
     *ret_use = (struct cgroup_use){0};
     if (c->kind == CGROUP_V1)

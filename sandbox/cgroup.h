@@ -65,7 +65,7 @@ int cgroup_oom_fd(const struct cgroup *c);
 uint64_t cgroup_oom_read(struct cgroup *c);
 /* CPU time since cgroup_begin(), in microseconds; cheap. False = not known. */
 bool cgroup_cpu(const struct cgroup *c, uint64_t *ret_us);
-void cgroup_use(struct cgroup *c, struct cgroup_use *ret_use);
+void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use);
 /* Kills all of the run at once, its init too. False = cannot; the caller kills the init. */
 bool cgroup_kill(struct cgroup *c);
 /* Are there as many processes as before the run? True also when nobody counts. */

@@ -197,14 +197,6 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, unsigned w
     return 0;
 }
 
-/* Read anew for each run: what dies between two of them, a stage say, is counted too. */
-static void look(struct cgroup1 *c)
-{
-    c->seen_oom = cgfile_key(c->oom_control, "oom_kill");
-    c->seen_refused = cgfile_key(c->pids_events, "max");
-    c->seen_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
-}
-
 int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned waiting,
                   struct err *err)
 {
@@ -217,10 +209,10 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned 
     (void)!read(c->oom_event, &old, sizeof(old));
     if (!cgfile_u64(c->cpu_usage, &c->base_cpu_ns) || !cgfile_u64(c->usage, &c->base_usage))
         return err_set(err, EIO, "cgroup v1 counters cannot be read");
-    look(c);
-    c->base_oom = c->seen_oom;
-    c->base_refused = c->seen_refused;
-    c->base_throttled_ns = c->seen_throttled_ns;
+    /* What dies between two runs, a stage say, is counted too. */
+    c->base_oom = cgfile_key(c->oom_control, "oom_kill");
+    c->base_refused = cgfile_key(c->pids_events, "max");
+    c->base_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
     return 0;
 }
 
@@ -242,7 +234,7 @@ bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us)
     return true;
 }
 
-void cgroup1_use(struct cgroup1 *c, struct cgroup_use *ret_use)
+void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
 {
     uint64_t peak = 0;
 
@@ -250,10 +242,10 @@ void cgroup1_use(struct cgroup1 *c, struct cgroup_use *ret_use)
     (void)cgroup1_cpu(c, &ret_use->cpu_us);
     if (cgfile_u64(c->peak, &peak) && peak > c->base_usage)
         ret_use->memory_peak = peak - c->base_usage + CHARGE_BATCH;
-    look(c);
-    ret_use->oom_kills = c->seen_oom - c->base_oom;
-    ret_use->forks_refused = c->seen_refused - c->base_refused;
-    ret_use->throttled_us = (c->seen_throttled_ns - c->base_throttled_ns) / 1000;
+    ret_use->oom_kills = cgfile_key(c->oom_control, "oom_kill") - c->base_oom;
+    ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base_refused;
+    ret_use->throttled_us =
+        (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
 }
 
 /* Processes need CPU time to die, and a group that has used up its share would wait for more. */

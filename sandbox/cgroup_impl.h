@@ -30,7 +30,6 @@ struct cgroup1 {
     struct step_limits set; /* as last written */
     uint64_t base_pids, pids_max;
     uint64_t base_cpu_ns, base_usage, base_oom, base_refused, base_throttled_ns;
-    uint64_t seen_oom, seen_refused, seen_throttled_ns; /* as last read */
     uint64_t stages_memory; /* bytes of the stages, which are in the group too */
     bool measured;
 };
@@ -67,7 +66,7 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned 
                   struct err *err);
 uint64_t cgroup1_oom_read(struct cgroup1 *c);
 bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us);
-void cgroup1_use(struct cgroup1 *c, struct cgroup_use *ret_use);
+void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use);
 /* Lets what was killed have all the CPU it needs to die. */
 void cgroup1_hurry(struct cgroup1 *c);
 bool cgroup1_is_quiet(const struct cgroup1 *c);
