@@ -23,13 +23,7 @@ enum {
 };
 
 static const char *const names[] = {
-#define X(id, name, what) [MITIGATION_##id] = name,
-    MITIGATIONS(X)
-#undef X
-};
-
-static const char *const whats[] = {
-#define X(id, name, what) [MITIGATION_##id] = what,
+#define X(id, name) [MITIGATION_##id] = name,
     MITIGATIONS(X)
 #undef X
 };
@@ -37,11 +31,6 @@ static const char *const whats[] = {
 const char *mitigation_name(enum mitigation m)
 {
     return names[m];
-}
-
-const char *mitigation_what(enum mitigation m)
-{
-    return whats[m];
 }
 
 static int find(const char *name, size_t len)

@@ -8,20 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* X(id, name, what) */
+/* X(id, name) */
 #define MITIGATIONS(X)                                                                             \
-    X(CORE, "core-scheduling", "two runs never share a core at the same time (PR_SCHED_CORE)")     \
-    X(BRANCHES, "branches", "no speculation on indirect branches (PR_SPEC_INDIRECT_BRANCH)")       \
-    X(STORES, "stores", "no speculative store bypass (PR_SPEC_STORE_BYPASS)")
+    X(CORE, "core-scheduling") /* two runs never share a core at a time (PR_SCHED_CORE) */         \
+    X(BRANCHES, "branches")    /* no speculation on indirect branches (PR_SPEC_INDIRECT_BRANCH) */ \
+    X(STORES, "stores")        /* no speculative store bypass (PR_SPEC_STORE_BYPASS) */
 
 enum mitigation {
-#define X(id, name, what) MITIGATION_##id,
+#define X(id, name) MITIGATION_##id,
     MITIGATIONS(X)
 #undef X
         MITIGATION_N
 };
 const char *mitigation_name(enum mitigation m);
-const char *mitigation_what(enum mitigation m);
 
 /* What is wanted when nothing is said. */
 #define MITIGATION_DEFAULT "core-scheduling"

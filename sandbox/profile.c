@@ -218,11 +218,6 @@ const char *profile_name(const struct profile *p)
     return p->name;
 }
 
-const char *profile_title(const struct profile *p)
-{
-    return p->title;
-}
-
 const char *profile_missing(const struct profile *p)
 {
     return p->missing;
@@ -276,20 +271,6 @@ struct profile_list profile_memory_errors(const struct profile *p, const char *p
     const struct profile_phase *ph = profile_phase(p, phase);
 
     return ph ? ph->memory_errors : (struct profile_list){0};
-}
-
-uint64_t profile_memory_overhead(const struct profile *p, const char *phase)
-{
-    const struct profile_phase *ph = profile_phase(p, phase);
-
-    return ph ? ph->memory_overhead : 0;
-}
-
-const struct step_limits *profile_defaults(const struct profile *p, const char *phase)
-{
-    const struct profile_phase *ph = profile_phase(p, phase);
-
-    return ph ? &ph->limits : NULL;
 }
 
 const struct step_limits *profile_ceilings(const struct profile *p, const char *phase)

@@ -31,7 +31,6 @@ const struct profile *profile_find(const struct profile_set *set, const char *na
 const struct profile *profile_find_file(const struct profile_set *set, const char *file);
 
 const char *profile_name(const struct profile *p);
-const char *profile_title(const struct profile *p);
 /* "" when this machine has all it needs, else the path that is not there. */
 const char *profile_missing(const struct profile *p);
 /* The file as it was read, JSON. */
@@ -62,12 +61,7 @@ struct profile_list profile_syscalls(const struct profile *p, const char *phase)
 /* What the language's allocator writes on stderr when it refuses: with a failed exit, any of
  * them makes the end MEMORY. */
 struct profile_list profile_memory_errors(const struct profile *p, const char *phase);
-/* Bytes the runtime itself needs, beside the program's; profile_step() has added them to
- * limits.memory. */
-uint64_t profile_memory_overhead(const struct profile *p, const char *phase);
-
-/* What a limit is when the client names none, and the most it may name. NULL = no such phase. */
-const struct step_limits *profile_defaults(const struct profile *p, const char *phase);
+/* The most a client may name. NULL = no such phase. */
 const struct step_limits *profile_ceilings(const struct profile *p, const char *phase);
 
 /* What a step is made for; borrowed. All of it may be zero. */
