@@ -140,14 +140,20 @@ static void others_are_left_alone(void **state)
     (void)close(said[1]);
 }
 
-static void one_kill_reaches_all_of_a_user(void **state)
+static void shoot(void) __attribute__((noreturn));
+static void shoot(void)
 {
-    const uid_t user = 0x2fffff00;
+    for (;;)
+        (void)kill(-1, SIGSTOP);
+}
+
+/* A child of that user is killed with all of the user's; `act` is what it does meanwhile. */
+static void kill_as_one(uid_t user, void (*act)(void))
+{
     auto_fd int proc = open_proc();
     int said[2];
     char byte;
 
-    (void)state;
     if (geteuid() != 0)
         skip();
     assert_int_equal(pipe(said), 0);
@@ -155,44 +161,30 @@ static void one_kill_reaches_all_of_a_user(void **state)
         if (syscall(SYS_setresuid, user, user, user) < 0)
             _exit(1);
         (void)!write(said[1], "", 1);
-        rest();
+        act();
     }
     assert_int_equal(read(said[0], &byte, 1), 1);
     assert_true(kin_threads(proc, 0) >= 1);
+    (void)alarm(30);
     kin_kill(proc, (struct kin_user){user, user - 1});
+    (void)alarm(0);
     assert_int_equal(below(proc), 0);
     (void)close(said[0]);
     (void)close(said[1]);
 }
 
+static void one_kill_reaches_all_of_a_user(void **state)
+{
+    (void)state;
+    kill_as_one(0x2fffff00, rest);
+}
+
 /* It stops whomever it may, all the time, with the killer of its kind among them. */
 static void whoever_kills_a_user_cannot_be_stopped_by_it(void **state)
 {
-    const uid_t user = 0x2fffff01;
-    auto_fd int proc = open_proc();
-    int said[2];
-    char byte;
-
     (void)state;
-    if (geteuid() != 0)
-        skip();
-    assert_int_equal(pipe(said), 0);
-    for (int i = 0; i < 50; i++) {
-        if (fork() == 0) {
-            if (syscall(SYS_setresuid, user, user, user) < 0)
-                _exit(1);
-            (void)!write(said[1], "", 1);
-            for (;;)
-                (void)kill(-1, SIGSTOP);
-        }
-        assert_int_equal(read(said[0], &byte, 1), 1);
-        (void)alarm(30);
-        kin_kill(proc, (struct kin_user){user, user - 1});
-        (void)alarm(0);
-        assert_int_equal(below(proc), 0);
-    }
-    (void)close(said[0]);
-    (void)close(said[1]);
+    for (int i = 0; i < 50; i++)
+        kill_as_one(0x2fffff01, shoot);
 }
 
 int main(void)
