@@ -2,6 +2,7 @@
 #include "sandbox/cgfile.h"
 
 #include "base/own.h"
+#include "sandbox/kin.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -188,21 +189,13 @@ uint64_t cgfile_pressure(int fd)
     return total ? strtoull(total + strlen("total="), NULL, 10) : 0;
 }
 
-/* When a process was started, in clock ticks since boot; 0 = there is none. */
+/* When a process was started; 0 = there is none. */
 static unsigned long long start_time(pid_t pid)
 {
-    char path[64], text[1024];
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct kin k;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    char *p = strrchr(text, ')');
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    return p ? strtoull(p + 1, NULL, 10) : 0;
+    return proc >= 0 && kin_look(proc, pid, &k) ? k.born : 0;
 }
 
 /* Which pid namespace our numbers are of. */

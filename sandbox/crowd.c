@@ -6,31 +6,10 @@
 #include "base/own.h"
 #include "sandbox/kin.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 
 #define LOOK_NS_MAX 20000000ULL
-
-/* Fields 14 to 17 of stat, in ticks: own user and system time, and that of waited children. */
-static uint64_t cpu_us(int proc, const char *pid, bool init)
-{
-    char text[1024];
-    uint64_t ticks = 0;
-
-    if (!kin_read(proc, pid, "stat", text, sizeof(text)))
-        return 0;
-    char *p = strrchr(text, ')');
-    for (int field = 2; p && field < 14; field++)
-        p = strchr(p + 1, ' ');
-    for (int field = 14; p && field <= 17; field++) {
-        uint64_t v = strtoull(p + 1, &p, 10);
-
-        if (!init || field >= 16)
-            ticks += v;
-    }
-    return ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
-}
 
 /* "Pss_Anon:        1234 kB" */
 static uint64_t pages_of(const char *text, const char *field)
@@ -57,29 +36,6 @@ static uint64_t memory(int proc, const char *pid)
         sscanf(text, "%llu %llu %llu", &size, &resident, &shared) != 3 || shared > resident)
         return 0;
     return tables + (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-bool crowd_measure(int proc, struct crowd *ret)
-{
-    int fd = proc < 0 ? -1 : openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-    *ret = (struct crowd){0};
-    if (!d)
-        return false;
-    for (struct dirent *e; (e = readdir(d));) {
-        bool init = strcmp(e->d_name, "1") == 0;
-
-        if (e->d_name[0] < '0' || e->d_name[0] > '9')
-            continue;
-        ret->cpu_us += cpu_us(proc, e->d_name, init);
-        if (init)
-            continue;
-        ret->memory += memory(proc, e->d_name);
-        ret->processes++;
-    }
-    (void)closedir(d);
-    return true;
 }
 
 pid_t crowd_pid(int pidfd)
@@ -111,9 +67,8 @@ static void count(const struct kin *all, size_t n, pid_t init, struct crowd *ret
     ret->cpu_us = ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
-bool crowd_measure_below(pid_t init, uint64_t threads_max, struct crowd *ret)
+bool crowd_measure(int proc, pid_t init, uint64_t threads_max, struct crowd *ret)
 {
-    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
     const uint64_t begin = clock_mono_ns();
     char name[16];

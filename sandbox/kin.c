@@ -124,15 +124,21 @@ size_t kin_list(int proc, pid_t root, struct kin *all)
     if (!d)
         return 0;
     for (struct dirent *e; n < KIN_MAX && (e = readdir(d));)
-        if (e->d_name[0] >= '0' && e->d_name[0] <= '9' && look(proc, e->d_name, &all[n])) {
-            struct stat st;
-
-            all[n].user = fstatat(proc, e->d_name, &st, 0) == 0 ? st.st_uid : 0;
-            n++;
-        }
+        if (e->d_name[0] >= '0' && e->d_name[0] <= '9')
+            n += look(proc, e->d_name, &all[n]);
     (void)closedir(d);
     mark(all, n, root);
     return n;
+}
+
+/* Its files in /proc belong to root when it is not dumpable. */
+static bool is_of(int proc, pid_t pid, uid_t user)
+{
+    struct stat st;
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "%d", (int)pid);
+    return fstatat(proc, name, &st, 0) == 0 && st.st_uid == user;
 }
 
 unsigned kin_threads(int proc, uid_t user)
@@ -142,7 +148,7 @@ unsigned kin_threads(int proc, uid_t user)
     unsigned threads = 0;
 
     for (size_t i = 0; i < n; i++)
-        threads += all[i].user == user ? all[i].threads : 0;
+        threads += is_of(proc, all[i].pid, user) ? all[i].threads : 0;
     return threads;
 }
 

@@ -14,7 +14,6 @@ enum { KIN_MAX = 8192 }; /* processes of a machine that are looked at */
 
 struct kin {
     pid_t pid, parent;
-    uid_t user;    /* who its files in /proc belong to: root, if it is not dumpable */
     uint64_t born; /* ticks since the machine started: with the pid, who it is */
     int nice;
     unsigned threads;

@@ -184,8 +184,10 @@ static bool measure(const struct watch *w, struct crowd *ret)
 
     if (MUTANT(unwatched))
         return false;
-    return in->proc >= 0 ? crowd_measure(in->proc, ret)
-                         : crowd_measure_below(crowd_pid(in->pidfd), w->step.limits.processes, ret);
+    if (in->proc >= 0)
+        return crowd_measure(in->proc, 1, w->step.limits.processes, ret);
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return crowd_measure(proc, crowd_pid(in->pidfd), w->step.limits.processes, ret);
 }
 
 /* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
@@ -207,7 +209,9 @@ static void look_at_crowd(struct watch *w)
         watch_kill(w, KILL_CPU);
     else if (w->peak > w->step.limits.memory)
         watch_kill(w, KILL_MEMORY);
-    else if (c.threads > w->step.limits.processes)
+    /* A user of the program's own is counted by the kernel. */
+    else if (!w->slot->isolation.spaces && !w->slot->ids.many &&
+             c.threads > w->step.limits.processes)
         watch_kill(w, KILL_PROCESSES);
     else if (scratch_is_full(&w->slot->scratch, &w->step))
         watch_kill(w, KILL_FILES);

@@ -42,6 +42,7 @@ static void a_tree_is_seen_to_its_leaves(void **state)
     int said[2], go[2];
     char byte;
     struct crowd c;
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
     assert_int_equal(pipe(said), 0);
@@ -52,12 +53,12 @@ static void a_tree_is_seen_to_its_leaves(void **state)
         hold(said[1], go[0]);
     }
     assert_int_equal(read(said[0], &byte, 1), 1);
-    assert_true(crowd_measure_below(pid, 100, &c));
+    assert_true(crowd_measure(proc, pid, 100, &c));
     assert_int_equal(c.processes, 1);
     assert_true(c.memory >= TOUCHED && c.memory < 2 * TOUCHED);
     (void)close(go[1]);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_true(crowd_measure_below(pid, 100, &c));
+    assert_true(crowd_measure(proc, pid, 100, &c));
     assert_int_equal(c.processes, 0);
 }
 
