@@ -119,15 +119,11 @@ static void answer_all(struct batch *b)
 static void on_accepted(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct item *it = ctx;
-    struct api_fault odd = {0};
 
     it->number = 0;
     it->batch->pending--;
     if (f) {
         item_fail(it, f);
-    } else if (m->type != MESSAGE_ACCEPTED) {
-        api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
-        item_fail(it, &odd);
     } else {
         it->jid = m->accepted.jid;
         if (it->submission.spec.callback[0] && !m->accepted.duplicate)

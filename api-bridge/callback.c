@@ -209,7 +209,7 @@ static void on_owed(void *ctx, const struct message *m, const struct api_fault *
     struct api_callbacks *all = ctx;
 
     all->sweep_number = 0;
-    if (f || m->type != MESSAGE_JOBS)
+    if (f)
         return;
     for (uint32_t i = 0; i < m->jobs.n; i++) {
         const struct message_job *job = &m->jobs.jobs[i];

@@ -141,13 +141,8 @@ static void on_view(void *ctx, const struct message_job *job, const struct api_f
 static void on_accepted(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct execute *e = ctx;
-    struct api_fault odd = {0};
 
     e->number = 0;
-    if (!f && m->type != MESSAGE_ACCEPTED) {
-        api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
-        f = &odd;
-    }
     if (f) {
         fail(e, f);
         return;
@@ -206,11 +201,10 @@ static void on_worked(uv_work_t *work, int status)
 {
     struct execute *e = work->data;
 
+    (void)status; /* nobody cancels it */
     e->working = false;
     if (!e->x)
         execute_free(e);
-    else if (status < 0)
-        api_answer_code(e->x, API_FAULT_DRAINING), execute_free(e);
     else
         submit(e);
 }

@@ -72,10 +72,9 @@ static void on_said(void *ctx, const struct message *m, const struct api_fault *
     enum api_fault_code why = unready_here(x->server);
 
     free(r);
+    (void)m;
     if (!why && f)
         why = f->code;
-    else if (!why && m->type != MESSAGE_DONE)
-        why = API_FAULT_INTERNAL;
     answer_ready(x, why);
 }
 
@@ -97,7 +96,7 @@ void api_health_ready(struct api_exchange *x)
     if (r->number)
         return;
     free(r);
-    answer_ready(x, API_FAULT_UNAVAILABLE);
+    answer_ready(x, API_FAULT_BUSY);
 }
 
 /* Liveness: 200 as long as it can answer at all; the body tells the rest. */

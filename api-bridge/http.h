@@ -53,6 +53,7 @@ const char *api_method_name(enum api_method m);
     X(INTERNAL, 500, "internal_error", "something went wrong in the server")                       \
     X(NOT_IMPLEMENTED, 501, "not_implemented", "the server does not know this method")             \
     X(UNAVAILABLE, 503, "unavailable", "no node can be reached")                                   \
+    X(BUSY, 503, "unavailable", "too many requests are under way")                                 \
     X(DRAINING, 503, "draining", "the server is stopping")                                         \
     X(NO_QUORUM, 503, "no_quorum", "too few nodes to keep the job safe")                           \
     X(DISK_FULL, 503, "storage_full", "the store is nearly full")                                  \

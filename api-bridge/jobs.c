@@ -130,7 +130,7 @@ static void look(struct jobs *j, uint32_t wait_ms)
                            &(struct api_wait_for){j->jid, j->x->who.tenant, wait_ms}, on_view, j);
     if (j->wait)
         return;
-    api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many requests are under way");
+    api_fault_set(&f, API_FAULT_BUSY, NULL);
     fail(j, &f);
 }
 
@@ -191,7 +191,7 @@ void api_jobs_delete(struct api_exchange *x)
     j->number = api_link_ask(api_exchange_link(x), &m, 0, on_cancelled, j);
     if (j->number)
         return;
-    api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many requests are under way");
+    api_fault_set(&f, API_FAULT_BUSY, NULL);
     fail(j, &f);
 }
 
@@ -203,11 +203,8 @@ static void on_list(void *ctx, const struct message *m, const struct api_fault *
     char id[ID_TEXT_SIZE];
 
     j->number = 0;
-    if (f || m->type != MESSAGE_JOBS) {
-        struct api_fault odd = {0};
-
-        api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
-        fail(j, f ? f : &odd);
+    if (f) {
+        fail(j, f);
         return;
     }
     api_json_writer_init(&w, &x->body);
@@ -290,7 +287,7 @@ void api_jobs_list(struct api_exchange *x)
         j->number = api_link_ask(api_exchange_link(x), &m, 0, on_list, j);
         if (j->number)
             return;
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many requests are under way");
+        api_fault_set(&f, API_FAULT_BUSY, NULL);
     }
     fail(j, &f);
 }

@@ -213,7 +213,7 @@ static void look_at_all(struct get *g)
         if (it->wait)
             g->pending++;
         else
-            api_fault_set(&g->fault, API_FAULT_UNAVAILABLE, "too many requests are under way");
+            api_fault_set(&g->fault, API_FAULT_BUSY, NULL);
     }
     answer_when_all(g);
 }
@@ -305,7 +305,7 @@ void api_judge0_delete(struct api_exchange *x)
     g->number = api_link_ask(api_exchange_link(x), &m, 0, on_cancelled, g);
     if (g->number)
         return;
-    api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many requests are under way");
+    api_fault_set(&f, API_FAULT_BUSY, NULL);
     get_fail(g, &f);
 }
 
@@ -336,13 +336,11 @@ static bool ask_list(struct get *g, const struct id *cursor);
 static void on_list(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct get *g = ctx;
-    struct api_fault odd = {0};
+    struct api_fault busy = {0};
 
     g->number = 0;
-    if (!f && m->type != MESSAGE_JOBS)
-        api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
-    if (f || odd.code) {
-        get_fail(g, f ? f : &odd);
+    if (f) {
+        get_fail(g, f);
         return;
     }
     g->found = own_realloc(g->found, (g->n_found + m->jobs.n + 1) * sizeof(*g->found));
@@ -351,8 +349,8 @@ static void on_list(void *ctx, const struct message *m, const struct api_fault *
     if (id_is_zero(&m->jobs.cursor) || g->n_found == GET_LIST_MAX) {
         look_at_page(g);
     } else if (!ask_list(g, &m->jobs.cursor)) {
-        api_fault_set(&odd, API_FAULT_UNAVAILABLE, "too many requests are under way");
-        get_fail(g, &odd);
+        api_fault_set(&busy, API_FAULT_BUSY, NULL);
+        get_fail(g, &busy);
     }
 }
 
@@ -399,6 +397,6 @@ void api_judge0_list(struct api_exchange *x)
     x->on_gone = get_gone;
     if (ask_list(g, &(struct id){{0}}))
         return;
-    api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many requests are under way");
+    api_fault_set(&f, API_FAULT_BUSY, NULL);
     get_fail(g, &f);
 }

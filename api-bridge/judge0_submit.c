@@ -183,10 +183,8 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
     it->all->pending--;
     if (f)
         it->fault = *f;
-    else if (m->type == MESSAGE_ACCEPTED)
-        taken(it, m);
     else
-        api_fault_set(&it->fault, API_FAULT_INTERNAL, "the node's answer does not fit");
+        taken(it, m);
     answer_when_all(it->all);
 }
 

@@ -138,7 +138,7 @@ static void take(struct api_languages *l, const struct message *m)
 static void on_languages(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct api_languages *l = ctx;
-    bool good = !f && m->type == MESSAGE_LANGUAGES_REPLY && m->languages.n > 0;
+    bool good = !f && m->languages.n > 0;
 
     l->number = 0;
     l->next_ms = clock_mono_ns() / 1000000 + (good ? LANGUAGES_FRESH_MS : LANGUAGES_RETRY_MS);

@@ -16,7 +16,8 @@ struct api_link;
 struct api_config;
 struct api_metrics;
 
-/* What came: exactly one of `m` and `f`; both borrowed. A refusal comes as a fault. */
+/* What came: exactly one of `m` and `f`; both borrowed. A refusal comes as a fault, and so does an
+ * answer that does not fit the question. */
 typedef void (*api_link_answer)(void *ctx, const struct message *m, const struct api_fault *f);
 
 struct api_link *api_link_new(uv_loop_t *loop, const struct api_config *config,
@@ -30,7 +31,7 @@ unsigned api_link_peers(const struct api_link *l);
 /*
  * Asks, and calls `fn` once, later, never from inside this call. `wait_ms` is the time the
  * peer itself may take by the request's own words. Returns a number for api_link_forget(), or
- * 0 when too many requests are under way: then `fn` is not called.
+ * 0 when too many requests are under way (API_FAULT_BUSY): then `fn` is not called.
  */
 uint64_t api_link_ask(struct api_link *l, struct message *m, uint32_t wait_ms, api_link_answer fn,
                       void *ctx);

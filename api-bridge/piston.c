@@ -188,7 +188,7 @@ static void piston_on_accepted(void *ctx, const struct message *m, const struct 
     struct api_fault fault = {0};
 
     p->number = 0;
-    if (!f && m->type == MESSAGE_ACCEPTED) {
+    if (!f) {
         struct api_wait_for what = {m->accepted.jid, x->who.tenant,
                                     api_exchange_config(x)->wait_ms_max};
 
@@ -196,7 +196,7 @@ static void piston_on_accepted(void *ctx, const struct message *m, const struct 
         if (p->wait)
             return;
     }
-    api_fault_set(&fault, API_FAULT_UNAVAILABLE, NULL);
+    api_fault_set(&fault, API_FAULT_BUSY, NULL);
     piston_fail(p, f ? f : &fault);
 }
 

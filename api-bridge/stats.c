@@ -108,8 +108,6 @@ static void on_stats(void *ctx, const struct message *m, const struct api_fault 
     free(s);
     if (f) {
         api_answer_fault(x, f);
-    } else if (m->type != MESSAGE_STATS_REPLY) {
-        api_answer_code(x, API_FAULT_INTERNAL);
     } else {
         api_json_writer_init(&w, &x->body);
         put_all(&w, m);
@@ -129,5 +127,5 @@ void api_stats_handle(struct api_exchange *x)
     if (s->number)
         return;
     free(s);
-    api_answer_code(x, API_FAULT_UNAVAILABLE);
+    api_answer_code(x, API_FAULT_BUSY);
 }

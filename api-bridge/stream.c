@@ -340,7 +340,7 @@ void api_stream_job(struct api_exchange *x)
     if (s->wait)
         return;
     stream_free(s);
-    api_answer_code(x, API_FAULT_UNAVAILABLE);
+    api_answer_code(x, API_FAULT_BUSY);
 }
 
 static unsigned read_jobs(const struct api_request *r, struct id jids[API_POSITIONS_MAX],

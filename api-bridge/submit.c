@@ -537,6 +537,6 @@ uint64_t api_submit_send(struct api_link *link, const struct api_submission *s, 
     m.submit.spec = buf_span(&encoded);
     number = api_link_ask(link, &m, 0, fn, ctx);
     if (number == 0)
-        api_fault_set(f, API_FAULT_UNAVAILABLE, "too many requests are under way");
+        api_fault_set(f, API_FAULT_BUSY, NULL);
     return number;
 }

@@ -42,14 +42,10 @@ static void finish(struct api_wait *w, const struct message_job *job, const stru
 static void on_job(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct api_wait *w = ctx;
-    struct api_fault odd = {0};
 
     w->number = 0;
     if (f) {
         finish(w, NULL, f);
-    } else if (m->type != MESSAGE_JOB) {
-        api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
-        finish(w, NULL, &odd);
     } else if (message_state_final(m->view.state) || clock_mono_ns() + 1000000 >= w->end_ns ||
                !ask(w, m->view.version)) {
         finish(w, &m->view, NULL);

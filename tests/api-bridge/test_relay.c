@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sessions on wires that the test holds the other ends of: it stands in for api-bridge/peer.c. */
 #include "api-bridge/relay.h"
 
 #include "api-bridge/config.h"
-#include "api-bridge/peer.h"
 #include "base/own.h"
+#include "tests/api-bridge/fakewire.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-enum { WIRES_MAX = 4, SENT_MAX = 16 };
-
-struct api_peer {
-    char endpoint[LIMIT_ENDPOINT + 1];
-    const struct api_peer_events *events;
-    void *ctx;
-    bool up;
-    unsigned n_sent;
-    struct {
-        enum message_type type;
-        uint64_t token;
-    } sent[SENT_MAX];
-};
-
-static struct api_peer wires[WIRES_MAX];
-static unsigned n_wires;
-
-struct api_peer *api_peer_new(uv_loop_t *loop, const char *endpoint,
-                              const struct api_peer_events *events, void *ctx, struct err *err)
-{
-    struct api_peer *p = &wires[n_wires++];
-
-    (void)loop;
-    (void)err;
-    assert_true(n_wires <= WIRES_MAX);
-    *p = (struct api_peer){.events = events, .ctx = ctx};
-    (void)snprintf(p->endpoint, sizeof(p->endpoint), "%s", endpoint);
-    return p;
-}
-
-void api_peer_free(struct api_peer *p)
-{
-    p->events = NULL;
-}
-
-int api_peer_send(struct api_peer *p, struct span frame)
-{
-    struct message m;
-
-    assert_int_equal(message_decode(frame, &m, NULL), 0);
-    if (!p->up)
-        return -EAGAIN;
-    assert_true(p->n_sent < SENT_MAX);
-    p->sent[p->n_sent].type = m.type;
-    p->sent[p->n_sent++].token = m.token;
-    message_done(&m);
-    return 0;
-}
 
 /* --- one owner, and what it heard ------------------------------------------------------------- */
 
@@ -98,26 +47,9 @@ static void on_failed(void *ctx, const struct api_fault *f, bool lost)
 
 static const struct api_talk_events talk_events = {on_message, on_failed};
 
-static void says(unsigned wire, struct message m)
-{
-    auto_buf struct buf frame = {.max = LIMIT_FRAME_BULK};
-
-    assert_int_equal(message_encode(&m, &frame), 0);
-    wires[wire].events->frame(wires[wire].ctx, buf_span(&frame));
-}
-
-static void comes_up(unsigned wire)
-{
-    wires[wire].up = true;
-    wires[wire].events->up(wires[wire].ctx);
-    assert_int_equal(wires[wire].sent[0].type, MESSAGE_HELLO);
-    wires[wire].n_sent = 0;
-    says(wire, (struct message){.type = MESSAGE_WELCOME});
-}
-
 static struct api_relay *relay_new(void)
 {
-    n_wires = 0;
+    n_fakewires = 0;
     loop.time = 1000000;
     return api_relay_new(&loop, &config);
 }
@@ -135,17 +67,17 @@ static void opens(struct api_relay *r, struct owner *o)
 
 static void refuses(unsigned wire, enum message_refusal why)
 {
-    struct message m = {.type = MESSAGE_REFUSED, .token = wires[wire].sent[0].token};
+    struct message m = {.type = MESSAGE_REFUSED, .token = fakewires[wire].sent[0].token};
 
     m.refused.why = why;
-    says(wire, m);
+    fakewire_says(wire, m);
 }
 
 static void takes(unsigned wire)
 {
-    says(wire, (struct message){.type = MESSAGE_SESSION_OPENED,
-                                .token = wires[wire].sent[0].token,
-                                .opened = {.window = MESSAGE_SESSION_WINDOW_MIN}});
+    fakewire_says(wire, (struct message){.type = MESSAGE_SESSION_OPENED,
+                                         .token = fakewires[wire].sent[0].token,
+                                         .opened = {.window = MESSAGE_SESSION_WINDOW_MIN}});
 }
 
 /* A relay with both wires up, and a session that one of the two was asked for. */
@@ -156,12 +88,12 @@ static unsigned asked(struct api_relay **ret_relay, struct owner *o)
     *ret_relay = relay_new();
     opens(*ret_relay, &first); /* the first session opens the wires */
     api_talk_free(first.talk);
-    assert_int_equal(n_wires, 2);
-    comes_up(0);
-    comes_up(1);
+    assert_int_equal(n_fakewires, 2);
+    fakewire_up(0);
+    fakewire_up(1);
     opens(*ret_relay, o);
-    assert_int_equal(wires[0].n_sent + wires[1].n_sent, 1);
-    return wires[0].n_sent ? 0 : 1;
+    assert_int_equal(fakewires[0].n_sent + fakewires[1].n_sent, 1);
+    return fakewires[0].n_sent ? 0 : 1;
 }
 
 static void later(struct api_relay *r, uint64_t ms)
@@ -182,15 +114,15 @@ static void there_are_no_wires_before_the_first_session(void **state)
 
     (void)state;
     api_relay_tick(r);
-    assert_int_equal(n_wires, 0);
+    assert_int_equal(n_fakewires, 0);
     opens(r, &o);
-    assert_int_equal(n_wires, 2);
-    assert_string_equal(wires[1].endpoint, "tcp://10.0.0.2:1");
-    comes_up(1);
+    assert_int_equal(n_fakewires, 2);
+    assert_string_equal(fakewires[1].endpoint, "tcp://10.0.0.2:1");
+    fakewire_up(1);
     api_relay_tick(r);
-    assert_int_equal(wires[1].sent[0].type, MESSAGE_SESSION_OPEN);
+    assert_int_equal(fakewires[1].sent[0].type, MESSAGE_SESSION_OPEN);
     api_talk_free(o.talk);
-    assert_int_equal(wires[1].sent[1].type, MESSAGE_SESSION_CLOSE);
+    assert_int_equal(fakewires[1].sent[1].type, MESSAGE_SESSION_CLOSE);
     api_relay_free(r);
 }
 
@@ -219,7 +151,7 @@ static void a_peer_without_a_slot_is_followed_by_the_next(void **state)
 
     (void)state;
     refuses(first, MESSAGE_REFUSAL_NO_SLOT);
-    assert_int_equal(wires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
+    assert_int_equal(fakewires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
     assert_int_equal(o.failures, 0);
     refuses(1 - first, MESSAGE_REFUSAL_NO_SLOT);
     api_relay_tick(r);
@@ -238,7 +170,7 @@ static void a_refusal_that_all_would_give_ends_it(void **state)
     (void)state;
     refuses(first, MESSAGE_REFUSAL_NO_LANGUAGE);
     assert_int_equal(o.failures, 1);
-    assert_int_equal(wires[1 - first].n_sent, 0);
+    assert_int_equal(fakewires[1 - first].n_sent, 0);
     api_talk_free(o.talk);
     api_relay_free(r);
 }
@@ -251,9 +183,9 @@ static void a_silent_peer_is_told_to_close_and_another_is_asked(void **state)
 
     (void)state;
     later(r, 3000);
-    assert_int_equal(wires[first].sent[1].type, MESSAGE_SESSION_CLOSE);
-    assert_int_equal(wires[first].sent[1].token, wires[first].sent[0].token);
-    assert_int_equal(wires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
+    assert_int_equal(fakewires[first].sent[1].type, MESSAGE_SESSION_CLOSE);
+    assert_int_equal(fakewires[first].sent[1].token, fakewires[first].sent[0].token);
+    assert_int_equal(fakewires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
     takes(first); /* too late: it is not its session any more */
     assert_int_equal(o.messages, 0);
     takes(1 - first);
@@ -267,15 +199,15 @@ static void a_session_is_closed_by_its_peer(void **state)
     struct api_relay *r;
     struct owner o;
     unsigned first = asked(&r, &o);
-    struct message m = {.type = MESSAGE_SESSION_CLOSED, .token = wires[first].sent[0].token};
+    struct message m = {.type = MESSAGE_SESSION_CLOSED, .token = fakewires[first].sent[0].token};
 
     (void)state;
     takes(first);
     o.frees = true;
-    says(first, m);
+    fakewire_says(first, m);
     assert_int_equal(o.messages, 2);
-    assert_int_equal(wires[first].n_sent, 1); /* nobody tells it what it said */
-    says(first, m);
+    assert_int_equal(fakewires[first].n_sent, 1); /* nobody tells it what it said */
+    fakewire_says(first, m);
     later(r, 20000);
     assert_int_equal(o.messages, 2);
     assert_int_equal(o.failures, 0);
@@ -287,13 +219,13 @@ static void signs_of_life_go_both_ways_and_silence_is_the_end(void **state)
     struct api_relay *r;
     struct owner o;
     unsigned first = asked(&r, &o);
-    struct message alive = {.type = MESSAGE_SESSION_ALIVE, .token = wires[first].sent[0].token};
+    struct message alive = {.type = MESSAGE_SESSION_ALIVE, .token = fakewires[first].sent[0].token};
 
     (void)state;
     takes(first);
     later(r, 2500);
-    assert_int_equal(wires[first].sent[1].type, MESSAGE_SESSION_ALIVE);
-    says(first, alive);
+    assert_int_equal(fakewires[first].sent[1].type, MESSAGE_SESSION_ALIVE);
+    fakewire_says(first, alive);
     assert_int_equal(o.messages, 1); /* its owner need not know */
     later(r, MESSAGE_SESSION_SILENCE_MS);
     assert_int_equal(o.failures, 0);
@@ -312,8 +244,7 @@ static void a_lost_wire_ends_a_session_with_the_next_tick(void **state)
 
     (void)state;
     takes(first);
-    wires[first].up = false;
-    wires[first].events->down(wires[first].ctx);
+    fakewire_down(first);
     assert_int_equal(o.failures, 0);
     o.frees = true;
     api_relay_tick(r);
@@ -329,9 +260,8 @@ static void a_lost_wire_makes_another_peer_be_asked(void **state)
     unsigned first = asked(&r, &o);
 
     (void)state;
-    wires[first].up = false;
-    wires[first].events->down(wires[first].ctx);
-    assert_int_equal(wires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
+    fakewire_down(first);
+    assert_int_equal(fakewires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
     api_talk_free(o.talk);
     api_relay_free(r);
 }
@@ -347,10 +277,10 @@ static void messages_that_were_dropped_end_a_session(void **state)
     (void)state;
     takes(first);
     api_talk_send(o.talk, &m);
-    wires[1 - first].events->dropped(wires[1 - first].ctx);
+    fakewires[1 - first].events->dropped(fakewires[1 - first].ctx);
     api_relay_tick(r);
     assert_int_equal(o.failures, 0);
-    wires[first].events->dropped(wires[first].ctx);
+    fakewires[first].events->dropped(fakewires[first].ctx);
     assert_int_equal(o.failures, 0); /* it may come within the owner's own call */
     api_relay_tick(r);
     assert_int_equal(o.failures, 1);
@@ -366,9 +296,9 @@ static void a_dropped_question_is_asked_of_another(void **state)
     unsigned first = asked(&r, &o);
 
     (void)state;
-    wires[first].events->dropped(wires[first].ctx);
+    fakewires[first].events->dropped(fakewires[first].ctx);
     api_relay_tick(r);
-    assert_int_equal(wires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
+    assert_int_equal(fakewires[1 - first].sent[0].type, MESSAGE_SESSION_OPEN);
     api_talk_free(o.talk);
     api_relay_free(r);
 }
@@ -384,13 +314,13 @@ static void peers_that_a_peer_names_are_asked_too(void **state)
     (void)state;
     m.welcome.n_endpoints = ARRAY_LEN(named);
     m.welcome.endpoints = named;
-    says(0, m);
-    assert_int_equal(n_wires, 3);
-    assert_string_equal(wires[2].endpoint, "tcp://10.0.0.3:1");
-    comes_up(2);
+    fakewire_says(0, m);
+    assert_int_equal(n_fakewires, 3);
+    assert_string_equal(fakewires[2].endpoint, "tcp://10.0.0.3:1");
+    fakewire_up(2);
     refuses(first, MESSAGE_REFUSAL_NO_SLOT);
-    refuses(wires[2].n_sent ? 2 : 1 - first, MESSAGE_REFUSAL_DRAINING);
-    assert_int_equal(wires[0].n_sent + wires[1].n_sent + wires[2].n_sent, 3);
+    refuses(fakewires[2].n_sent ? 2 : 1 - first, MESSAGE_REFUSAL_DRAINING);
+    assert_int_equal(fakewires[0].n_sent + fakewires[1].n_sent + fakewires[2].n_sent, 3);
     api_talk_free(o.talk);
     api_relay_free(r);
 }
