@@ -163,6 +163,36 @@ class Tidy(Tree):
         self.fails("tidy", "a file is a noun")
 
 
+class Tracked(Tree):
+    def setUp(self):
+        super().setUp()
+        self.git("init", "-q")
+        self.git("add", ".")
+
+    def git(self, *words):
+        subprocess.run(["git", "-C", self.root, *words], check=True)
+
+    def test_a_clean_tree_passes(self):
+        self.passes("check-tracked")
+
+    def test_a_package_that_strayed_into_the_tree_fails(self):
+        self.put("linux.deb", "!<arch>\n\0\0")
+        self.passes("check-tracked")
+        self.git("add", "linux.deb")
+        self.fails("check-tracked", "linux.deb is not text")
+
+    def test_what_a_fuzzer_found_may_be_anything(self):
+        self.put("tests/fuzz/corpus/frame/1", "\0\0")
+        self.git("add", ".")
+        self.passes("check-tracked")
+
+    def test_a_release_is_skipped_and_says_so(self):
+        shutil.rmtree(os.path.join(self.root, ".git"))
+        status, said = self.run_check("check-tracked")
+        self.assertEqual(status, 77)
+        self.assertIn("not a checkout", said)
+
+
 class Headers(Tree):
     def test_a_clean_tree_passes(self):
         self.passes("check-headers")
