@@ -2,8 +2,9 @@
 /*
  * Three probes: /livez says that the loop turns; /readyz that a job would be taken now, so that
  * a load balancer may send requests: languages are known, the server is not stopping, and a
- * node that is asked says that the mesh is whole enough to keep a job. /health is answered at
- * once, with what is known here and what the last /readyz found.
+ * node says that the mesh is whole enough to keep a job. The next is asked when one does not, as
+ * it is for a job (api-bridge/link.c). /health is answered at once, with what is known here and
+ * what the last /readyz found.
  */
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"

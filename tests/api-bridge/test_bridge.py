@@ -703,6 +703,18 @@ class FailOver(unittest.TestCase):
         self.assertEqual(self.bridge.get("/readyz")[0], 503)
         self.assertEqual(self.bridge.get("/livez")[0], 200)
 
+    def test_ready_means_that_some_peer_would_take_a_job(self):
+        self.wait_for_links(2)
+        endpoint = self.peers[1].endpoint
+        self.peers[1].kill()
+        self.wait_for_links(1)
+        self.assertEqual(self.bridge.post("/api/execute", job(tags=["lonely"]))[0], 202)
+        self.assertEqual(self.bridge.get("/readyz")[0], 503)
+        self.peers[1] = Peer(endpoint)
+        self.wait_for_links(2)
+        # Whichever is asked first.
+        self.assertEqual([self.bridge.get("/readyz")[0] for _ in range(6)], [200] * 6)
+
     def test_a_peer_that_comes_back_is_used_again(self):
         self.wait_for_links(2)
         endpoints = [p.endpoint for p in self.peers]
