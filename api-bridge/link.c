@@ -313,21 +313,6 @@ static void on_event(struct api_link *l, struct link_call *c, const struct messa
     c->fn(c->ctx, m, NULL);
 }
 
-/* Of those that are not listed any answer says that it was done. */
-static bool fits(enum message_type question, enum message_type answer)
-{
-    static const enum message_type answers[MESSAGE_TYPE_N] = {
-        [MESSAGE_SUBMIT] = MESSAGE_ACCEPTED,
-        [MESSAGE_QUERY] = MESSAGE_JOB,
-        [MESSAGE_LIST] = MESSAGE_JOBS,
-        [MESSAGE_STATS] = MESSAGE_STATS_REPLY,
-        [MESSAGE_LANGUAGES] = MESSAGE_LANGUAGES_REPLY,
-        [MESSAGE_READY] = MESSAGE_DONE,
-    };
-
-    return !answers[question] || answers[question] == answer;
-}
-
 static void on_answer(struct api_link *l, struct link_call *c, const struct message *m)
 {
     api_link_answer fn = c->fn;
@@ -338,7 +323,7 @@ static void on_answer(struct api_link *l, struct link_call *c, const struct mess
         on_refused(l, c, m);
         return;
     }
-    if (!fits(c->type, m->type)) {
+    if (!api_refusal_fits(c->type, m->type)) {
         api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
         call_fail(l, c, &odd);
         return;

@@ -35,3 +35,18 @@ bool api_refusal_read(const struct message *m, struct api_fault *ret_fault)
     *ret_fault = f;
     return refusals[why].elsewhere;
 }
+
+bool api_refusal_fits(enum message_type question, enum message_type answer)
+{
+    /* Of those that are not listed any answer says that it was done. */
+    static const enum message_type answers[MESSAGE_TYPE_N] = {
+        [MESSAGE_SUBMIT] = MESSAGE_ACCEPTED,
+        [MESSAGE_QUERY] = MESSAGE_JOB,
+        [MESSAGE_LIST] = MESSAGE_JOBS,
+        [MESSAGE_STATS] = MESSAGE_STATS_REPLY,
+        [MESSAGE_LANGUAGES] = MESSAGE_LANGUAGES_REPLY,
+        [MESSAGE_READY] = MESSAGE_DONE,
+    };
+
+    return !answers[question] || answers[question] == answer;
+}
