@@ -237,7 +237,7 @@ static void sim_rest_memory(void *ctx, const struct inspect_job *job)
                     id_format(&job->jid, text));
 }
 
-/* Copies that were left behind by a change of the set, and of which their nodes may not know yet. */
+/* Copies that a change of the set left behind; their nodes may not know of that yet. */
 static uint64_t sim_rest_left_behind(const struct sim_job *job, const struct inspect_job *latest)
 {
     uint64_t n = 0;
