@@ -295,6 +295,16 @@ static void on_refused(struct api_link *l, struct link_call *c, const struct mes
         call_fail(l, c, &f);
 }
 
+/* The last answer: the call is free before its asker, who may ask again, has it. */
+static void call_end(struct api_link *l, struct link_call *c, const struct message *m)
+{
+    api_link_answer fn = c->fn;
+    void *ctx = c->ctx;
+
+    call_free(l, c);
+    fn(ctx, m, NULL);
+}
+
 static void on_event(struct api_link *l, struct link_call *c, const struct message *m)
 {
     if (m->event.seq > c->seq)
@@ -302,43 +312,29 @@ static void on_event(struct api_link *l, struct link_call *c, const struct messa
     c->tried = 0;
     c->end_ms = UINT64_MAX;
     heap_remove(&l->due, &c->due);
-    if (m->event.kind == MESSAGE_EVENT_DECIDED) {
-        api_link_answer fn = c->fn;
-        void *ctx = c->ctx;
-
-        call_free(l, c);
-        fn(ctx, m, NULL);
-        return;
-    }
-    c->fn(c->ctx, m, NULL);
+    if (m->event.kind == MESSAGE_EVENT_DECIDED)
+        call_end(l, c, m);
+    else
+        c->fn(c->ctx, m, NULL);
 }
 
 static void on_answer(struct api_link *l, struct link_call *c, const struct message *m)
 {
-    api_link_answer fn = c->fn;
-    void *ctx = c->ctx;
     struct api_fault odd = {0};
 
     if (m->type == MESSAGE_REFUSED) {
         on_refused(l, c, m);
-        return;
-    }
-    if (!api_refusal_fits(c->type, m->type)) {
+    } else if (!api_refusal_fits(c->type, m->type)) {
         api_fault_set(&odd, API_FAULT_INTERNAL, "the node's answer does not fit");
         call_fail(l, c, &odd);
-        return;
-    }
-    if (c->watch && m->type != MESSAGE_EVENT) {
+    } else if (!c->watch) {
+        call_end(l, c, m);
+    } else if (m->type == MESSAGE_EVENT) {
+        on_event(l, c, m);
+    } else {
         c->end_ms = UINT64_MAX; /* taken: events follow */
         heap_remove(&l->due, &c->due);
-        return;
     }
-    if (c->watch) {
-        on_event(l, c, m);
-        return;
-    }
-    call_free(l, c);
-    fn(ctx, m, NULL);
 }
 
 /* --- peers ---------------------------------------------------------------------------------- */
