@@ -165,7 +165,7 @@ static void pushpull(struct members *m, uint64_t now_ns)
         if (roster_draw(m, in_state, states[i], &to, 1))
             send_list(m, &to->pub.nid, false);
     }
-    for (uint32_t n = TIMING_PUSHPULL_NODES; n < m->up; n *= 2)
+    for (uint32_t n = TIMING_PUSHPULL_NODES; n < members_up(m); n *= 2)
         ms += TIMING_PUSHPULL;
     m->next_pushpull_ns = now_ns + roster_ns(ms);
 }
@@ -426,9 +426,19 @@ const struct member *members_self(const struct members *m)
     return &roster_self(m)->pub;
 }
 
+uint32_t members_count(const struct members *m, enum member_state state)
+{
+    return m->count[state];
+}
+
 uint32_t members_up(const struct members *m)
 {
-    return m->up;
+    return m->count[MEMBER_ALIVE] + m->count[MEMBER_SUSPECT];
+}
+
+uint64_t members_changed_ns(const struct members *m)
+{
+    return m->changed_ns;
 }
 
 uint32_t members_health(const struct members *m)
@@ -464,19 +474,19 @@ uint64_t members_digest(const struct members *m)
 
 void members_check(const struct members *m)
 {
-    uint32_t up = 0;
+    uint32_t count[MEMBER_STATE_N] = {0};
 
     assert(m->n >= 1 && m->n <= LIMIT_NODES && map_len(m->by_nid) == m->n);
     assert(m->health < TIMING_HEALTH_MAX);
     for (uint32_t i = 0; i < m->n; i++) {
         const struct roster_entry *e = m->all[i];
 
-        up += member_is_up(&e->pub);
+        count[e->pub.state]++;
         assert(roster_get(m, &e->pub.nid) == e);
         assert(heap_has(&e->suspicion_timer) == (e->pub.state == MEMBER_SUSPECT));
         assert(!heap_has(&e->probe_timer) || member_is_up(&e->pub));
         assert(e->suspicion.confirmed <= SUSPICION_CONFIRM_MAX);
     }
-    assert(up == m->up);
+    assert(memcmp(count, m->count, sizeof(count)) == 0);
     assert(roster_self(m)->pub.state == (m->leaving ? MEMBER_LEFT : MEMBER_ALIVE));
 }

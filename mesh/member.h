@@ -58,6 +58,7 @@ struct member {
     uint64_t since_ns; /* when it got into this state, as seen here */
     uint64_t known_ns; /* when it was first heard of here, in this life */
     bool known_of_old; /* it was known in an earlier one */
+    uint64_t there_ns; /* when it last came or went: its state passed LEFT; 0: before this life */
 };
 
 /* "draining" for an alive node that says so, else the state's name. */
@@ -66,6 +67,12 @@ const char *member_state_name(const struct member *m);
 static inline bool member_is_up(const struct member *m)
 {
     return m->state <= MEMBER_SUSPECT;
+}
+
+/* It may hold what nobody else does, though it may be down. */
+static inline bool member_is_there(enum member_state state)
+{
+    return state < MEMBER_LEFT;
 }
 
 struct member_config {
@@ -159,8 +166,12 @@ const struct member *members_at(const struct members *m, uint32_t i);
 /* NULL when unknown. */
 const struct member *members_get(const struct members *m, const struct id *nid);
 const struct member *members_self(const struct members *m);
+/* How many are in that state, itself included. */
+uint32_t members_count(const struct members *m, enum member_state state);
 /* Alive or suspect, itself included. */
 uint32_t members_up(const struct members *m);
+/* When somebody last came or went, in this life; 0: nobody. */
+uint64_t members_changed_ns(const struct members *m);
 /* 0 (well) .. TIMING_HEALTH_MAX - 1: this node's own trouble in keeping up. */
 uint32_t members_health(const struct members *m);
 /* Accusations this node made so far. */

@@ -14,6 +14,7 @@ static void drop(struct members *m, uint32_t i)
     heap_remove(&m->suspicions, &e->suspicion_timer);
     heap_remove(&m->rumours, &e->rumour);
     heap_remove(&m->probes, &e->probe_timer);
+    m->count[e->pub.state]--;
     m->n--;
     memmove(&m->all[i], &m->all[i + 1], (m->n - i) * sizeof(struct roster_entry *));
     for (uint32_t j = 0; j <= m->n; j++) {
@@ -43,6 +44,13 @@ static bool make_room(struct members *m)
     return oldest != 0;
 }
 
+/* It came, or it went. */
+static void there(struct members *m, struct roster_entry *e, uint64_t now_ns)
+{
+    e->pub.there_ns = now_ns;
+    m->changed_ns = now_ns;
+}
+
 struct roster_entry *roster_add(struct members *m, const struct id *nid, enum member_state state,
                                 uint64_t now_ns)
 {
@@ -58,6 +66,8 @@ struct roster_entry *roster_add(struct members *m, const struct id *nid, enum me
     }
     e = own_calloc(1, sizeof(*e));
     e->pub = (struct member){.nid = *nid, .state = state, .since_ns = now_ns, .known_ns = now_ns};
+    if (m->started)
+        there(m, e, now_ns);
     map_set(m->by_nid, e->pub.nid.b, sizeof(e->pub.nid.b), e);
     /* At a random place in the round, so that how long it waits for its first probe is bounded
      * and not the same everywhere. */
@@ -65,8 +75,7 @@ struct roster_entry *roster_add(struct members *m, const struct id *nid, enum me
     m->order[m->n] = m->order[place];
     m->order[place] = e;
     m->all[m->n++] = e;
-    if (member_is_up(&e->pub))
-        m->up++;
+    m->count[state]++;
     return e;
 }
 
@@ -79,10 +88,12 @@ void roster_set_state(struct members *m, struct roster_entry *e, enum member_sta
         heap_remove(&m->suspicions, &e->suspicion_timer);
     if (before == state)
         return;
-    m->up -= member_is_up(&e->pub);
+    m->count[before]--;
+    m->count[state]++;
     e->pub.state = state;
     e->pub.since_ns = now_ns;
-    m->up += member_is_up(&e->pub);
+    if (member_is_there(state) != member_is_there(before))
+        there(m, e, now_ns);
     if (!member_is_up(&e->pub))
         heap_remove(&m->probes, &e->probe_timer);
     roster_output(m, MEMBER_OUT_STATE, &e->pub.nid);

@@ -53,7 +53,8 @@ struct members {
     struct roster_entry **all; /* [0] is this node */
     uint32_t n;
     uint32_t cap;
-    uint32_t up;
+    uint32_t count[MEMBER_STATE_N];
+    uint64_t changed_ns; /* the latest there_ns */
     struct roster_entry **order; /* to be probed, shuffled; as long as `all` */
     uint32_t turn;
     struct heap suspicions;

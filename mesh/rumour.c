@@ -210,7 +210,7 @@ static void hear_suspect(struct members *m, struct roster_entry *e, const struct
         return;
     e->pub.incarnation = r->incarnation;
     e->accuser = r->by;
-    suspicion_init(&e->suspicion, &r->by, m->up, m->config.probe_ms, now_ns);
+    suspicion_init(&e->suspicion, &r->by, members_up(m), m->config.probe_ms, now_ns);
     roster_set_state(m, e, MEMBER_SUSPECT, now_ns);
     heap_set(&m->suspicions, &e->suspicion_timer, suspicion_deadline(&e->suspicion));
     rumour_spread(m, e);
@@ -347,7 +347,7 @@ static uint32_t rumours_pick(struct members *m, struct roster_entry *picked[ROST
 void rumour_put_some(struct members *m, struct buf *out, const struct roster_entry *first)
 {
     struct roster_entry *picked[ROSTER_RUMOURS_MAX];
-    uint32_t limit = TIMING_RETRANSMIT_MULT * suspicion_spread(m->up);
+    uint32_t limit = TIMING_RETRANSMIT_MULT * suspicion_spread(members_up(m));
     uint32_t n = rumours_pick(m, picked);
     uint32_t twice = 0;
 
