@@ -41,7 +41,7 @@ enum {
     X(SWIM, 3)       /* kind, payload of mesh/member.h, entries of mesh/load.h */                  \
     X(ACCEPT, 3)     /* record; its spec while pending, its result once ended, or nil; lost? */    \
     X(OK, 10)        /* jid promised(2) acc(2) ver decided cancel told need: its state */          \
-    X(PREPARE, 4)    /* jid ballot(2) create */                                                    \
+    X(PREPARE, 4)    /* jid ballot(2) [names of the sets in which a key is to be created] */       \
     X(PROM, 4)       /* jid ballot(2) record */                                                    \
     X(PURGE, 1)      /* jid: all hold the decision, forget it */                                   \
     X(ASK, 1)        /* jid: send me your record, or PURGE */                                      \

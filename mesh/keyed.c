@@ -11,7 +11,7 @@
 #include "mesh/takeover.h"
 #include "mesh/watch.h"
 
-enum { RETRY_MS = 1000 };
+enum { RETRY_MS = 1000, CREATE_MS = TIMING_PLACEABLE / 2 };
 
 /* The first of the set that is up creates it. */
 static const struct id *creator(const struct mesh *m, const struct value *v)
@@ -79,36 +79,65 @@ static void keyed_begin(struct mesh *m, const struct id *jid, const struct asker
     takeover_begin(m, j, TAKEOVER_CREATE);
 }
 
-bool keyed_is_placed(const struct mesh *m, const struct id *jid, const struct value *set)
+static bool names_have(const uint64_t *names, uint32_t n, uint64_t name)
 {
+    for (uint32_t i = 0; i < n; i++)
+        if (names[i] == name)
+            return true;
+    return false;
+}
+
+/* All sets that are due now are among those that were asked. */
+static bool is_placed(const struct mesh *m, const struct id *jid, const struct value *sets)
+{
+    uint64_t due[PLACEMENT_SETS];
+    uint64_t asked[PLACEMENT_SETS];
+    uint32_t n_asked = placement_names(sets, asked);
     struct value now;
 
     placement_keyed(m, jid, &now);
-    return placement_settled(m) && now.n_rset == set->n_rset &&
-           memcmp(now.rset, set->rset, sizeof(now.rset)) == 0;
+    for (uint32_t i = 0, n = placement_names(&now, due); i < n; i++)
+        if (!names_have(asked, n_asked, due[i]))
+            return false;
+    return placement_settled(m);
 }
 
-bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct id *from)
+void keyed_put_sets(struct buf *b, const struct value *sets)
 {
+    uint64_t names[PLACEMENT_SETS];
+    uint32_t n = sets ? placement_names(sets, names) : 0;
+
+    wire_put_array(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        wire_put_uint(b, names[i]);
+}
+
+void keyed_get_sets(struct wire_reader *r, struct keyed_sets *ret_sets)
+{
+    ret_sets->n = wire_get_array(r, PLACEMENT_SETS);
+    for (uint32_t i = 0; i < ret_sets->n && !r->bad; i++)
+        ret_sets->names[i] = wire_get_uint(r, UINT64_MAX);
+}
+
+bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct keyed_sets *sets)
+{
+    uint64_t own[PLACEMENT_SETS];
     struct value now;
+    bool shared = false;
 
     placement_keyed(m, jid, &now);
-    return placement_settled(m) && value_has(&now, from) && value_has(&now, &m->cfg.nid);
+    for (uint32_t i = 0, n = placement_names(&now, own); i < n; i++)
+        shared = shared || names_have(sets->names, sets->n, own[i]);
+    return shared && placement_settled(m) && value_has(&now, &m->cfg.nid);
 }
 
-/* Copies that every key must have. */
-static uint32_t copies_expected(const struct mesh *m)
+/* There are nodes enough for every set of the key. */
+static bool has_room(const struct mesh *m, const struct value *sets)
 {
-    uint32_t nodes = m->cfg.nodes_expected;
-    uint32_t known = 0;
+    uint32_t copies = placement_copies(m);
 
-    /* Who came lately knows peers that it may not place keys at yet: with the few it may, it
-     * would make anew what they have. */
-    if (m->now.mono_ns - members_self(m->members)->known_ns < TIMING_PLACEABLE * STATE_MS)
-        for (uint32_t i = 0; i < members_len(m->members); i++)
-            known += members_at(m->members, i)->state < MEMBER_REPLACED;
-    nodes = known > nodes ? known : nodes;
-    return nodes < m->cfg.replicas ? nodes : m->cfg.replicas;
+    return sets->n_rset >= copies && (sets->n_prev == 0 || sets->n_prev >= copies) &&
+           placement_settled(m);
 }
 
 /* Its job came to its end and was forgotten. It is not made again: the same request is told
@@ -132,7 +161,6 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
                   struct span spec, struct span frame)
 {
     struct id jid = id_job_keyed(origin->head.key);
-    uint32_t expected = copies_expected(m);
     const struct job *j = job_find(m, &jid);
     struct value v;
     const struct id *first;
@@ -147,7 +175,7 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
-    else if (v.n_rset < expected || !first || !placement_settled(m))
+    else if (!first || !has_room(m, &v))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else if (!id_eq(first, &m->cfg.nid))
         forward_submit(m, who, frame, &jid, first);
@@ -172,17 +200,23 @@ void keyed_ready(struct mesh *m, const struct asker *who)
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
-    else if (v.n_rset < copies_expected(m) || !placement_settled(m) || !life_confirmed(m))
+    else if (!has_room(m, &v) || !life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else
         watch_answer(m, who, &done);
+}
+
+bool keyed_is_over(const struct mesh *m, const struct job *j)
+{
+    return m->now.mono_ns - j->take->begun_ns > CREATE_MS * STATE_MS ||
+           !is_placed(m, &j->r.jid, &j->take->best.v);
 }
 
 void keyed_create(struct mesh *m, struct job *j)
 {
     struct span spec = {j->wish_spec, j->wish_len};
 
-    if (!j->wish || !keyed_is_placed(m, &j->r.jid, &j->take->best.v)) {
+    if (!j->wish || keyed_is_over(m, j)) {
         takeover_lost(m, j);
         return;
     }

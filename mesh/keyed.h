@@ -12,11 +12,18 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
                   struct span spec, struct span frame);
 /* Says whether a new key would be taken now: DONE, or the refusal it would get. */
 void keyed_ready(struct mesh *m, const struct asker *who);
-/* The key still belongs to that set, as far as this node knows. */
-bool keyed_is_placed(const struct mesh *m, const struct id *jid, const struct value *set);
-/* A replica that has nothing under a key promises its creation only when it would place it with
- * `from` and itself, too: who knows other nodes must not decide without them. */
-bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct id *from);
+/* A creation comes to nothing: it took so long that its sets may be forgotten elsewhere, or they
+ * are not the key's sets any more. */
+bool keyed_is_over(const struct mesh *m, const struct job *j);
+/* A replica that has nothing under a key promises its creation only when one of the sets that
+ * are asked is, to its knowledge, one of the key's: PREPARE names them. */
+struct keyed_sets {
+    uint32_t n; /* 0: no creation */
+    uint64_t names[2];
+};
+void keyed_put_sets(struct buf *b, const struct value *sets);
+void keyed_get_sets(struct wire_reader *r, struct keyed_sets *ret_sets);
+bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct keyed_sets *sets);
 /* A majority says that nobody has it. */
 void keyed_create(struct mesh *m, struct job *j);
 #endif

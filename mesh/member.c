@@ -89,7 +89,6 @@ void members_load(struct members *m, const struct member *old)
     if (!e)
         return;
     e->pub.meta = old->meta;
-    e->pub.known_of_old = true;
     e->accuser = m->config.nid;
     /* Its goodbye is its own word, and ends what was said before. Anybody else may be up in the
      * very incarnation that is stored, and shall be heard. */
@@ -103,6 +102,7 @@ void members_start(struct members *m, uint64_t now_ns)
 {
     roster_begin(m);
     m->started = true;
+    m->changed_ns = now_ns;
     for (uint32_t i = 0; i < m->n; i++)
         m->all[i]->pub.known_ns = m->all[i]->pub.since_ns = now_ns;
     /* Started together, they shall not all probe at the same moment. */

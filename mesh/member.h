@@ -57,8 +57,7 @@ struct member {
     struct member_meta meta;
     uint64_t since_ns; /* when it got into this state, as seen here */
     uint64_t known_ns; /* when it was first heard of here, in this life */
-    bool known_of_old; /* it was known in an earlier one */
-    uint64_t there_ns; /* when it last came or went: its state passed LEFT; 0: before this life */
+    uint64_t there_ns; /* when it last came, or came back from LEFT; 0: before this life */
 };
 
 /* "draining" for an alive node that says so, else the state's name. */

@@ -13,8 +13,16 @@ void placement_new(const struct mesh *m, const struct id *jid, struct value *ret
 /* A node to add to `v`'s set: the best that is not in it. False when there is none. */
 bool placement_next(const struct mesh *m, const struct id *jid, const struct value *v,
                     struct id *ret_nid);
-/* The set of a keyed job: over everybody known, up or not. */
+/* The set of a keyed job: over everybody known, up or not. While a change of who is known may
+ * be news somewhere, `prev` is the set that a node which has not heard of it would find, and a
+ * majority of both is due: two nodes that create one key at once have a set in common, and its
+ * majorities meet. */
 void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value);
+/* Copies that every key must have in each of its sets. */
+uint32_t placement_copies(const struct mesh *m);
+/* The sets of `v` by name, for a replica to compare with its own; how many. */
+enum { PLACEMENT_SETS = 2 };
+uint32_t placement_names(const struct value *v, uint64_t ret_names[PLACEMENT_SETS]);
 /* True when a key may be given a set now. Two sides that know different nodes could give one key
  * two sets, and it two results: a side that reaches no majority of all it knows may give none,
  * nor may a node that started lately and does not know as many as it was told to expect. */

@@ -44,7 +44,6 @@ static bool make_room(struct members *m)
     return oldest != 0;
 }
 
-/* It came, or it went. */
 static void there(struct members *m, struct roster_entry *e, uint64_t now_ns)
 {
     e->pub.there_ns = now_ns;
@@ -92,8 +91,10 @@ void roster_set_state(struct members *m, struct roster_entry *e, enum member_sta
     m->count[state]++;
     e->pub.state = state;
     e->pub.since_ns = now_ns;
-    if (member_is_there(state) != member_is_there(before))
+    if (!member_is_there(before) && member_is_there(state))
         there(m, e, now_ns);
+    else if (!member_is_there(state))
+        m->changed_ns = now_ns;
     if (!member_is_up(&e->pub))
         heap_remove(&m->probes, &e->probe_timer);
     roster_output(m, MEMBER_OUT_STATE, &e->pub.nid);

@@ -98,6 +98,7 @@ struct take {
     bool own_synced;
     bool clean; /* nobody failed: a handover, or a keyed creation */
     bool create;
+    uint64_t begun_ns;
     uint64_t due_ns;
     uint32_t tries;
 };

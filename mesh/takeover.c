@@ -97,6 +97,7 @@ void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
     struct take *t = j->take = own_calloc(1, sizeof(*t));
     t->clean = why != TAKEOVER_FAILED;
     t->create = why == TAKEOVER_CREATE;
+    t->begun_ns = m->now.mono_ns;
     j->push = false;
     j->n_replicas = 0;
     j->take_due_ns = STATE_NEVER;
@@ -145,14 +146,8 @@ static void prepare_send(struct mesh *m, struct job *j)
         struct buf *b = peer_open(m, &p->nid, FRAME_PREPARE, 0);
         wire_put_id(b, &j->r.jid);
         ballot_put(b, &j->take->ballot);
-        wire_put_bool(b, creates(j));
+        keyed_put_sets(b, creates(j) ? &j->take->best.v : NULL);
     }
-}
-
-/* The set in which a keyed job was to be created is not its set any more. */
-static bool place_is_gone(const struct mesh *m, const struct job *j)
-{
-    return creates(j) && !keyed_is_placed(m, &j->r.jid, &j->take->best.v);
 }
 
 void takeover_due(struct mesh *m, struct job *j)
@@ -162,7 +157,7 @@ void takeover_due(struct mesh *m, struct job *j)
     if (t->due_ns > m->now.mono_ns)
         return;
     /* Not tried again by itself: a client that still wants it asks again. */
-    if (place_is_gone(m, j)) {
+    if (creates(j) && keyed_is_over(m, j)) {
         takeover_lost(m, j);
         return;
     }
@@ -314,8 +309,9 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
 {
     struct id jid = wire_get_id(r);
     struct ballot ballot = ballot_get(r);
-    bool create = wire_get_bool(r);
+    struct keyed_sets sets;
 
+    keyed_get_sets(r, &sets);
     if (r->bad || ballot.epoch == 0 || !id_eq(&ballot.nid, from))
         return;
     if (purge_is(m, &jid)) {
@@ -324,7 +320,7 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
     }
 
     struct job *j = job_find(m, &jid);
-    if (create && (!j || j->r.acc.epoch == 0) && !keyed_may_promise(m, &jid, from))
+    if (sets.n > 0 && (!j || j->r.acc.epoch == 0) && !keyed_may_promise(m, &jid, &sets))
         return;
     if (!j)
         j = job_new(m, &jid);

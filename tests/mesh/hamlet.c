@@ -432,21 +432,25 @@ void hamlet_restart(struct hamlet *h, int node)
     step(h, node, &e);
 }
 
+void hamlet_join(struct hamlet *h)
+{
+    struct node *n = &h->nodes[h->n];
+
+    n->nid.b[0] = n->nid.b[15] = (uint8_t)(h->n + 1);
+    n->pairs = own_calloc(OPS_MAX, sizeof(struct pair));
+    hamlet_restart(h, h->n++);
+}
+
 struct hamlet *hamlet_new_expecting(int nodes, uint32_t expected)
 {
     struct hamlet *h = own_calloc(1, sizeof(*h));
 
-    h->n = nodes;
     h->expected = expected;
     h->now = MS;
     h->run_ms = 100;
     h->queue = own_calloc(QUEUE_MAX, sizeof(*h->queue));
-    for (int i = 0; i < nodes; i++) {
-        h->nodes[i].nid.b[0] = (uint8_t)(i + 1);
-        h->nodes[i].nid.b[15] = (uint8_t)(i + 1);
-        h->nodes[i].pairs = own_calloc(OPS_MAX, sizeof(struct pair));
-        hamlet_restart(h, i);
-    }
+    for (int i = 0; i < nodes; i++)
+        hamlet_join(h);
     hamlet_run(h, nodes > 1 ? 15000 : 100);
     return h;
 }
@@ -575,16 +579,12 @@ void hamlet_rot(struct hamlet *h, int node, enum store_key kind, const struct id
 
 void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state)
 {
-    struct mesh_event e = {.type = MESH_EV_DISK, .disk.state = state};
-
-    step(h, node, &e);
+    step(h, node, &(struct mesh_event){.type = MESH_EV_DISK, .disk.state = state});
 }
 
 void hamlet_client_frame(struct hamlet *h, int node, struct span frame)
 {
-    struct mesh_event e = {.type = MESH_EV_CLIENT, .client = {1, frame}};
-
-    step(h, node, &e);
+    step(h, node, &(struct mesh_event){.type = MESH_EV_CLIENT, .client = {1, frame}});
 }
 
 const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n)

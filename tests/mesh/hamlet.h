@@ -30,6 +30,8 @@ struct hamlet *hamlet_new(int nodes);
 /* Each is told to expect so many nodes, not `nodes`. */
 struct hamlet *hamlet_new_expecting(int nodes, uint32_t expected);
 void hamlet_free(struct hamlet *h);
+/* One more node, of HAMLET_MAX at most. */
+void hamlet_join(struct hamlet *h);
 /* Lets the world run for so long. */
 void hamlet_run(struct hamlet *h, uint64_t ms);
 void hamlet_crash(struct hamlet *h, int node);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/mesh/hamlet.h"
+
+enum { KEYS = 48 };
+
+static struct spec_head head_of(uint8_t key)
+{
+    struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true};
+
+    head.key[0] = 3;
+    head.key[ID_SIZE - 1] = key;
+    return head;
+}
+
+struct tally {
+    int made, known;
+};
+
+/* Asks `node` for every key. */
+static struct tally ask_for_all(struct hamlet *h, int node)
+{
+    struct tally n = {0};
+
+    for (int k = 0; k < KEYS; k++) {
+        struct spec_head head = head_of((uint8_t)k);
+        uint64_t token = hamlet_submit(h, node, &head);
+
+        hamlet_run(h, 300);
+        const struct message *a = hamlet_answer(h, token);
+        n.known += a && a->type == MESSAGE_ACCEPTED && a->accepted.duplicate;
+        n.made += a && a->type == MESSAGE_ACCEPTED && !a->accepted.duplicate;
+    }
+    return n;
+}
+
+static void keys_are_taken_after_two_of_five_have_left(void **state)
+{
+    struct hamlet *h = hamlet_new(5);
+
+    (void)state;
+    hamlet_run(h, 12000);
+    for (int i = 3; i < 5; i++) {
+        hamlet_drain(h, i);
+        hamlet_run(h, 10000);
+        assert_true(hamlet_drained(h, i));
+        hamlet_crash(h, i);
+    }
+    hamlet_run(h, 80000);
+    /* Many a key has both in the first three of its order, and would wait for them for ever. */
+    assert_int_equal(ask_for_all(h, 0).made, KEYS);
+    hamlet_free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_are_taken_after_two_of_five_have_left),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
