@@ -136,20 +136,35 @@ static void on_delivered(void *ctx, const struct id *event, bool ok)
     tell(ctx);
 }
 
+static void put_body(const struct message_job *job, bool whole, struct buf *out)
+{
+    struct api_view how = {.without_result = !whole};
+    struct api_json_writer w;
+
+    api_json_writer_init(&w, out);
+    if (api_judge0_is(job))
+        api_judge0_callback(job, whole, out);
+    else
+        api_view_job(&w, NULL, job, &how);
+}
+
+void api_callback_body(const struct message_job *job, struct buf *out)
+{
+    put_body(job, true, out);
+    if (!out->full)
+        return;
+    buf_reset(out);
+    put_body(job, false, out);
+}
+
 static void deliver(struct callback *c, const struct message_job *job)
 {
     auto_buf struct buf body = {.max = CALLBACK_BODY_MAX};
-    struct api_view how = {0};
-    struct api_json_writer w;
     struct api_webhook_call call = {
         .url = c->url, .event = &c->jid, .done = on_delivered, .ctx = c};
 
-    api_json_writer_init(&w, &body);
+    api_callback_body(job, &body);
     call.put = api_judge0_is(job);
-    if (call.put)
-        api_judge0_callback(job, &body);
-    else
-        api_view_job(&w, NULL, job, &how);
     call.body = buf_span(&body);
     if (api_webhook_send(c->all->hooks, &call) < 0)
         pause_for(c);

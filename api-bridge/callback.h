@@ -22,6 +22,9 @@ void api_callbacks_free(struct api_callbacks *c);
 /* Follows an accepted job until its callback is delivered. */
 void api_callbacks_follow(struct api_callbacks *c, const struct id *jid, const char *tenant,
                           const char *url);
+/* What is said of a job: what GET shows of it, or its own API; without the result, to be asked for,
+ * when `out` cannot hold that. */
+void api_callback_body(const struct message_job *job, struct buf *out);
 /* Asks again for jobs that could not be seen. */
 void api_callbacks_tick(struct api_callbacks *c);
 /* Looks after jobs that other bridges took, too; one loop of a program does. Nothing is asked

@@ -93,8 +93,8 @@ bool api_judge0_view_read(struct api_exchange *x, struct api_judge0_view *how);
 bool api_judge0_fields(const char *list, uint64_t *ret_fields, struct buf *odd);
 /* It was submitted as one. */
 bool api_judge0_is(const struct message_job *job);
-/* What a callback says of it: the usual fields, in base64. */
-void api_judge0_callback(const struct message_job *job, struct buf *out);
+/* What a callback says of it: the usual fields, in base64; with all texts or with none. */
+void api_judge0_callback(const struct message_job *job, bool texts, struct buf *out);
 /* Writes the object; false when some text is not UTF-8 and base64 was not asked for. */
 bool api_judge0_put(struct api_json_writer *w, const char *key, const struct message_job *job,
                     const struct api_judge0_view *how);

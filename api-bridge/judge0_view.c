@@ -470,11 +470,14 @@ bool api_judge0_is(const struct message_job *job)
     return false;
 }
 
-void api_judge0_callback(const struct message_job *job, struct buf *out)
+void api_judge0_callback(const struct message_job *job, bool texts, struct buf *out)
 {
+    static const char *const all[] = {"stdout", "stderr", "compile_output"};
     struct api_judge0_view how = {.base64 = true, .fields = fields_usual()};
     struct api_json_writer w;
 
+    for (size_t i = 0; !texts && i < ARRAY_LEN(all); i++)
+        how.fields &= ~field_bit(all[i], strlen(all[i]));
     api_json_writer_init(&w, out);
     (void)api_judge0_put(&w, NULL, job, &how);
 }
