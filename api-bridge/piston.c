@@ -11,10 +11,9 @@
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
 #include "api-bridge/submit.h"
+#include "api-bridge/view.h"
 #include "api-bridge/wait.h"
 #include "base/own.h"
-
-#include <signal.h>
 
 enum { PISTON_MS_MAX = 3600 * 1000, PISTON_ENCODING_MAX = 8 };
 
@@ -113,13 +112,9 @@ static void piston_stage(struct api_json_writer *w, const char *key, const struc
                          enum result_verdict verdict, const char *message)
 {
     auto_buf struct buf both = {.max = LIMIT_RESULT};
-    const char *name = run->signal ? sigabbrev_np(run->signal) : NULL;
-    char text[24] = "";
 
     (void)buf_put(&both, run->out.data, run->out.len);
     (void)buf_put(&both, run->err.data, run->err.len);
-    if (name)
-        (void)snprintf(text, sizeof(text), "SIG%s", name);
     api_json_open(w, key, '{');
     api_json_put_text(w, "stdout", run->out);
     api_json_put_text(w, "stderr", run->err);
@@ -128,7 +123,7 @@ static void piston_stage(struct api_json_writer *w, const char *key, const struc
         api_json_put_null(w, "code");
     else
         api_json_put_int(w, "code", run->exit_code);
-    piston_text(w, "signal", name ? text : NULL);
+    api_view_signal(w, "signal", run->signal);
     piston_text(w, "message", message);
     piston_text(w, "status", piston_status(run, verdict));
     api_json_put_uint(w, "cpu_time", run->cpu_us / 1000);

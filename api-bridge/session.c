@@ -16,7 +16,7 @@
 #include "api-bridge/config.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
-#include "api-bridge/writer.h"
+#include "api-bridge/view.h"
 #include "base/own.h"
 
 enum {
@@ -149,37 +149,20 @@ static void session_output(struct session *s, const struct message *m)
         session_grant(s);
 }
 
-static void put_exit(struct api_json_writer *w, const struct message_closed *c)
-{
-    const char *name = c->signal ? sigabbrev_np(c->signal) : NULL;
-    char text[32];
-
-    api_json_put_str(w, "verdict", result_verdict_name(c->verdict));
-    api_json_open(w, "cause", '{');
-    api_json_put_str(w, "kind", c->cause.kind);
-    api_json_put_str(w, "detail", c->cause.detail);
-    api_json_close(w, '}');
-    if (c->exit_code < 0)
-        api_json_put_null(w, "exitCode");
-    else
-        api_json_put_int(w, "exitCode", c->exit_code);
-    (void)snprintf(text, sizeof(text), "SIG%s", name ? name : "");
-    if (name)
-        api_json_put_str(w, "signal", text);
-    else
-        api_json_put_null(w, "signal");
-    api_json_put_seconds(w, "cpuTime", c->cpu_us);
-    api_json_put_seconds(w, "wallTime", c->wall_us);
-    api_json_put_uint(w, "memory", c->memory);
-}
-
 static void session_exit(struct session *s, const struct message_closed *c)
 {
+    const struct result_run run = {.exit_code = c->exit_code,
+                                   .signal = c->signal,
+                                   .cpu_us = c->cpu_us,
+                                   .wall_us = c->wall_us,
+                                   .memory = c->memory};
     struct api_json_writer w;
     auto_buf struct buf out;
 
     text_begin(&w, &out, "exit");
-    put_exit(&w, c);
+    api_json_put_str(&w, "verdict", result_verdict_name(c->verdict));
+    api_view_cause(&w, &c->cause, false);
+    api_view_figures(&w, &run);
     if (text_end(s, &w, &out) == 0)
         session_close(s, API_WS_NORMAL, message_closing_name(c->why));
 }

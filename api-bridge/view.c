@@ -37,7 +37,7 @@ void api_view_bytes(struct api_json_writer *w, const char *key, struct span byte
     api_json_put_bool(w, name, truncated);
 }
 
-static void put_cause(struct api_json_writer *w, const struct result_cause *c, bool hidden)
+void api_view_cause(struct api_json_writer *w, const struct result_cause *c, bool hidden)
 {
     api_json_open(w, "cause", '{');
     api_json_put_str(w, "kind", c->kind);
@@ -47,29 +47,28 @@ static void put_cause(struct api_json_writer *w, const struct result_cause *c, b
     api_json_close(w, '}');
 }
 
-/* "SIGSEGV" */
-static void put_signal(struct api_json_writer *w, int signal_number)
+void api_view_signal(struct api_json_writer *w, const char *key, int signal_number)
 {
-    const char *name = sigabbrev_np(signal_number);
+    const char *name = signal_number ? sigabbrev_np(signal_number) : NULL;
     char text[32];
 
     if (name)
         (void)snprintf(text, sizeof(text), "SIG%s", name);
     else
         (void)snprintf(text, sizeof(text), "SIG%d", signal_number);
-    api_json_put_str(w, "signal", text);
+    if (signal_number)
+        api_json_put_str(w, key, text);
+    else
+        api_json_put_null(w, key);
 }
 
-static void put_figures(struct api_json_writer *w, const struct result_run *r)
+void api_view_figures(struct api_json_writer *w, const struct result_run *r)
 {
     if (r->exit_code < 0)
         api_json_put_null(w, "exitCode");
     else
         api_json_put_int(w, "exitCode", r->exit_code);
-    if (r->signal == 0)
-        api_json_put_null(w, "signal");
-    else
-        put_signal(w, r->signal);
+    api_view_signal(w, "signal", r->signal);
     api_json_put_seconds(w, "cpuTime", r->cpu_us);
     api_json_put_seconds(w, "wallTime", r->wall_us);
     api_json_put_uint(w, "memory", r->memory);
@@ -99,7 +98,7 @@ static void put_run(struct api_json_writer *w, const struct result_run *r,
 {
     api_view_bytes(w, "stdout", r->out, r->stdout_truncated, how->base64);
     api_view_bytes(w, "stderr", r->err, r->stderr_truncated, how->base64);
-    put_figures(w, r);
+    api_view_figures(w, r);
     put_talk(w, &r->talk, how);
 }
 
@@ -129,7 +128,7 @@ void api_view_test(struct api_json_writer *w, const char *key, const struct resu
     if (t->name[0])
         api_json_put_str(w, "name", t->name);
     api_json_put_str(w, "verdict", result_verdict_name(t->verdict));
-    put_cause(w, &t->cause, t->hidden);
+    api_view_cause(w, &t->cause, t->hidden);
     api_json_put_bool(w, "passed", t->verdict == RESULT_ACCEPTED);
     api_json_put_uint(w, "weight", t->weight);
     if (t->hidden)
@@ -173,7 +172,7 @@ void api_view_result(struct api_json_writer *w, const char *key, const struct re
         run.out = run.err = run.talk.said = (struct span){0};
     api_json_open(w, key, '{');
     api_json_put_str(w, "verdict", result_verdict_name(r->verdict));
-    put_cause(w, &r->cause, hidden);
+    api_view_cause(w, &r->cause, hidden);
     put_run(w, &run, how);
     put_quality(w, &run);
     if (r->has_compile) {

@@ -21,6 +21,12 @@ void api_view_result(struct api_json_writer *w, const char *key, const struct re
                      const struct api_view *how);
 void api_view_test(struct api_json_writer *w, const char *key, const struct result_test *t,
                    const struct api_view *how);
+/* `cause`; a hidden test's does not tell where the difference is. */
+void api_view_cause(struct api_json_writer *w, const struct result_cause *c, bool hidden);
+/* `exitCode`, `signal`, `cpuTime`, `wallTime`, `memory`. */
+void api_view_figures(struct api_json_writer *w, const struct result_run *r);
+/* "SIGSEGV"; null when it is 0. */
+void api_view_signal(struct api_json_writer *w, const char *key, int signal_number);
 /* `key` and `keyEncoding` for bytes of any kind. */
 void api_view_bytes(struct api_json_writer *w, const char *key, struct span bytes, bool truncated,
                     bool base64);
