@@ -19,6 +19,7 @@
 #include "mesh/damage.h"
 #include "mesh/frame.h"
 #include "mesh/job.h"
+#include "mesh/lag.h"
 #include "mesh/owner.h"
 #include "mesh/peer.h"
 #include "mesh/purge.h"
@@ -139,6 +140,8 @@ void accept_replicas(struct mesh *m, struct job *j)
     for (uint32_t i = 0; i < j->n_replicas; i++)
         if (value_has(&j->r.v, &j->replicas[i].nid))
             j->replicas[n++] = j->replicas[i];
+        else
+            lag_drop(m, &j->replicas[i]);
     j->n_replicas = n;
     accept_replicas_of(m, j, &j->r.v);
 }
@@ -160,6 +163,7 @@ void accept_spread(struct mesh *m, struct job *j)
         j->replicas[i].due_ns = m->now.mono_ns;
         j->replicas[i].tries = 0;
     }
+    lag_set(m, j);
     timer_set(m, &j->timer, m->now.mono_ns);
 }
 
@@ -481,6 +485,7 @@ void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
             else
                 p->has_spec = true;
         }
+        lag_set(m, j);
     }
     repair_behind(m, j, from, &ok);
 }

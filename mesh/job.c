@@ -14,6 +14,7 @@
 #include "mesh/accept.h"
 #include "mesh/damage.h"
 #include "mesh/exec.h"
+#include "mesh/lag.h"
 #include "mesh/owed.h"
 #include "mesh/owner.h"
 #include "mesh/purge.h"
@@ -77,6 +78,7 @@ void job_free(struct mesh *m, struct job *j)
     record_done(&j->r);
     free(j->wish);
     free(j->wish_spec);
+    lag_remove(m, j);
     free(j->replicas);
     free(j);
 }
@@ -89,6 +91,7 @@ void job_remove(struct mesh *m, struct job *j)
             break;
         }
     tally_remove(m, j);
+    lag_remove(m, j);
     owed_remove(m, j);
     map_del(m->jobs, j->r.jid.b, ID_SIZE);
     timer_stop(m, &j->timer);
@@ -129,6 +132,7 @@ void job_arm(struct mesh *m, struct job *j)
     uint64_t due;
 
     tally_set(m, j);
+    lag_set(m, j);
     owed_set(m, j);
     if (!m->started)
         return;

@@ -23,6 +23,7 @@
 #include "mesh/exec.h"
 #include "mesh/forward.h"
 #include "mesh/job.h"
+#include "mesh/lag.h"
 #include "mesh/peer.h"
 #include "mesh/purge.h"
 #include "mesh/reconfig.h"
@@ -83,6 +84,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     m->purged_keys = map_new(rng_u64(&m->rng));
     m->queue = queue_new(rng_u64(&m->rng));
     tally_init(m);
+    lag_init(m);
     m->stored_last = &m->stored_first;
     m->slots = m->cfg.slots;
     m->seq = id_job_first(&m->cfg.nid);
@@ -106,6 +108,7 @@ void mesh_free(struct mesh *m)
     store_done(m);
     stats_done(m);
     tally_done(m);
+    lag_done(m);
     purge_done(m);
     session_done(m);
     peers_done(m);
@@ -449,6 +452,7 @@ void mesh_check(const struct mesh *m)
         busy += run->stage != RUN_DONE ? 1 : 0;
     assert(busy == m->busy);
     tally_check(m);
+    lag_check(m);
     queue_check(m->queue);
     members_check(m->members);
     load_check(m->load);

@@ -230,6 +230,7 @@ bool mesh_draining(const struct mesh *m);
 /* This node's own figures. */
 void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats);
 void mesh_meters_get(const struct mesh *m, struct meters *ret_meters);
+void mesh_lags_get(const struct mesh *m, struct lags *ret_lags);
 /* Blobs (specs, results) are read on demand with MESH_FX_READ, not loaded at the start. */
 bool mesh_key_is_blob(struct span key);
 /* Asserts the invariants of the whole state; for tests and the simulator. */

@@ -5,6 +5,8 @@
  * How often something took how long, since the start of this mesh, in buckets of fixed bounds:
  * what monitoring adds up over nodes and time. No allocation; copied as it is.
  */
+#include "base/limits.h"
+
 #include <stdint.h>
 
 enum { METER_BUCKETS = 12 };
@@ -49,6 +51,17 @@ struct meters {
     struct meter of[METER_N];
     uint64_t steals[METER_STEAL_N];
     uint64_t steal_jobs; /* runs taken over from other nodes */
+};
+
+/* How far each peer's copies are behind what this node has told them. */
+enum { LAGS_MAX = 64 };
+struct lags {
+    uint32_t n;
+    struct lags_of {
+        char name[LIMIT_NAME + 1]; /* of a peer that is not gone for good; no two are alike */
+        uint64_t copies;
+        uint64_t oldest_us; /* for how long the oldest of them has been behind */
+    } of[LAGS_MAX];
 };
 
 /* The bounds of a kind, in us; how many. */

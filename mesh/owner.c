@@ -21,6 +21,7 @@
 #include "mesh/accept.h"
 #include "mesh/exec.h"
 #include "mesh/job.h"
+#include "mesh/lag.h"
 #include "mesh/reconfig.h"
 #include "mesh/result.h"
 #include "mesh/sched.h"
@@ -41,6 +42,7 @@ void owner_begin(struct mesh *m, struct job *j)
     j->own->run_due_ns = STATE_NEVER;
     j->change = 0;
     j->next_event = 0;
+    lag_remove(m, j);
     j->n_replicas = 0;
     accept_propose(m, j);
 }

@@ -44,6 +44,7 @@ struct asker {
 };
 
 /* A replica of a job as the one who pushes the job to it knows it. */
+struct lag;
 struct replica {
     struct id nid;
     struct ballot acc;
@@ -56,6 +57,7 @@ struct replica {
     bool promised; /* to the ballot of the takeover under way */
     uint64_t due_ns;
     uint32_t tries;
+    struct lag *lag; /* of lag.c: it has not confirmed what it is told */
 };
 
 enum { STATE_REPLICAS = 2 * LIMIT_REPLICAS, STATE_CONFIGS = 6 };
@@ -261,6 +263,7 @@ struct mesh {
     bool dead; /* FATAL was said: nothing more happens */
 
     struct map *jobs; /* jid -> struct job, owned */
+    struct map *lags; /* of lag.c */
     struct job *dirty;
     struct job *removed;                        /* in this step */
     uint64_t seq;                               /* the next job number of this node */

@@ -22,6 +22,7 @@
 #include "mesh/frame.h"
 #include "mesh/job.h"
 #include "mesh/keyed.h"
+#include "mesh/lag.h"
 #include "mesh/owner.h"
 #include "mesh/peer.h"
 #include "mesh/placement.h"
@@ -99,6 +100,7 @@ void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
     t->create = why == TAKEOVER_CREATE;
     t->begun_ns = m->now.mono_ns;
     j->push = false;
+    lag_remove(m, j);
     j->n_replicas = 0;
     j->take_due_ns = STATE_NEVER;
     record_copy(&j->r, &t->best);

@@ -76,6 +76,7 @@ struct actor {
     pthread_mutex_t lock;
     struct message_stats stats;
     struct meters meters;
+    struct lags lags;
     uint64_t snapshot_ns;
     _Atomic uint64_t beat_ns;
     _Atomic uint64_t dropped;
@@ -402,6 +403,7 @@ static void actor_snapshot(struct actor *a)
     (void)pthread_mutex_lock(&a->lock);
     mesh_stats_get(a->mesh, &a->stats);
     mesh_meters_get(a->mesh, &a->meters);
+    mesh_lags_get(a->mesh, &a->lags);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -546,10 +548,11 @@ void actor_stats(struct actor *a, struct message_stats *ret_stats)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-void actor_meters(struct actor *a, struct meters *ret_meters)
+void actor_meters(struct actor *a, struct meters *ret_meters, struct lags *ret_lags)
 {
     (void)pthread_mutex_lock(&a->lock);
     *ret_meters = a->meters;
+    *ret_lags = a->lags;
     (void)pthread_mutex_unlock(&a->lock);
 }
 

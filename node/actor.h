@@ -33,7 +33,7 @@ void actor_free(struct actor *a);
 
 /* From any thread: the last snapshot, at most a second old. */
 void actor_stats(struct actor *a, struct message_stats *ret_stats);
-void actor_meters(struct actor *a, struct meters *ret_meters);
+void actor_meters(struct actor *a, struct meters *ret_meters, struct lags *ret_lags);
 void actor_writer_stats(struct actor *a, struct writer_stats *ret_stats);
 /* When the thread last turned, in mono ns. */
 uint64_t actor_beat_ns(const struct actor *a);

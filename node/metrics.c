@@ -259,6 +259,32 @@ static void write_queue(const struct metrics_now *now, struct buf *out)
     one(out, "mesh_job_slots", "gauge", "Slots that are ready or in use.", (double)now->slots);
 }
 
+/* A peer chose its name itself. */
+static void labelled(struct buf *out, const char *name, const char *peer, double v)
+{
+    (void)buf_printf(out, "%s{peer=\"", name);
+    for (const char *p = peer; *p; p++) {
+        if (*p == '\n')
+            (void)buf_puts(out, "\\n");
+        else
+            (void)buf_printf(out, "%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);
+    }
+    (void)buf_printf(out, "\"} %.15g\n", v);
+}
+
+static void write_lags(const struct lags *all, struct buf *out)
+{
+    static const char entries[] = "mesh_replication_lag_entries";
+    static const char seconds[] = "mesh_replication_lag_seconds";
+
+    head(out, entries, "gauge", "Copies of jobs a peer has not confirmed in their newest state.");
+    for (uint32_t i = 0; i < all->n; i++)
+        labelled(out, entries, all->of[i].name, (double)all->of[i].copies);
+    head(out, seconds, "gauge", "For how long the oldest of them has not been.");
+    for (uint32_t i = 0; i < all->n; i++)
+        labelled(out, seconds, all->of[i].name, (double)all->of[i].oldest_us / 1e6);
+}
+
 static void write_mesh(const struct metrics_now *now, struct buf *out)
 {
     const struct message_stats *s = &now->mesh;
@@ -292,6 +318,7 @@ static void write_mesh(const struct metrics_now *now, struct buf *out)
         (double)s->repairs);
     one(out, "mesh_under_replicated_jobs", "gauge", "Jobs with fewer copies than wanted.",
         (double)s->under_replicated);
+    write_lags(&now->lags, out);
     head(out, "mesh_owner_jobs_total", "counter", "What became of the jobs this node owned.");
     (void)buf_printf(out,
                      "mesh_owner_jobs_total{event=\"submitted\"} %llu\n"

@@ -24,6 +24,7 @@ void metrics_job(struct metrics *m, const char *language, const char *verdict);
 struct metrics_now {
     struct message_stats mesh;
     struct meters meters;
+    struct lags lags;
     struct writer_stats disk;
     const char *isolation;
     uint32_t slots;

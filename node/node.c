@@ -236,7 +236,7 @@ static int node_metrics(struct node *n, struct buf *body)
         return 404;
     if (n->actor) {
         actor_stats(n->actor, &now.mesh);
-        actor_meters(n->actor, &now.meters);
+        actor_meters(n->actor, &now.meters, &now.lags);
         actor_writer_stats(n->actor, &now.disk);
         now.frames_dropped = actor_dropped(n->actor);
     }

@@ -18,7 +18,8 @@ NODE = ("mesh_queue_jobs{", "mesh_queue_oldest_job_age_seconds ", "mesh_jobs_tot
         "mesh_sandbox_setup_seconds_bucket{", "mesh_sandbox_kills_total{", "mesh_steals_total{",
         "mesh_gossip_members{", "mesh_gossip_messages_total{", "mesh_gossip_bytes_total{",
         "mesh_gossip_suspicions_total ", "mesh_gossip_rtt_seconds_bucket{",
-        "mesh_queue_wait_seconds_bucket{", "mesh_steal_jobs_total ", "mesh_db_size_bytes ")
+        "mesh_queue_wait_seconds_bucket{", "mesh_steal_jobs_total ", "mesh_db_size_bytes ",
+        "# TYPE mesh_replication_lag_entries gauge", "# TYPE mesh_replication_lag_seconds gauge")
 
 
 class Metrics(harness.MeshCase):

@@ -61,6 +61,23 @@ static void what_the_mesh_measured_is_cumulated(void **state)
     metrics_free(m);
 }
 
+static void a_peers_lag_is_told_under_its_name_whatever_that_is(void **state)
+{
+    struct metrics *m = metrics_new(NULL, 0);
+    struct metrics_now now = {.isolation = "ns",
+                              .lags = {2, {{"node-1", 0, 0}, {"a\"b\\c\nd", 3, 1500000}}}};
+    auto_buf struct buf out;
+
+    (void)state;
+    buf_init(&out, LIMIT_MIB);
+    metrics_write(m, &now, &out);
+    (void)buf_putc(&out, 0);
+    assert_non_null(strstr((char *)out.data, "lag_entries{peer=\"node-1\"} 0\n"));
+    assert_non_null(strstr((char *)out.data, "lag_entries{peer=\"a\\\"b\\\\c\\nd\"} 3\n"));
+    assert_non_null(strstr((char *)out.data, "lag_seconds{peer=\"a\\\"b\\\\c\\nd\"} 1.5\n"));
+    metrics_free(m);
+}
+
 static void what_is_counted_is_written(void **state)
 {
     static const char *const languages[] = {"c"};
@@ -92,6 +109,7 @@ int main(void)
         cmocka_unit_test(every_series_is_there_from_the_start),
         cmocka_unit_test(what_is_counted_is_written),
         cmocka_unit_test(what_the_mesh_measured_is_cumulated),
+        cmocka_unit_test(a_peers_lag_is_told_under_its_name_whatever_that_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
