@@ -47,6 +47,8 @@ static const struct config_key keys[] = {
      "open connections per client address; 0 = any", true, false},
     {"ARENA_HTTP_STREAMS_MAX", CONFIG_UINT, "15000", 1, 1000000, "open event streams per loop",
      true, false},
+    {"ARENA_HTTP_STREAMS_TOKEN_MAX", CONFIG_UINT, "5000", 0, 1000000,
+     "open event streams per token; 0 = any", true, false},
     {"ARENA_CACHE_SIZE", CONFIG_SIZE, "8m", 0, LIMIT_FRAME_BULK * 64,
      "answers about finished jobs kept per loop; 0 = none", false, false},
     {"ARENA_HTTP_SESSIONS_MAX", CONFIG_UINT, "200", 0, 100000, "open sessions; 0 = any", false,
@@ -224,6 +226,7 @@ static int read_values(struct api_config *c, struct err *err)
     c->connections_max = millis(c, "ARENA_HTTP_CONNECTIONS_MAX");
     c->address_max = millis(c, "ARENA_HTTP_ADDRESS_MAX");
     c->streams_max = millis(c, "ARENA_HTTP_STREAMS_MAX");
+    c->token_streams_max = millis(c, "ARENA_HTTP_STREAMS_TOKEN_MAX");
     read_times(c);
     read_ceilings(c);
     if (log_level_parse(config_text(c->raw, "LOG_LEVEL"), &c->log_level) < 0)

@@ -33,7 +33,7 @@ struct api_config {
     uint64_t body_max[API_BODY_N];
     uint32_t header_ms, body_ms, keep_alive_ms, write_ms, handshake_ms, linger_ms;
     uint32_t wait_ms_max, heartbeat_ms, drain_ms;
-    uint32_t connections_max, address_max, streams_max;
+    uint32_t connections_max, address_max, streams_max, token_streams_max;
 
     uint64_t cache_max;         /* bytes of answers about finished jobs, of one loop */
     uint64_t code_max;          /* bytes of all source files of a job */

@@ -81,15 +81,21 @@ static int open_access_log(const char *name, struct err *err)
     return fd < 0 ? err_errno(err, "ARENA_ACCESS_LOG: open %s", name) : fd;
 }
 
-static struct api_quota_limits connection_limits(const struct api_config *c)
+/* Those that a reload may change. */
+static void set_quotas(struct bridge *b)
 {
-    return (struct api_quota_limits){.address = c->address_max};
+    const struct api_config *c = b->config;
+    const struct api_quota_limits connections = {.address = c->address_max};
+    const struct api_quota_limits streams = {.token = c->token_streams_max};
+
+    api_quota_limits_set(b->shared.connections, &connections);
+    api_quota_limits_set(b->shared.streams, &streams);
 }
 
 static void make_quotas(struct bridge *b, uint64_t seed)
 {
     const struct config *raw = b->config->raw;
-    const struct api_quota_limits connections = connection_limits(b->config);
+    const struct api_quota_limits any = {0};
     const struct api_quota_limits refusals = {.total = MAIN_REFUSALS_MAX,
                                               .address = MAIN_REFUSALS_ADDRESS_MAX};
     const struct api_quota_limits sessions = {
@@ -97,9 +103,11 @@ static void make_quotas(struct bridge *b, uint64_t seed)
         .address = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_ADDRESS_MAX"),
         .token = (uint32_t)config_uint(raw, "ARENA_HTTP_SESSIONS_TOKEN_MAX")};
 
-    b->shared.connections = api_quota_new(&connections, seed);
+    b->shared.connections = api_quota_new(&any, seed);
+    b->shared.streams = api_quota_new(&any, seed);
     b->shared.refusals = api_quota_new(&refusals, seed);
     b->shared.sessions = api_quota_new(&sessions, seed);
+    set_quotas(b);
 }
 
 static int make_limiter(struct bridge *b, struct err *err)
@@ -202,7 +210,6 @@ static int start_servers(struct bridge *b, struct err *err)
 static void reload(struct bridge *b)
 {
     struct api_config *fresh = own_calloc(1, sizeof(*fresh));
-    struct api_quota_limits connections;
     const char *kept = NULL;
     struct err err = {0};
 
@@ -218,12 +225,11 @@ static void reload(struct bridge *b)
         log_write(LOG_ERROR, "keys not reloaded", LOG_FIELDS(LOG_TEXT("error", err.text)));
     api_limiter_set(b->limiter, (uint32_t)config_uint(fresh->raw, "API_RATE_LIMIT"),
                     (uint32_t)config_uint(fresh->raw, "ARENA_TOKEN_RATE_LIMIT"));
-    connections = connection_limits(fresh);
-    api_quota_limits_set(b->shared.connections, &connections);
     log_level_set(fresh->log_level);
     b->retired = own_realloc(b->retired, (b->n_retired + 1) * sizeof(struct api_config *));
     b->retired[b->n_retired++] = b->config;
     b->config = fresh;
+    set_quotas(b);
     for (unsigned i = 0; i < b->n_servers; i++)
         api_server_reload(&b->servers[i], fresh);
     log_plain(LOG_INFO, "settings reloaded");
@@ -256,6 +262,7 @@ static void bridge_done(struct bridge *b)
     api_quota_free(b->shared.connections);
     api_quota_free(b->shared.refusals);
     api_quota_free(b->shared.sessions);
+    api_quota_free(b->shared.streams);
     api_tls_free(b->tls);
     for (unsigned i = 0; i < b->n_retired; i++) {
         api_config_done(b->retired[i]);

@@ -34,6 +34,7 @@ struct api_shared {
     struct api_tls *tls;         /* NULL = plain */
     struct api_limiter *limiter; /* who is never limited */
     struct api_quota *sessions;
+    struct api_quota *streams;
     struct api_quota *connections;
     struct api_quota *refusals; /* connections that are too many, and hear it */
 };

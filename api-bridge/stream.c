@@ -10,6 +10,7 @@
 #include "api-bridge/config.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/position.h"
+#include "api-bridge/quota.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
 #include "api-bridge/topic.h"
@@ -32,6 +33,7 @@ struct stream {
     uint64_t beat_ms;
     uint64_t stalled_ms;   /* since when the client has not read; 0 = it reads */
     struct api_wait *wait; /* the job is being looked for */
+    struct api_quota_key key;
     bool started;
     unsigned n;
     unsigned open; /* jobs that are not decided */
@@ -75,6 +77,7 @@ static void stream_free(struct stream *s)
     for (unsigned i = 0; i < s->n; i++)
         api_topic_leave(&s->jobs[i].sub);
     api_wait_free(s->wait);
+    api_quota_give(s->x->server->shared->streams, &s->key);
     if (s->started)
         list_remove(s->x->server->streams, s);
     free(s);
@@ -266,11 +269,14 @@ static void read_positions(struct stream *s)
         s->jobs[i].seq = seqs[i];
 }
 
-static struct stream *stream_new(struct api_exchange *x, const struct id *jids, unsigned n)
+/* What may_open() let in. */
+static struct stream *stream_new(struct api_exchange *x, const struct api_quota_key *key,
+                                 const struct id *jids, unsigned n)
 {
     struct stream *s = own_calloc(1, sizeof(*s) + n * sizeof(s->jobs[0]));
 
     s->x = x;
+    s->key = *key;
     s->n = n;
     for (unsigned i = 0; i < n; i++)
         s->jobs[i].jid = jids[i];
@@ -283,7 +289,8 @@ static struct stream *stream_new(struct api_exchange *x, const struct id *jids, 
     return s;
 }
 
-static bool may_open(struct api_exchange *x)
+/* Takes a place for a stream, or answers. */
+static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 {
     struct api_fault f = {0};
 
@@ -291,9 +298,13 @@ static bool may_open(struct api_exchange *x)
         api_answer(x, 200, "text/event-stream");
         return false;
     }
-    if (x->server->n_streams < x->server->config->streams_max && !x->server->stopping)
+    *key = api_quota_key(&(struct api_address){{0}}, x->who.token_hash);
+    if (x->server->stopping || x->server->n_streams >= x->server->config->streams_max)
+        api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many streams are open");
+    else if (api_quota_take(x->server->shared->streams, key))
+        api_fault_set(&f, API_FAULT_RATE_LIMITED, "too many streams are open for this token");
+    if (!f.code)
         return true;
-    api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many streams are open");
     f.retry_after_s = 5;
     api_answer_fault(x, &f);
     return false;
@@ -318,6 +329,7 @@ void api_stream_job(struct api_exchange *x)
 {
     struct span text = x->req.params[0];
     char word[ID_TEXT_SIZE] = "";
+    struct api_quota_key key;
     struct stream *s;
     struct id jid;
 
@@ -327,9 +339,9 @@ void api_stream_job(struct api_exchange *x)
         api_answer_code(x, API_FAULT_JOB_NOT_FOUND);
         return;
     }
-    if (!may_open(x))
+    if (!may_open(x, &key))
         return;
-    s = stream_new(x, &jid, 1);
+    s = stream_new(x, &key, &jid, 1);
     if (api_topic_known(x->server->streams->topics,
                         &(struct api_link_topic){jid, x->who.tenant, 0})) {
         stream_start(s); /* ten thousand who come at once do not all wait with their requests */
@@ -373,6 +385,7 @@ void api_stream_jobs(struct api_exchange *x)
 {
     static const char *const known[] = {"jobs", "ticket"};
     struct id jids[API_POSITIONS_MAX];
+    struct api_quota_key key;
     struct api_fault f = {0};
     unsigned n;
 
@@ -380,6 +393,6 @@ void api_stream_jobs(struct api_exchange *x)
     n = read_jobs(&x->req, jids, &f);
     if (f.code)
         api_answer_fault(x, &f);
-    else if (may_open(x))
-        stream_start(stream_new(x, jids, n));
+    else if (may_open(x, &key))
+        stream_start(stream_new(x, &key, jids, n));
 }

@@ -466,8 +466,9 @@ def token(secret, **claims):
     return (signed + b"." + base64.urlsafe_b64encode(sign).rstrip(b"=")).decode()
 
 
-class Tenants(unittest.TestCase):
+class WithKeys(unittest.TestCase):
     SECRET = b"0123456789abcdef0123456789abcdef"
+    settings = {}
 
     @classmethod
     def setUpClass(cls):
@@ -475,7 +476,7 @@ class Tenants(unittest.TestCase):
         cls.keys.write(cls.SECRET)
         cls.keys.flush()
         cls.peer = Peer()
-        cls.bridge = Bridge([cls.peer], ARENA_JWT_KEYS=cls.keys.name).ready()
+        cls.bridge = Bridge([cls.peer], ARENA_JWT_KEYS=cls.keys.name, **cls.settings).ready()
 
     @classmethod
     def tearDownClass(cls):
@@ -488,6 +489,41 @@ class Tenants(unittest.TestCase):
         head = {"Authorization": "Bearer " + token(secret, **claims)} if claims else {}
         return self.bridge.request(method, path, body, headers=head)
 
+
+class StreamsOfAToken(WithKeys):
+    settings = {"ARENA_HTTP_STREAMS_TOKEN_MAX": 2, "ARENA_HTTP_LOOPS": 2}
+
+    def opened(self, path, key):
+        """An open stream, or the status it was refused with."""
+        sock = self.bridge.connect()
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+                     f"Authorization: Bearer {key}\r\n\r\n".encode())
+        status = int(sock.recv(4096).split()[1])
+        if status == 200:
+            return sock
+        sock.close()
+        return status
+
+    def test_each_token_has_its_share_of_streams(self):
+        mine = token(self.SECRET, sub="ann", scope="submit read cancel", jti="1")
+        other = token(self.SECRET, sub="ann", scope="submit read cancel", jti="2")
+        status, answer, _ = self.bridge.request("POST", "/api/execute", job(tags=["wait"]),
+                                                headers={"Authorization": "Bearer " + mine})
+        self.assertEqual(status, 202, answer)
+        one = f"/api/jobs/{answer['jobId']}/events"
+        held = [self.opened(one, mine), self.opened("/api/events?jobs=" + answer["jobId"], mine)]
+        self.assertEqual(self.opened(one, mine), 429)
+        self.assertEqual(self.opened("/api/events?jobs=" + answer["jobId"], mine), 429)
+        held.append(self.opened(one, other))
+        held.pop(0).close()
+        again = 429
+        while again == 429:  # the server learns of it in its own time
+            again = self.opened(one, mine)
+        for sock in held + [again]:
+            sock.close()
+
+
+class Tenants(WithKeys):
     def followed_job_is_not_shown_to(self, other, path, mine):
         """A stream of a job that others follow opens without asking for it again."""
         ask = (f"GET {path}/events HTTP/1.1\r\nHost: x\r\n"
