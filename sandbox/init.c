@@ -93,6 +93,8 @@ static int protect(const struct init_spec *spec, struct err *err)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return err_errno(err, "pdeathsig");
     if (spec->proc >= 0) {
+        /* Who is not dumpable, as a stage of level lsm, has files of root's in /proc. */
+        (void)prctl(PR_SET_DUMPABLE, 1);
         auto_fd int fd = openat(spec->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
         if (fd >= 0)

@@ -5,9 +5,11 @@
 Whatever is killed with kill -9 in the middle of a run, a keeper, its stage, a node, whole groups of
 them or every one of our own processes: nothing of the program is left soon after, at every level of
 isolation. The program has sessions of its own, orphans, and a chain in which each forks the next.
+And where there is a /proc, the kernel kills the program before any of ours when memory is short.
 Ends with "N passed, N failed, N skipped".
 """
 import argparse
+import functools
 import os
 import re
 import secrets
@@ -27,6 +29,7 @@ PATIENCE_S = 60
 GONE_S = 30  # far less than a run may take
 LIMITS = {"wallMs": 120000, "cpuMs": 60000, "processes": 32}
 FORKERS = 7
+WORST = 1000
 
 FORKER = """
 import os, time
@@ -118,6 +121,13 @@ class Keeper:
 
     def start(self, folder, token):
         self.slots.send(self.step(folder, FORKER, token))
+
+    def worth(self, folder, token):
+        """What the kernel thinks of the program when it looks for somebody to kill."""
+        self.start(folder, token)
+        pids = harness.until("the program runs", lambda: of_program(token), PATIENCE_S)
+        with open(f"/proc/{pids[0]}/oom_score_adj", encoding="ascii") as f:
+            return int(f.read())
 
     def works(self, folder):
         """The driver has another keeper when it has lost one."""
@@ -221,6 +231,17 @@ class Killed:
         match = re.search(r"^level: (\S+)$", text, re.M)
         return match[1] if match else text.strip()[-100:]
 
+    def first(self):
+        """Is the program the first to be killed for memory? What is wrong, or None."""
+        token = "token-" + secrets.token_hex(8)
+        at = Keeper(self.top, self.options.build)
+        try:
+            found = at.worth(self.top, token)
+            return None if found == WORST else f"oom_score_adj is {found}, not {WORST}"
+        finally:
+            kill_all([at.pid] + of_program(token))
+            at.close()
+
     @staticmethod
     def left(token):
         """What is left of a program after a while."""
@@ -257,21 +278,28 @@ class Killed:
         self.passed += why is None
         print(f"ok    {name}" if why is None else f"FAIL  {name}: {why}", flush=True)
 
+    def cases(self, world):
+        """(kind, name, what to do) for all that is tried there."""
+        for kind in (Keeper, Node):
+            for what, kill in kind.kills.items():
+                yield (kind, f"{world}: a program ends when {what} is killed",
+                       functools.partial(self.trial, kind, what, kill))
+        if world != "ns-noproc":
+            yield Keeper, f"{world}: a program is the first to be killed for memory", self.first
+
     def run(self):
         for world in WORLDS:
             level = None
-            for kind in (Keeper, Node):
+            for kind, name, act in self.cases(world):
+                if not re.search(self.options.only, name):
+                    continue
                 self.enter(world, kind)
-                for what, kill in kind.kills.items():
-                    name = f"{world}: a program ends when {what} is killed"
-                    if not re.search(self.options.only, name):
-                        continue
-                    level = level or self.found()
-                    if level != world.split(" ")[0]:
-                        self.skipped += 1
-                        print(f"skip: {name}: this machine has level {level}")
-                        continue
-                    self.report(name, self.trial(kind, what, kill))
+                level = level or self.found()
+                if level != world.split(" ")[0]:
+                    self.skipped += 1
+                    print(f"skip: {name}: this machine has level {level}")
+                    continue
+                self.report(name, act())
 
 
 def main():
