@@ -143,7 +143,9 @@ unsigned watch_start(struct watch *w, struct step *step)
     w->kill = KILL_BROKEN;
     w->state = WATCH_REAPING;
     outcome_decide(w);
-    /* The stage and its init, if there are any, were not touched. */
+    /* The stage and its init, if there are any, were not touched. The next one must be able to be
+     * born. */
+    cgroup_end(w->slot->cgroup);
     w->stage = NULL;
     w->gone = true;
     return WATCH_OUTCOME;
