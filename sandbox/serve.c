@@ -196,9 +196,9 @@ int serve(const struct serve_options *options, int *fd, struct err *err)
     if (level < options->min || level == LEVEL_NONE)
         r = err_set(err, EPERM, "isolation level %s is below the minimum %s: %s", level_name(level),
                     level_name(options->min), s->slot.why);
-    if (r == 0)
+    const bool serving = r == 0;
+    if (serving)
         r = say_ready(s);
-    bool ready = r == 0;
     while (r == 0)
         r = turn(s);
     watch_done(&s->watch);
@@ -206,7 +206,7 @@ int serve(const struct serve_options *options, int *fd, struct err *err)
     channel_done(&s->daemon);
     free(s);
     /* The daemon's end of the socket is how it says that it is done with us. */
-    if (ready && r == -EPIPE)
+    if (serving && r == -EPIPE)
         return 0;
-    return ready ? err_set(err, r, "serving: %s", strerror(-r)) : r;
+    return serving ? err_set(err, r, "serving: %s", strerror(-r)) : r;
 }
