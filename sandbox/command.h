@@ -9,6 +9,8 @@
 int command_run(int argc, char **argv);
 /* What this machine's isolation is worth, as a table. */
 int command_check(int argc, char **argv);
+/* The system calls there are to allow or refuse, or those that a language may make. */
+int command_calls(int argc, char **argv);
 /* The hostile core: 0 when all of it was held. */
 int command_selftest(int argc, char **argv);
 /* The keeper; its socket is descriptor 3. */

@@ -87,6 +87,7 @@ static const struct {
 } commands[] = {
     {"run", command_run, "compile and run one program: run --profile NAME FILE [ARG...] < input"},
     {"check", command_check, "what isolation this machine allows"},
+    {"calls", command_calls, "system calls and their groups; calls [LANGUAGE [PHASE]]: its own"},
     {"selftest", command_selftest, "does it hold? Runs hostile programs and says what is missing"},
     {"serve", command_serve, "the keeper of one slot, for arenad"},
 };

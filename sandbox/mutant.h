@@ -29,7 +29,8 @@
     X(loose_output)                                                                                \
     X(loose_files)                                                                                 \
     X(loose_cpu_time)                                                                              \
-    X(loose_wall_time)
+    X(loose_wall_time)                                                                             \
+    X(traced_calls) /* programs make most system calls, and all are written down */
 
 #include "sandbox/step.h"
 

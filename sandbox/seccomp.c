@@ -4,174 +4,20 @@
 #include "sandbox/seccomp.h"
 
 #include "base/own.h"
+#include "sandbox/calls.h"
+#include "sandbox/mutant.h"
+#include "sandbox/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-/* Every program: files, memory, processes, threads, signals, time. No sockets. sendmsg is how
- * the listener itself leaves the process; without sockets it has no other use. */
-static const char *const allowed[] = {
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-    "pwritev2", "open", "openat", "openat2", "creat", "close", "close_range", "stat", "fstat",
-    "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "lseek", "getdents",
-    "getdents64", "getcwd", "chdir", "fchdir", "rename", "renameat", "renameat2", "mkdir",
-    "mkdirat", "rmdir", "unlink", "unlinkat", "link", "linkat", "symlink", "symlinkat", "readlink",
-    "readlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "umask",
-    "truncate", "ftruncate", "fallocate", "statfs", "fstatfs", "utime", "utimes", "utimensat",
-    "futimesat", "flock", "dup", "dup2", "dup3", "pipe", "pipe2", "poll", "ppoll", "select",
-    "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_wait",
-    "epoll_wait_old", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "timerfd_create",
-    "timerfd_settime", "timerfd_gettime", "signalfd", "signalfd4", "sendfile", "copy_file_range",
-    "splice", "tee", "getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr",
-    /* memory */
-    "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "msync", "mlock", "mlock2", "munlock",
-    "mlockall", "munlockall", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
-    /* processes and threads */
-    "execve", "execveat", "fork", "vfork", "exit", "exit_group", "wait4", "waitid", "getpid",
-    "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid",
-    "getgroups", "setpgid", "getpgid", "getpgrp", "setsid", "getsid", "setuid", "setgid",
-    "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "capget",
-    "arch_prctl", "set_tid_address", "set_robust_list", "get_robust_list", "rseq", "futex",
-    "futex_waitv", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam",
-    "sched_getscheduler", "sched_getattr", "sched_get_priority_max", "sched_get_priority_min",
-    "sched_rr_get_interval", "getpriority", "setpriority", "getrlimit", "setrlimit", "getrusage",
-    "times", "uname", "sysinfo", "getcpu", "restart_syscall", "sendmsg",
-    /* signals and time */
-    "kill", "tkill", "tgkill", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending",
-    "rt_sigtimedwait", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "rt_sigsuspend", "sigaltstack",
-    "pause", "alarm", "setitimer", "getitimer", "timer_create", "timer_settime", "timer_gettime",
-    "timer_getoverrun", "timer_delete", "clock_gettime", "clock_getres", "clock_nanosleep",
-    "nanosleep", "gettimeofday", "time", "getrandom"};
-
-/* Done by doing nothing: on a tmpfs they mean nothing, and on the toolchain's files they would make
- * the whole machine flush its disks or read them again. */
-static const char *const idle[] = {"sync",      "syncfs",   "fsync", "fdatasync", "sync_file_range",
-                                   "fadvise64", "readahead"};
-
-static const char *const refused[] = {"socket",
-                                      "socketpair",
-                                      "connect",
-                                      "accept",
-                                      "accept4",
-                                      "bind",
-                                      "listen",
-                                      "sendto",
-                                      "recvfrom",
-                                      "recvmsg",
-                                      "sendmmsg",
-                                      "recvmmsg",
-                                      "shutdown",
-                                      "getsockname",
-                                      "getpeername",
-                                      "setsockopt",
-                                      "getsockopt",
-                                      "unshare",
-                                      "chroot",
-                                      "io_uring_setup",
-                                      "io_uring_enter",
-                                      "io_uring_register",
-                                      "inotify_init",
-                                      "inotify_init1",
-                                      "inotify_add_watch",
-                                      "fanotify_init",
-                                      "fanotify_mark",
-                                      "memfd_create",
-                                      "memfd_secret",
-                                      "mknod",
-                                      "mknodat",
-                                      "setgroups",
-                                      "sethostname",
-                                      "setdomainname",
-                                      "settimeofday",
-                                      "clock_settime",
-                                      "clock_adjtime",
-                                      "adjtimex",
-                                      "shmget",
-                                      "shmat",
-                                      "shmctl",
-                                      "shmdt",
-                                      "semget",
-                                      "semop",
-                                      "semctl",
-                                      "semtimedop",
-                                      "msgget",
-                                      "msgsnd",
-                                      "msgrcv",
-                                      "msgctl",
-                                      "mq_open",
-                                      "mq_unlink",
-                                      "mq_timedsend",
-                                      "mq_timedreceive",
-                                      "mq_notify",
-                                      "mq_getsetattr",
-                                      "mbind",
-                                      "set_mempolicy",
-                                      "get_mempolicy",
-                                      "move_pages",
-                                      "migrate_pages",
-                                      "set_mempolicy_home_node",
-                                      "mincore",
-                                      "pidfd_open",
-                                      "pidfd_getfd",
-                                      "pidfd_send_signal",
-                                      "kcmp",
-                                      "process_madvise",
-                                      "process_mrelease",
-                                      "capset",
-                                      "sched_setscheduler",
-                                      "sched_setparam",
-                                      "sched_setattr",
-                                      "ioprio_set",
-                                      "ioprio_get",
-                                      "vmsplice",
-                                      "modify_ldt",
-                                      "remap_file_pages",
-                                      "setxattr",
-                                      "lsetxattr",
-                                      "fsetxattr",
-                                      "removexattr",
-                                      "lremovexattr",
-                                      "fremovexattr",
-                                      "vhangup",
-                                      "name_to_handle_at",
-                                      "seccomp",
-                                      "landlock_create_ruleset",
-                                      "landlock_add_rule",
-                                      "landlock_restrict_self",
-                                      "syslog",
-                                      "lookup_dcookie",
-                                      "ustat",
-                                      "sysfs",
-                                      "uselib",
-                                      "io_setup",
-                                      "io_submit",
-                                      "io_destroy",
-                                      "io_getevents",
-                                      "io_pgetevents",
-                                      "io_cancel"};
-
-static const char *const deadly[] = {"ptrace",       "process_vm_readv", "process_vm_writev",
-                                     "bpf",          "perf_event_open",  "userfaultfd",
-                                     "keyctl",       "add_key",          "request_key",
-                                     "kexec_load",   "kexec_file_load",  "init_module",
-                                     "finit_module", "delete_module",    "create_module",
-                                     "mount",        "umount2",          "pivot_root",
-                                     "setns",        "fsopen",           "fsconfig",
-                                     "fsmount",      "fspick",           "open_tree",
-                                     "move_mount",   "mount_setattr",    "open_by_handle_at",
-                                     "reboot",       "swapon",           "swapoff",
-                                     "acct",         "quotactl",         "quotactl_fd",
-                                     "iopl",         "ioperm",           "nfsservctl",
-                                     "_sysctl",      "get_kernel_syms",  "query_module"};
 
 /* Refused where others' files and processes are within reach (FILTER_SHARED), and without a word:
  * honest programs do these too, linkers among them. The first two are allowed for oneself. */
@@ -184,49 +30,12 @@ static const char *const shared[] = {"setpriority", "sched_setaffinity", "chmod"
 static const char *const signals[] = {"kill", "tkill", "tgkill", "rt_sigqueueinfo",
                                       "rt_tgsigqueueinfo"};
 
-/* Allowed with some arguments; with others, refused. */
-static const char *const partly[] = {"clone", "prlimit64", "personality"};
-
-static const unsigned long ioctls[] = {
-    0x5401 /* TCGETS */,   0x5413 /* TIOCGWINSZ */, 0x541b /* FIONREAD */,
-    0x5421 /* FIONBIO */,  0x5451 /* FIOCLEX */,    0x5450 /* FIONCLEX */,
-    0x5452 /* FIOASYNC */, 0x540f /* TIOCGPGRP */,  0x802c542aUL /* TCGETS2 */,
-    0x5402 /* TCSETS */,   0x5403 /* TCSETSW */,    0x5404 /* TCSETSF */};
-
-/* Commands of fcntl(), as masks and values: all but leases and dnotify, which tell a program what
- * others do with the files they share. */
-static const uint32_t fcntls[][2] = {
-    {0xfffffff0U, 0} /* F_DUPFD to F_SETOWN_EX */,
-    {0xfffffffcU, 36} /* F_OFD_GETLK to F_OFD_SETLKW */,
-    {0xfffffffeU, 1030} /* F_DUPFD_CLOEXEC, F_SETPIPE_SZ */,
-    {0xfffffff8U, 1032} /* F_GETPIPE_SZ to F_SET_FILE_RW_HINT */,
-};
-
-static const int prctls[] = {PR_SET_NAME,        PR_GET_NAME,         PR_SET_PDEATHSIG,
-                             PR_GET_PDEATHSIG,   PR_GET_DUMPABLE,     PR_CAPBSET_READ,
-                             PR_SET_TIMERSLACK,  PR_GET_TIMERSLACK,   PR_GET_NO_NEW_PRIVS,
-                             PR_SET_THP_DISABLE, PR_SET_NO_NEW_PRIVS, 0x53564d41 /* PR_SET_VMA */};
-
-enum {
-    NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                 CLONE_NEWPID | CLONE_NEWNET
-};
-
 /* A name that this libseccomp does not know is a call that this build cannot be asked about. */
 static int add(scmp_filter_ctx ctx, uint32_t action, const char *name)
 {
     int nr = seccomp_syscall_resolve_name(name);
 
     return nr < 0 ? 0 : seccomp_rule_add(ctx, action, nr, 0);
-}
-
-static int add_all(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = add(ctx, action, names[i]);
-    return r;
 }
 
 static bool is_in(const char *name, const char *const *names, size_t n)
@@ -268,24 +77,83 @@ static int add_opens(scmp_filter_ctx ctx, int nr, unsigned at)
     return r;
 }
 
-static int add_allowed(scmp_filter_ctx ctx, unsigned flags)
+static int add_rule(scmp_filter_ctx ctx, const struct call_rule *rule)
 {
+    struct scmp_arg_cmp tests[ARRAY_LEN(rule->tests)];
+    unsigned n = 0;
+    int nr = seccomp_syscall_resolve_name(rule->call);
+
+    for (size_t i = 0; i < ARRAY_LEN(rule->tests); i++)
+        if (rule->tests[i].mask)
+            tests[n++] = SCMP_CMP(rule->tests[i].arg, SCMP_CMP_MASKED_EQ, rule->tests[i].mask,
+                                  rule->tests[i].is);
+    return nr < 0 ? 0 : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, n, tests);
+}
+
+/* Where files of others are: a socket that takes datagrams from nobody in particular sends them to
+ * anybody, by the name of a file, which Landlock does not ask about. */
+static bool is_safe_pair(int domain, int type, unsigned flags)
+{
+    const int kind = type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    return domain == AF_UNIX && (!(flags & FILTER_SHARED) || kind != SOCK_DGRAM) &&
+           (kind == SOCK_STREAM || kind == SOCK_SEQPACKET || kind == SOCK_DGRAM);
+}
+
+static int add_pairs(scmp_filter_ctx ctx, const struct call_rule *rule, unsigned flags)
+{
+    static const int kinds[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
+    const uint32_t kind = ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
     int r = 0;
 
-    if (flags & FILTER_SHARED)
-        r = add_opens(ctx, SCMP_SYS(open), 1);
-    if (r == 0 && (flags & FILTER_SHARED))
-        r = add_opens(ctx, SCMP_SYS(openat), 2);
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(allowed); i++) {
-        if ((flags & FILTER_SHARED) && is_in(allowed[i], opens, ARRAY_LEN(opens)))
-            continue;
-        r = add(ctx, is_quiet(allowed[i], flags) ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW,
-                allowed[i]);
+    if (flags & FILTER_FEW_PAIRS)
+        return flags & FILTER_LISTENS ? 0 : add(ctx, SCMP_ACT_ERRNO(EPERM), rule->call);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(kinds); i++) {
+        struct call_rule one = *rule;
+
+        one.tests[1] = (struct call_test){1, kind, (uint32_t)kinds[i]};
+        if (is_safe_pair(AF_UNIX, kinds[i], flags))
+            r = add_rule(ctx, &one);
     }
     return r;
 }
 
-static bool is_among(const char *name, struct profile_list list)
+/* F_SETOWN and its kin are signals too. */
+static bool is_owner_rule(const struct call_rule *rule)
+{
+    return strcmp(rule->call, "fcntl") == 0 && rule->tests[0].is == F_SETOWN;
+}
+
+static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned flags)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < g->n_rules; i++) {
+        const struct call_rule *rule = &g->rules[i];
+
+        if (strcmp(rule->call, "socketpair") == 0)
+            r = add_pairs(ctx, rule, flags);
+        else if (!(flags & FILTER_NO_SIGNALS) || !is_owner_rule(rule))
+            r = add_rule(ctx, rule);
+    }
+    return r;
+}
+
+static int add_group(scmp_filter_ctx ctx, const struct call_group *g, unsigned flags)
+{
+    int r = add_rules(ctx, g, flags);
+
+    for (size_t i = 0; r == 0 && i < g->n_calls; i++) {
+        const char *call = g->calls[i];
+
+        if ((flags & FILTER_SHARED) && is_in(call, opens, ARRAY_LEN(opens)))
+            continue;
+        r = add(ctx, is_quiet(call, flags) ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, call);
+    }
+    return r;
+}
+
+static bool is_named(const char *name, struct profile_list list)
 {
     for (uint32_t i = 0; i < list.n; i++)
         if (strcmp(name, list.at[i]) == 0)
@@ -293,56 +161,79 @@ static bool is_among(const char *name, struct profile_list list)
     return false;
 }
 
-/* Without a listener the kernel must know by itself what is refused and what is deadly. */
-static int add_denied(scmp_filter_ctx ctx, struct profile_list extra)
+static bool is_granted(const struct call_group *g, struct profile_list extra)
+{
+    return g->kind == CALLS_BASE || (g->kind == CALLS_ASKED && is_named(g->name, extra));
+}
+
+static int add_allowed(scmp_filter_ctx ctx, struct profile_list extra, unsigned flags)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(refused); i++)
-        if (!is_among(refused[i], extra))
-            r = add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i]);
-    return r < 0 ? r : add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_LEN(deadly));
-}
-
-/* Calls whose first arguments decide. */
-static int add_conditional(scmp_filter_ctx ctx, unsigned flags)
-{
-    /* F_SETOWN and F_SETSIG are signals too, and come before F_OFD_GETLK. */
-    const uint32_t simple = flags & FILTER_NO_SIGNALS ? 0xfffffff8U : fcntls[0][0];
-    int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
-
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(ioctls); i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                             SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffU, ioctls[i]));
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(prctls); i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, (scmp_datum_t)prctls[i]));
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(fcntls); i++)
-        r = seccomp_rule_add(
-            ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-            SCMP_A1(SCMP_CMP_MASKED_EQ, i == 0 ? simple : fcntls[i][0], fcntls[i][1]));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0xffffffffU));
+    if (flags & FILTER_SHARED)
+        r = add_opens(ctx, SCMP_SYS(open), 1);
+    if (r == 0 && (flags & FILTER_SHARED))
+        r = add_opens(ctx, SCMP_SYS(openat), 2);
+    for (size_t i = 0; r == 0 && i < call_groups_n; i++)
+        if (is_granted(&call_groups[i], extra))
+            r = add_group(ctx, &call_groups[i], flags);
     return r;
 }
 
+/* Every call of a group that is not also named by itself or in part in a group that is granted. */
+static int add_all(scmp_filter_ctx ctx, uint32_t action, const struct call_group *g,
+                   struct profile_list extra)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < g->n_calls; i++)
+        if (!is_named(g->calls[i], extra))
+            r = add(ctx, action, g->calls[i]);
+    for (size_t i = 0; r == 0 && i < g->n_rules; i++)
+        if (strcmp(g->rules[i].call, "clone") != 0 && !is_named(g->rules[i].call, extra))
+            r = add(ctx, action, g->rules[i].call);
+    return r;
+}
+
+/* What is not done. A listener is told of all that is in no list: half the rules, and half the time
+ * to load them. Without one the kernel must know by itself what is refused and what is deadly. */
+static int add_denied(scmp_filter_ctx ctx, struct profile_list extra, unsigned flags)
+{
+    const bool listens = (flags & FILTER_LISTENS) != 0;
+    static const struct profile_list none = {NULL, 0};
+    int r = listens ? add(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3") : 0;
+
+    for (size_t i = 0; r == 0 && i < call_groups_n; i++) {
+        const struct call_group *g = &call_groups[i];
+
+        if (g->kind == CALLS_IDLE)
+            r = add_all(ctx, SCMP_ACT_ERRNO(0), g, none);
+        else if (g->kind == CALLS_DEADLY && !listens)
+            r = add_all(ctx, SCMP_ACT_KILL_PROCESS, g, none);
+        else if (!listens && !is_granted(g, extra))
+            r = add_all(ctx, SCMP_ACT_ERRNO(EPERM), g, extra);
+        else if ((flags & FILTER_FEW_PAIRS) && call_group_has(g, "socketpair") &&
+                 !is_granted(g, extra))
+            r = add(ctx, SCMP_ACT_ERRNO(EPERM), "socketpair");
+    }
+    return r;
+}
+
+/* Single calls that the profile names. */
 static int add_extra(scmp_filter_ctx ctx, struct profile_list extra, struct err *err)
 {
     for (uint32_t i = 0; i < extra.n; i++) {
         const char *name = extra.at[i];
-        int nr = seccomp_syscall_resolve_name(name);
+        const struct call_group *g = call_group_find(name);
+        int nr = g ? 0 : seccomp_syscall_resolve_name(name);
 
+        if (g && g->kind != CALLS_BASE && g->kind != CALLS_ASKED)
+            return err_set(err, EPERM, "no profile may allow all of %s", name);
         if (nr == __NR_SCMP_ERROR)
             return err_set(err, EINVAL, "no system call is named %s", name);
-        for (size_t k = 0; k < ARRAY_LEN(deadly); k++)
-            if (strcmp(name, deadly[k]) == 0)
-                return err_set(err, EPERM, "no profile may allow %s", name);
-        int r = nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+        if (call_is_deadly(name))
+            return err_set(err, EPERM, "no profile may allow %s", name);
+        int r = g || nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
         if (r < 0 && r != -EEXIST)
             return err_set(err, r, "seccomp rule for %s", name);
     }
@@ -368,24 +259,30 @@ static int export(scmp_filter_ctx ctx, struct filter *f, struct err *err)
     return 0;
 }
 
+/* All calls come to the listener, which writes them down; but these, before it listens. */
+static int add_traced(scmp_filter_ctx ctx)
+{
+    static const char *const unseen[] = {TRACE_UNSEEN};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(unseen); i++)
+        r = add(ctx, SCMP_ACT_ALLOW, unseen[i]);
+    return r;
+}
+
 int filter_build(struct profile_list extra, unsigned flags, struct filter *ret, struct err *err)
 {
     const bool listens = (flags & FILTER_LISTENS) != 0;
-    struct filter f = {.listens = listens};
-    /* What is in no list goes to the listener: half the rules, and half the time to load them. */
+    struct filter f = {.flags = flags};
     scmp_filter_ctx ctx = seccomp_init(listens ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(ENOSYS));
 
     if (!ctx)
         return err_set(err, ENOMEM, "libseccomp");
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    int r = add_allowed(ctx, flags);
-    if (r == 0)
-        r = add_all(ctx, SCMP_ACT_ERRNO(0), idle, ARRAY_LEN(idle));
-    if (r == 0)
-        r = add_conditional(ctx, flags);
-    if (r == 0)
-        r = listens ? add(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3") : add_denied(ctx, extra);
+    int r = MUTANT(traced_calls) ? add_traced(ctx) : add_allowed(ctx, extra, flags);
+    if (r == 0 && !MUTANT(traced_calls))
+        r = add_denied(ctx, extra, flags);
     if (r < 0)
         (void)err_set(err, r, "seccomp rules: %s", strerror(-r));
     if (r == 0)
@@ -410,13 +307,21 @@ void filter_done(struct filter *f)
 int filter_load(const struct filter *f)
 {
     struct sock_fprog prog = {f->len, f->code};
-    unsigned flags = f->listens ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    unsigned flags = f->flags & FILTER_LISTENS ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
     long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 
     return r < 0 ? -errno : (int)r;
 }
 
-int filter_take(int listener, struct refusal *ret)
+/* A pair of sockets that may be made, if there are few of them. Its arguments are no pointers that
+ * another thread could change what is behind. */
+static bool is_pair(const struct seccomp_data *call, const char *name, unsigned flags)
+{
+    return (flags & FILTER_FEW_PAIRS) && strcmp(name, "socketpair") == 0 &&
+           is_safe_pair((int)call->args[0], (int)call->args[1], flags);
+}
+
+int filter_take(int listener, unsigned flags, struct refusal *ret)
 {
     /* The kernel's structs grow; room for more than this build knows. */
     union {
@@ -435,13 +340,20 @@ int filter_take(int listener, struct refusal *ret)
     char *name = seccomp_syscall_resolve_num_arch(ask.is.data.arch, ask.is.data.nr);
     (void)snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "unknown");
     free(name);
-    ret->deadly = is_in(ret->name, deadly, ARRAY_LEN(deadly));
+    if (MUTANT(traced_calls)) {
+        trace_call(listener, &ask.is, ret->name);
+        return 0;
+    }
+    ret->deadly = call_is_deadly(ret->name);
     if (ret->deadly)
         return 1;
-    ret->named = is_in(ret->name, refused, ARRAY_LEN(refused)) ||
-                 is_in(ret->name, partly, ARRAY_LEN(partly));
     answer.is.id = ask.is.id;
-    answer.is.error = ret->named ? -EPERM : strcmp(ret->name, "ioctl") == 0 ? -ENOTTY : -ENOSYS;
+    const bool pair = is_pair(&ask.is.data, ret->name, flags);
+    ret->named = !pair && call_is_refused(ret->name);
+    if (pair)
+        answer.is.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    else
+        answer.is.error = ret->named ? -EPERM : strcmp(ret->name, "ioctl") == 0 ? -ENOTTY : -ENOSYS;
     (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     return 1;
 }

@@ -16,10 +16,11 @@
 struct filter {
     void *code; /* owned; an array of struct sock_filter */
     unsigned short len;
-    bool listens; /* refused and deadly calls come to a listener; else EPERM and death, nameless */
+    unsigned flags;
 };
 
 enum filter_flag {
+    /* Refused and deadly calls come to a listener; else EPERM and death, nameless. */
     FILTER_LISTENS = 1,
     /* No namespace hides others: refuses what would reach files by name that Landlock does not
      * guard, and processes that are not the program's. */
@@ -27,10 +28,13 @@ enum filter_flag {
     /* The program runs as somebody who has other processes, and the kernel does not tell them
      * apart: no signals at all. */
     FILTER_NO_SIGNALS = 4,
+    /* No cgroup counts what sockets hold: pairs of them are handed out by the listener, and run
+     * out. Without a listener there are none. */
+    FILTER_FEW_PAIRS = 8,
 };
 
-/* `extra`: names beyond those every program gets; an unknown name is -EINVAL. `flags`: a set of
- * enum filter_flag. */
+/* `extra`: calls and groups of them (sandbox/calls.h) beyond those every program gets; an unknown
+ * name is -EINVAL. `flags`: a set of enum filter_flag. */
 int filter_build(struct profile_list extra, unsigned flags, struct filter *ret, struct err *err);
 void filter_done(struct filter *f);
 /* Loads it into this process, for good; no_new_privs is on. Returns the listener, 0 when the
@@ -44,7 +48,7 @@ struct refusal {
     bool named; /* refused on purpose; else this kernel's call is merely not for programs */
 };
 /* Takes one and answers it with EPERM or ENOSYS, unless it is deadly: then it stays unanswered,
- * and the caller kills. 1 = one was taken, 0 = none, negative = the listener is of no use any more.
- */
-int filter_take(int listener, struct refusal *ret);
+ * and the caller kills; or a pair of sockets with FILTER_FEW_PAIRS: then it is let go on. `flags`
+ * are the filter's. 1 = one was taken, 0 = none, negative = the listener is of no use any more. */
+int filter_take(int listener, unsigned flags, struct refusal *ret);
 #endif

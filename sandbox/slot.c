@@ -423,6 +423,7 @@ static int prepare(struct slot *s, struct slot_stage *st, const struct profile *
 
     if (!i->spaces)
         flags |= FILTER_SHARED | (i->scopes || s->ids.many ? 0 : FILTER_NO_SIGNALS);
+    flags |= i->cgroups ? 0 : FILTER_FEW_PAIRS;
     st->spec.ids = s->ids;
     st->spec.isolation = s->isolation;
     st->spec.scratch = s->scratch.run;

@@ -383,7 +383,7 @@ static void take_refusals(struct watch *w)
     int got = 0;
 
     while (got >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLIN)) {
-        got = filter_take(w->listener, &r);
+        got = filter_take(w->listener, w->stage->spec.filter.flags, &r);
         if (got <= 0)
             continue;
         if (r.deadly || (r.named && !w->refused[0]))

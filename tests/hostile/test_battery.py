@@ -155,7 +155,10 @@ class Machine:
         self.unix = socket.socket(socket.AF_UNIX)
         self.unix.bind("\0" + self.name)
         self.unix.listen()
-        for s in (self.tcp, self.udp, self.unix):
+        self.named = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.named.bind(os.path.join(self.dir, "datagrams"))
+        os.chmod(os.path.join(self.dir, "datagrams"), 0o777)
+        for s in (self.tcp, self.udp, self.unix, self.named):
             s.setblocking(False)
         self.shadow = self.first_line("/etc/shadow")
         self.machine_id = self.first_line("/etc/machine-id")
@@ -190,10 +193,11 @@ class Machine:
                 found.append(what)
             except OSError:
                 pass
-        try:
-            found.append("UDP " + repr(self.udp.recv(64)))
-        except OSError:
-            pass
+        for what, s in (("UDP", self.udp), ("named socket", self.named)):
+            try:
+                found.append(f"{what} {s.recv(64)!r}")
+            except OSError:
+                pass
         return found
 
     def left(self):

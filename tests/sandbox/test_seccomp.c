@@ -5,12 +5,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <seccomp.h>
 
+#include "sandbox/calls.h"
 #include "sandbox/report.h"
 #include "sandbox/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,7 +21,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { X32 = 0x40000000, OPEN_CODE = 99 };
 
@@ -85,7 +90,7 @@ static void calls_are_allowed_absent_or_refused_as_a_libc_expects(void **state)
     struct filter f;
 
     (void)state;
-    assert_int_equal(filter_build(none, false, &f, NULL), 0);
+    assert_int_equal(filter_build(none, 0, &f, NULL), 0);
     assert_int_equal(behind(&f, work), 0);
     assert_int_equal(behind(&f, make_socket), 0);
     assert_int_equal(behind(&f, call_clone3), 0);
@@ -132,7 +137,7 @@ static void what_no_honest_program_calls_kills(void **state)
     struct filter f;
 
     (void)state;
-    assert_int_equal(filter_build(none, false, &f, NULL), 0);
+    assert_int_equal(filter_build(none, 0, &f, NULL), 0);
     assert_int_equal(WTERMSIG(behind(&f, call_ptrace)), SIGSYS);
     assert_int_equal(WTERMSIG(behind(&f, call_x32)), SIGSYS);
     filter_done(&f);
@@ -145,11 +150,11 @@ static void a_profile_can_allow_more_but_nothing_deadly(void **state)
     struct filter f;
 
     (void)state;
-    assert_int_equal(filter_build((struct profile_list){sockets, 1}, false, &f, NULL), 0);
+    assert_int_equal(filter_build((struct profile_list){sockets, 1}, 0, &f, NULL), 0);
     assert_int_equal(WEXITSTATUS(behind(&f, make_socket)), 1);
     filter_done(&f);
-    assert_int_equal(filter_build((struct profile_list){mount, 1}, false, &f, NULL), -EPERM);
-    assert_int_equal(filter_build((struct profile_list){typo, 1}, false, &f, NULL), -EINVAL);
+    assert_int_equal(filter_build((struct profile_list){mount, 1}, 0, &f, NULL), -EPERM);
+    assert_int_equal(filter_build((struct profile_list){typo, 1}, 0, &f, NULL), -EINVAL);
 }
 
 static int change_others(void)
@@ -206,25 +211,211 @@ static void the_listener_names_each_call_and_answers(void **state)
     int pair[2], listener, status;
 
     (void)state;
-    assert_int_equal(filter_build(none, true, &f, NULL), 0);
+    assert_int_equal(filter_build(none, FILTER_LISTENS, &f, NULL), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     pid_t pid = fork();
     if (pid == 0)
         tell(pair[1], &f);
     assert_int_equal(report_read(pair[0], &rep, &listener), 1);
     assert_int_equal(rep.what, REPORT_LISTENER);
-    assert_int_equal(filter_take(listener, &r), 1);
+    assert_int_equal(filter_take(listener, f.flags, &r), 1);
     assert_string_equal(r.name, "socket");
     assert_true(r.named && !r.deadly);
-    assert_int_equal(filter_take(listener, &r), 1);
+    assert_int_equal(filter_take(listener, f.flags, &r), 1);
     assert_false(r.named || r.deadly);
-    assert_int_equal(filter_take(listener, &r), 1);
+    assert_int_equal(filter_take(listener, f.flags, &r), 1);
     assert_string_equal(r.name, "ptrace");
     assert_true(r.deadly);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WTERMSIG(status), SIGKILL);
     (void)close(listener);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    filter_done(&f);
+}
+
+static size_t times_listed(const char *call)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < call_groups_n; i++)
+        for (size_t k = 0; k < call_groups[i].n_calls; k++)
+            n += strcmp(call_groups[i].calls[k], call) == 0;
+    return n;
+}
+
+static void a_call_is_in_one_group_only(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < call_groups_n; i++) {
+        const struct call_group *g = &call_groups[i];
+
+        assert_ptr_equal(call_group_find(g->name), g);
+        for (size_t k = 0; k < g->n_calls; k++)
+            assert_int_equal(times_listed(g->calls[k]), 1);
+        for (size_t k = 0; k < g->n_rules; k++)
+            assert_int_equal(times_listed(g->rules[k].call), 0);
+    }
+    assert_null(call_group_find("@nothing"));
+}
+
+static const struct call_group *asked; /* of the next test */
+
+static int call_all_of_it(void)
+{
+    int wrong = 0;
+
+    for (size_t i = 0; i < asked->n_calls; i++) {
+        int nr = seccomp_syscall_resolve_name(asked->calls[i]);
+
+        if (nr >= 0)
+            wrong += fails_with(syscall(nr, -1L, -1L, -1L, -1L, -1L, -1L), EPERM);
+    }
+    return wrong;
+}
+
+static void a_group_that_is_not_named_is_refused(void **state)
+{
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(none, 0, &f, NULL), 0);
+    for (size_t i = 0; i < call_groups_n; i++) {
+        asked = &call_groups[i];
+        if (asked->kind == CALLS_ASKED || asked->kind == CALLS_REFUSED)
+            assert_int_equal(behind(&f, call_all_of_it), 0);
+    }
+    filter_done(&f);
+}
+
+static int make_process(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 ? 1 : 0;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static int make_thread(void)
+{
+    pthread_t t;
+
+    return pthread_create(&t, NULL, nothing, NULL) || pthread_join(t, NULL);
+}
+
+static void processes_are_for_who_asks_and_threads_for_all(void **state)
+{
+    const char *const processes[] = {"@processes"}, *const mounts[] = {"@mounts"},
+                      *const idle[] = {"@idle"}, *const typo[] = {"@prosesses"};
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(none, 0, &f, NULL), 0);
+    assert_int_equal(WEXITSTATUS(behind(&f, make_process)), 1);
+    assert_int_equal(behind(&f, make_thread), 0);
+    filter_done(&f);
+    assert_int_equal(filter_build((struct profile_list){processes, 1}, 0, &f, NULL), 0);
+    assert_int_equal(behind(&f, make_process), 0);
+    assert_int_equal(behind(&f, new_namespace), 0);
+    filter_done(&f);
+    assert_int_equal(filter_build((struct profile_list){mounts, 1}, 0, &f, NULL), -EPERM);
+    assert_int_equal(filter_build((struct profile_list){idle, 1}, 0, &f, NULL), -EPERM);
+    assert_int_equal(filter_build((struct profile_list){typo, 1}, 0, &f, NULL), -EINVAL);
+}
+
+static const struct profile_list pairs = {(const char *const[]){"@pairs"}, 1};
+
+static bool pair_of(int kind)
+{
+    int fds[2];
+
+    return socketpair(AF_UNIX, kind, 0, fds) == 0;
+}
+
+static int talk(void)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
+    char c = 'x';
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return 1;
+    if (send(fds[0], &c, 1, MSG_NOSIGNAL) != 1 || recv(fds[1], &c, 1, 0) != 1)
+        return 2;
+    if (send(fds[0], &c, 1, MSG_OOB) == 1 || recv(fds[1], &c, 1, MSG_OOB) == 1)
+        return 3;
+    if (fails_with(sendto(fds[0], &c, 1, 0, (struct sockaddr *)&to, sizeof(to)), ENOSYS))
+        return 4;
+    if (socketpair(AF_INET, SOCK_STREAM, 0, fds) == 0 || errno != ENOSYS)
+        return 5;
+    return 0;
+}
+
+static int pair_kinds(void)
+{
+    return (pair_of(SOCK_STREAM) ? 1 : 0) | (pair_of(SOCK_SEQPACKET) ? 2 : 0) |
+           (pair_of(SOCK_DGRAM) ? 4 : 0) | (pair_of(SOCK_RAW) ? 8 : 0);
+}
+
+static void a_pair_of_sockets_reaches_nobody_else(void **state)
+{
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(pairs, 0, &f, NULL), 0);
+    assert_int_equal(behind(&f, talk), 0);
+    assert_int_equal(WEXITSTATUS(behind(&f, pair_kinds)), 7);
+    filter_done(&f);
+    assert_int_equal(filter_build(pairs, FILTER_SHARED, &f, NULL), 0);
+    assert_int_equal(WEXITSTATUS(behind(&f, pair_kinds)), 3);
+    filter_done(&f);
+    assert_int_equal(filter_build(pairs, FILTER_FEW_PAIRS, &f, NULL), 0);
+    assert_int_equal(WEXITSTATUS(behind(&f, pair_kinds)), 0);
+    filter_done(&f);
+}
+
+/* The child of the next test: makes pairs behind a listener until it has none. */
+static void make_pairs(int sock, const struct filter *f) __attribute__((noreturn));
+static void make_pairs(int sock, const struct filter *f)
+{
+    int listener = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : filter_load(f);
+
+    if (listener <= 0 || report_fd(sock, REPORT_LISTENER, listener) < 0)
+        _exit(OPEN_CODE);
+    (void)close(listener);
+    _exit(pair_kinds() | (pair_of(SOCK_STREAM) ? 16 : 0));
+}
+
+static void few_pairs_are_handed_out_by_the_listener(void **state)
+{
+    struct filter f;
+    struct report rep;
+    struct refusal r;
+    int pair[2], listener, status;
+
+    (void)state;
+    assert_int_equal(
+        filter_build(pairs, FILTER_LISTENS | FILTER_SHARED | FILTER_FEW_PAIRS, &f, NULL), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        make_pairs(pair[1], &f);
+    assert_int_equal(report_read(pair[0], &rep, &listener), 1);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(filter_take(listener, f.flags, &r), 1);
+        assert_string_equal(r.name, "socketpair");
+        assert_int_equal(r.named, i >= 2);
+    }
+    (void)close(listener); /* as who has counted enough of them */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 3);
     (void)close(pair[0]);
     (void)close(pair[1]);
     filter_done(&f);
@@ -239,6 +430,11 @@ int main(void)
         cmocka_unit_test(a_profile_can_allow_more_but_nothing_deadly),
         cmocka_unit_test(what_reaches_others_is_refused_where_nothing_hides_them),
         cmocka_unit_test(the_listener_names_each_call_and_answers),
+        cmocka_unit_test(a_call_is_in_one_group_only),
+        cmocka_unit_test(a_group_that_is_not_named_is_refused),
+        cmocka_unit_test(processes_are_for_who_asks_and_threads_for_all),
+        cmocka_unit_test(a_pair_of_sockets_reaches_nobody_else),
+        cmocka_unit_test(few_pairs_are_handed_out_by_the_listener),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
