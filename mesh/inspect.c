@@ -35,6 +35,7 @@ static void record_fill(const struct record *r, struct inspect_job *out)
     out->value_hash = r->acc.epoch > 0 ? accepted_hash(r) : 0;
     out->terminal = r->v.phase == RECORD_TERMINAL;
     out->cancel = r->cancel;
+    out->told = r->told;
     out->decided = r->decided;
     out->decided_hash = r->decided ? term_hash(&r->final) : 0;
     out->attempt = r->v.attempt;

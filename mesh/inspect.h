@@ -25,6 +25,7 @@ struct inspect_job {
     bool terminal;       /* the accepted value is an end */
     uint64_t end_hash;   /* of that end; 0 = none */
     bool cancel;
+    bool told;
     bool decided;
     uint64_t decided_hash; /* of the end that was decided; 0 = none */
     enum message_state state;

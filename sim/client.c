@@ -132,7 +132,7 @@ void sim_clients_ask(struct sim_world *w, struct sim_host *h, uint32_t intent, s
     ask->host = h->index;
     ask->intent = intent;
     ask->type = m->type;
-    if (m->type != MESSAGE_SUBMIT && m->type != MESSAGE_FORGET)
+    if (m->type != MESSAGE_SUBMIT && m->type != MESSAGE_FORGET && m->type != MESSAGE_LIST)
         ask->jid = m->job.jid;
     ask->timeout.embedded = true;
     ask->timeout.fire = sim_ask_timeout_fire;
@@ -176,6 +176,8 @@ static void sim_clients_hear_fire(struct sim_world *w, struct sim_event *e)
         w->clients.answered++;
         if (copy.intent != UINT32_MAX)
             sim_intent_answer(w, &copy, &m);
+        else if (m.type == MESSAGE_JOBS)
+            sim_callbacks_owed(w, &m);
     }
     message_done(&m);
 }

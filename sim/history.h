@@ -43,6 +43,7 @@ struct sim_job {
     uint64_t deleted_ns; /* first removal of a copy, the job being decided */
     uint64_t purged_ns;  /* when the mesh wrote that removal */
     uint32_t starts;
+    uint32_t called;     /* callbacks for it */
     uint64_t started_ns; /* the first */
     uint64_t seen_ns;    /* by a client, as ended */
 };

@@ -139,8 +139,10 @@ void sim_intent_answer(struct sim_world *w, const struct sim_ask *ask, const str
         return;
     if (m->type == MESSAGE_EVENT && m->event.kind != MESSAGE_EVENT_DECIDED)
         return;
-    if (m->type == MESSAGE_JOB && message_state_final(m->view.state))
+    if (m->type == MESSAGE_JOB && message_state_final(m->view.state)) {
         want->phase = SIM_INTENT_DONE;
+        sim_callbacks_seen(w, want);
+    }
     if (m->type == MESSAGE_REFUSED && m->refused.why == MESSAGE_REFUSAL_NOT_FOUND)
         sim_intent_unknown(w, ask->intent);
     sim_intent_later(w, ask->intent, SIM_INTENT_PAUSE_MS, sim_intent_follow_fire);
@@ -179,6 +181,8 @@ static struct sim_blob *sim_intent_spec(struct sim_world *w, const struct sim_in
         spec.head.key[i] = (uint8_t)rng_u64(rng);
     for (int i = 0; i < ID_SIZE; i++)
         spec.head.body_hash[i] = (uint8_t)(index >> (i % 4 * 8));
+    if (want->callback)
+        snprintf(spec.callback, sizeof(spec.callback), "https://example.com/%u", index);
     buf_init(&out, LIMIT_SPEC);
     return spec_encode(&spec, &out) < 0 ? NULL : sim_blob_new(buf_span(&out));
 }
@@ -202,6 +206,7 @@ uint32_t sim_intent_new(struct sim_world *w, struct sim_host *h, uint32_t ms)
     want->keyed = rng_chance(rng, w->swarm.keyed_ppm);
     want->cancel = rng_chance(rng, w->swarm.cancel_ppm);
     want->watch = rng_chance(rng, w->swarm.watch_ppm);
+    want->callback = sim_callbacks_want(w);
     want->attempts_max = (uint32_t)rng_between(rng, 1, 4);
     want->spec = sim_intent_spec(w, want, index);
     sim_intent_submit(w, index, h ? h : sim_host_any_up(w, rng));

@@ -31,6 +31,7 @@ struct sim_intent {
     bool keyed;
     bool cancel;
     bool watch;
+    bool callback;
     bool accepted;
     uint32_t attempts_max;
     uint32_t tries;

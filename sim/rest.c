@@ -5,9 +5,10 @@
 /*
  * How this works. After the last fault the world is looked at again and again: it is at rest
  * when every client is content, every acknowledged job is decided on its whole replica set or
- * purged, nothing runs (what is killed takes a while to die), and every mesh has an empty backlog
- * and sees everybody alive. If that does not come in time, the first thing that stands in the way
- * is the violation (I15). Once it has come, sim_rest_check() judges what must hold then.
+ * purged, every callback was called, nothing runs (what is killed takes a while to die), and every
+ * mesh has an empty backlog and sees everybody alive. If that does not come in time, the first
+ * thing that stands in the way is the violation (I15). Once it has come, sim_rest_check() judges
+ * what must hold then.
  */
 
 enum { SIM_REST_WELL_S = 10 };
@@ -87,6 +88,8 @@ static void sim_rest_job_look(struct sim_rest *r, struct sim_job *job)
         sim_rest_no(r, "job %s is on no disk", id_format(&job->jid, text));
         return;
     }
+    if (sim_callbacks_left(r->w, job))
+        sim_rest_no(r, "the callback of job %s was never called", id_format(&job->jid, text));
     if (latest->job.n_prev)
         sim_rest_no(r, "the replica set of job %s is in change", id_format(&job->jid, text));
     for (uint32_t i = 0; i < latest->job.n_rset; i++) {

@@ -79,6 +79,8 @@ static void sim_watch_order(struct sim_world *w, struct sim_host *h, struct sim_
                     (unsigned long long)was->promised.epoch, sim_name(job, text));
     if (was->decided && !now->decided)
         sim_violate(w, SIM_I4, "%s forgets the decision of job %s", h->name, sim_name(job, text));
+    if (was->told && !now->told)
+        sim_violate(w, SIM_I8, "%s forgets that job %s was told", h->name, sim_name(job, text));
 }
 
 static bool sim_same_end(const struct sim_copy *copy, const struct inspect_job *like)

@@ -66,6 +66,7 @@ struct sim_world *sim_world_new(const struct sim_setup *setup)
     sim_world_rogue(w);
     sim_net_init(w);
     sim_clients_init(w);
+    sim_callbacks_init(w);
     sim_history_init(w);
     return w;
 }
@@ -91,6 +92,7 @@ static void sim_world_boot(struct sim_world *w)
     for (uint32_t i = 0; i < w->n_hosts; i++)
         sim_host_start_later(w, &w->hosts[i], rng_below(&w->faults.rng, SIM_S));
     sim_intents_start(w);
+    sim_callbacks_start(w);
     sim_faults_start(w);
 }
 

@@ -11,6 +11,7 @@
  *
  * One thread. A world owns everything below it; sim_world_free() gives it all back.
  */
+#include "sim/callback.h"
 #include "sim/client.h"
 #include "sim/fault.h"
 #include "sim/history.h"
@@ -48,6 +49,7 @@ struct sim_world {
     struct sim_host *hosts;
     struct sim_net net;
     struct sim_clients clients;
+    struct sim_callbacks callbacks;
     struct sim_faults faults;
     struct sim_history history;
     struct sim_trace trace;
