@@ -5,6 +5,9 @@
  * Three tables: "meta" (the node's identity), "records" and "blobs". The map is an eighth
  * larger than what the mesh is told it may fill: deleting needs free pages too. One
  * transaction is open at a time; it belongs to the one thread that writes (node/writer.c).
+ *
+ * The file is longer than LMDB has use for: a sync that finds the file's length or its extents
+ * changed must write those too, so zeros are written ahead of LMDB, a megabyte at a time.
  */
 #include <lmdb.h>
 
@@ -27,6 +30,9 @@ enum {
     DISK_CHUNK = 4 * 4096 - 16,     /* LMDB's own page header is 16 bytes */
     DISK_CHUNK_KEY = LIMIT_KEY + 3, /* length, key, chunk number */
     DISK_PATH_MAX = 4096,
+    DISK_AHEAD = LIMIT_MIB,
+    DISK_AHEAD_LEAST = 128 * LIMIT_KIB, /* more than most commits add */
+    DISK_ZEROS = 64 * LIMIT_KIB,
 };
 
 struct disk {
@@ -34,6 +40,8 @@ struct disk {
     MDB_txn *txn;
     MDB_dbi meta, records, blobs;
     uint64_t max;
+    uint64_t ahead; /* the file is written up to here */
+    int fd;         /* LMDB's own */
     int lock_fd;
 };
 
@@ -204,8 +212,8 @@ static int disk_tables(struct disk *s, struct err *err)
 static int disk_env(struct disk *s, const char *dir, struct err *err)
 {
     char path[DISK_PATH_MAX];
+    struct stat st;
     int dead;
-    int fd;
     int rc;
 
     (void)snprintf(path, sizeof(path), "%s/mesh.mdb", dir);
@@ -217,8 +225,11 @@ static int disk_env(struct disk *s, const char *dir, struct err *err)
     if (rc != 0)
         return disk_fail(err, rc, path);
     /* LMDB leaves its data file open across exec; a sandbox must not inherit the jobs. */
-    if (mdb_env_get_fd(s->env, &fd) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+    if (mdb_env_get_fd(s->env, &s->fd) != 0 || fcntl(s->fd, F_SETFD, FD_CLOEXEC) != 0)
         return err_errno(err, "disk: close-on-exec");
+    if (fstat(s->fd, &st) != 0)
+        return err_errno(err, "disk: size");
+    s->ahead = (uint64_t)st.st_size;
     (void)mdb_reader_check(s->env, &dead);
     return disk_tables(s, err);
 }
@@ -349,10 +360,35 @@ int disk_each(struct disk *s, void (*fn)(void *ctx, struct span key, struct span
     return rc == MDB_NOTFOUND ? 0 : disk_fail(err, rc, "load");
 }
 
+/* When there is no room for it, LMDB finds out by itself whether it needs any. */
+static void disk_grow(struct disk *s)
+{
+    static const uint8_t zeros[DISK_ZEROS];
+    MDB_envinfo info;
+    MDB_stat stat;
+    uint64_t used, end;
+
+    if (mdb_env_info(s->env, &info) != 0 || mdb_env_stat(s->env, &stat) != 0)
+        return;
+    used = (info.me_last_pgno + 1) * stat.ms_psize;
+    if (used + DISK_AHEAD_LEAST <= s->ahead || used + DISK_AHEAD > info.me_mapsize)
+        return;
+    s->ahead = s->ahead > used ? s->ahead : used;
+    for (end = s->ahead + DISK_AHEAD; s->ahead < end; s->ahead += sizeof(zeros)) {
+        if (pwrite(s->fd, zeros, sizeof(zeros), (off_t)s->ahead) != (ssize_t)sizeof(zeros))
+            return;
+    }
+    if (fdatasync(s->fd) != 0)
+        disk_die(errno, "grow");
+}
+
 void disk_begin(struct disk *s, bool writes)
 {
-    int rc = mdb_txn_begin(s->env, NULL, writes ? 0 : MDB_RDONLY, &s->txn);
+    int rc;
 
+    if (writes)
+        disk_grow(s);
+    rc = mdb_txn_begin(s->env, NULL, writes ? 0 : MDB_RDONLY, &s->txn);
     if (rc != 0)
         disk_die(rc, "begin");
 }

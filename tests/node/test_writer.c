@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -181,6 +182,50 @@ static void a_read_sees_what_was_written_before_it(void **state)
     mailbox_free(box);
 }
 
+static off_t store_size(void)
+{
+    char path[128];
+    struct stat st;
+
+    (void)snprintf(path, sizeof(path), "%s/mesh.mdb", folder);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+static void commit_one(struct disk *d, uint32_t n, struct span value)
+{
+    struct mesh_op op = op_of('j', n, value);
+
+    disk_begin(d, true);
+    disk_apply(d, &op);
+    disk_commit(d);
+}
+
+static void a_commit_seldom_changes_the_length_of_the_file(void **state)
+{
+    auto_free uint8_t *bytes = own_calloc(1, 16000);
+    const struct span value = {bytes, 16000};
+    struct disk *d = open_disk();
+    unsigned changes = 0;
+    off_t size;
+
+    (void)state;
+    commit_one(d, 0, value);
+    size = store_size();
+    for (uint32_t n = 1; n < 100; n++) {
+        commit_one(d, n, value);
+        changes += store_size() != size;
+        size = store_size();
+    }
+    assert_in_range(changes, 1, 10);
+    disk_free(d);
+    /* What was written ahead is there for the next start. */
+    d = open_disk();
+    commit_one(d, 100, value);
+    assert_int_equal(store_size(), size);
+    disk_free(d);
+}
+
 static void a_nearly_full_disk_is_told(void **state)
 {
     auto_free uint8_t *bytes = own_calloc(1, LIMIT_MIB);
@@ -324,6 +369,7 @@ int main(void)
         TEST(a_directory_has_one_owner),
         TEST(no_descriptor_of_the_disk_survives_an_exec),
         TEST(a_read_sees_what_was_written_before_it),
+        TEST(a_commit_seldom_changes_the_length_of_the_file),
         TEST(a_nearly_full_disk_is_told),
     };
 
