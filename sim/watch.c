@@ -83,26 +83,16 @@ static void sim_watch_order(struct sim_world *w, struct sim_host *h, struct sim_
         sim_violate(w, SIM_I8, "%s forgets that job %s was told", h->name, sim_name(job, text));
 }
 
-static bool sim_same_end(const struct sim_copy *copy, const struct inspect_job *like)
-{
-    return !copy->gone && copy->job.terminal && copy->job.value_hash == like->value_hash;
-}
-
-/* I3 and I7: ends. */
+/* I3: ends. */
 static void sim_watch_end(struct sim_world *w, struct sim_host *h, struct sim_job *job,
                           const struct inspect_job *now)
 {
     char text[ID_TEXT_SIZE];
 
-    if (job->chosen.epoch && !now->terminal && now->acc.epoch &&
-        sim_ballot_cmp(&now->acc, &job->chosen) > 0)
-        sim_violate(w, SIM_I7, "%s accepts epoch %llu of job %s as unfinished; epoch %llu ended it",
-                    h->name, (unsigned long long)now->acc.epoch, sim_name(job, text),
-                    (unsigned long long)job->chosen.epoch);
     if (now->terminal && !job->terminal_ns)
         job->terminal_ns = w->queue.now_ns;
-    if (now->terminal && !job->chosen.epoch && sim_history_quorum(job, now, sim_same_end)) {
-        job->chosen = now->acc;
+    if (job->settled.terminal && !job->chosen.epoch) {
+        job->chosen = job->settled.acc;
         sim_trace_note(w, h, SIM_NOTE_JOB, "job %s has ended at a majority", sim_name(job, text));
     }
     if (!now->decided)

@@ -179,6 +179,47 @@ static void what_a_majority_held_may_not_be_passed_over(void **state)
     sim_world_free(w);
 }
 
+/* Host `i` accepts an end in this epoch, or none yet; what it says is the same in every epoch. */
+static void accept_end(struct sim_world *w, uint32_t i, uint64_t epoch, bool ended)
+{
+    struct origin origin = {.spec_len = 1};
+    struct record r = {.jid = jid, .ver = ended ? 2 : 1, .origin = &origin};
+
+    r.acc = r.promised = (struct ballot){epoch, w->hosts[epoch - 1].nid};
+    r.v.phase = ended ? RECORD_TERMINAL : RECORD_PENDING;
+    r.v.term.end = ended ? RECORD_CANCELLED : RECORD_NOT_ENDED;
+    r.v.n_rset = 3;
+    for (uint32_t n = 0; n < 3; n++)
+        r.v.rset[n] = w->hosts[n].nid;
+    write_any(w, i, &r);
+    sync_disk(w, i);
+}
+
+static void equal_ends_of_two_ballots_are_no_majority(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    accept_end(w, 1, 2, true);
+    accept_end(w, 0, 1, true);
+    accept_end(w, 2, 2, false);
+    assert_false(w->violation.found);
+    sim_world_free(w);
+}
+
+static void an_end_at_a_majority_is_the_only_one_that_may_follow(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    accept_end(w, 0, 1, true);
+    accept_end(w, 1, 1, true);
+    accept_end(w, 2, 2, false);
+    assert_true(w->violation.found);
+    assert_int_equal(w->violation.which, SIM_I7);
+    sim_world_free(w);
+}
+
 static void a_counter_that_goes_back_is_found(void **state)
 {
     struct sim_world *w = world_of_three();
@@ -222,6 +263,8 @@ int main(void)
         cmocka_unit_test(a_world_with_a_run_left_is_not_at_rest),
         cmocka_unit_test(what_only_one_disk_held_may_be_passed_over),
         cmocka_unit_test(what_a_majority_held_may_not_be_passed_over),
+        cmocka_unit_test(equal_ends_of_two_ballots_are_no_majority),
+        cmocka_unit_test(an_end_at_a_majority_is_the_only_one_that_may_follow),
         cmocka_unit_test(a_counter_that_goes_back_is_found),
         cmocka_unit_test(a_job_that_no_node_counts_is_found),
     };
