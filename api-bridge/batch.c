@@ -12,9 +12,10 @@
 #include "api-bridge/server.h"
 #include "api-bridge/submit.h"
 #include "api-bridge/view.h"
+#include "api-bridge/work.h"
 #include "base/own.h"
 
-enum { BATCH_INLINE_MAX = 64 * LIMIT_KIB, BATCH_WINDOW = 256, BATCH_KEY_MAX = 256 };
+enum { BATCH_WINDOW = 256, BATCH_KEY_MAX = 256 };
 
 struct batch {
     struct api_exchange *x; /* NULL: the client left */
@@ -22,8 +23,7 @@ struct batch {
     struct buf body;
     struct api_json *tree;
     struct api_fault fault; /* of the whole */
-    uv_work_t work;
-    bool working;
+    struct api_work work;
     uint32_t n;
     uint32_t next;    /* to be sent */
     uint32_t pending; /* under way */
@@ -56,7 +56,7 @@ static void on_gone(struct api_exchange *x)
     struct batch *b = x->state;
 
     b->x = NULL;
-    if (b->working)
+    if (b->work.away)
         return; /* the worker's end frees it */
     for (uint32_t i = 0; i < b->n; i++)
         api_link_forget(api_exchange_link(x), b->items[i].number);
@@ -170,8 +170,9 @@ static void send_more(struct batch *b)
 }
 
 /* CPU only; in a worker when the body is large. */
-static void read_body(struct batch *b)
+static void read_body(void *ctx)
 {
+    struct batch *b = ctx;
     static const char *const known[] = {"jobs"};
     struct api_json_at root, list;
 
@@ -202,29 +203,16 @@ static void read_body(struct batch *b)
     }
 }
 
-static void on_work(uv_work_t *work)
+static void on_read(void *ctx)
 {
-    read_body(work->data);
-}
+    struct batch *b = ctx;
 
-static void submit_all(struct batch *b)
-{
-    if (b->fault.code)
+    if (!b->x)
+        batch_free(b);
+    else if (b->fault.code)
         fail(b, &b->fault);
     else
         send_more(b);
-}
-
-static void on_worked(uv_work_t *work, int status)
-{
-    struct batch *b = work->data;
-
-    (void)status;
-    b->working = false;
-    if (!b->x)
-        batch_free(b);
-    else
-        submit_all(b);
 }
 
 void api_batch_handle(struct api_exchange *x)
@@ -248,12 +236,6 @@ void api_batch_handle(struct api_exchange *x)
     x->on_gone = on_gone;
     b->body = x->req.body;
     buf_init(&x->req.body, 0);
-    if (b->body.len > BATCH_INLINE_MAX) {
-        b->work.data = b;
-        b->working = true;
-        (void)uv_queue_work(&x->server->loop, &b->work, on_work, on_worked);
-        return;
-    }
-    read_body(b);
-    submit_all(b);
+    b->work = (struct api_work){.read = read_body, .done = on_read, .ctx = b};
+    api_work_do(&b->work, &x->server->loop, b->body.len);
 }

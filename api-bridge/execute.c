@@ -15,9 +15,10 @@
 #include "api-bridge/submit.h"
 #include "api-bridge/view.h"
 #include "api-bridge/wait.h"
+#include "api-bridge/work.h"
 #include "base/own.h"
 
-enum { EXECUTE_INLINE_MAX = 64 * LIMIT_KIB, EXECUTE_KEY_MAX = 256 };
+enum { EXECUTE_KEY_MAX = 256 };
 
 /* A request until it was sent. */
 struct reading {
@@ -32,8 +33,7 @@ struct execute {
     struct reading *reading; /* owned */
     char *callback;          /* owned; NULL when there is none */
     struct api_fault fault;
-    uv_work_t work;
-    bool working;
+    struct api_work work;
     bool keyed; /* by the client */
     bool base64;
     bool stopping;
@@ -76,7 +76,7 @@ static void on_gone(struct api_exchange *x)
     struct execute *e = x->state;
 
     e->x = NULL;
-    if (e->working)
+    if (e->work.away)
         return; /* the worker's end frees it */
     api_link_forget(api_exchange_link(x), e->number);
     api_wait_free(e->wait);
@@ -159,8 +159,9 @@ static void on_accepted(void *ctx, const struct message *m, const struct api_fau
 }
 
 /* CPU only; in a worker when the body is large. */
-static void read_body(struct execute *e)
+static void read_body(void *ctx)
 {
+    struct execute *e = ctx;
     struct reading *r = e->reading;
     struct api_json_at root;
 
@@ -192,17 +193,10 @@ static void submit(struct execute *e)
         fail(e, &e->fault);
 }
 
-static void on_work(uv_work_t *work)
+static void on_read(void *ctx)
 {
-    read_body(work->data);
-}
+    struct execute *e = ctx;
 
-static void on_worked(uv_work_t *work, int status)
-{
-    struct execute *e = work->data;
-
-    (void)status; /* nobody cancels it */
-    e->working = false;
     if (!e->x)
         execute_free(e);
     else
@@ -242,12 +236,6 @@ void api_execute_handle(struct api_exchange *x)
     x->on_stop = on_stop;
     x->patient = e->wait_ms > 0;
     e->reading = reading_new(&x->req.body);
-    if (e->reading->body.len > EXECUTE_INLINE_MAX) {
-        e->work.data = e;
-        e->working = true;
-        (void)uv_queue_work(&x->server->loop, &e->work, on_work, on_worked);
-        return;
-    }
-    read_body(e);
-    submit(e);
+    e->work = (struct api_work){.read = read_body, .done = on_read, .ctx = e};
+    api_work_do(&e->work, &x->server->loop, e->reading->body.len);
 }

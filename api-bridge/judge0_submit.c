@@ -12,6 +12,7 @@
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
 #include "api-bridge/wait.h"
+#include "api-bridge/work.h"
 #include "base/own.h"
 
 struct judge0 {
@@ -233,72 +234,118 @@ static struct judge0 *judge0_new(struct api_exchange *x, struct api_json *tree,
     return j;
 }
 
-/* The body's tree; NULL, and answered, when there is none or it is no object. */
-static struct api_json *read_tree(struct api_exchange *x)
-{
-    struct api_fault f = {0};
-    struct api_json *tree = NULL;
-    struct api_json_at root;
+/* A body on its way to be submissions. */
+struct intake {
+    struct api_exchange *x; /* NULL: the client left */
+    struct api_work work;
+    struct buf body;
+    struct api_json *tree;
+    struct api_judge0_view how;
+    bool batch;
+    struct api_fault fault;
+};
 
-    if (!api_request_is_json(&x->req))
-        api_fault_set(&f, API_FAULT_MEDIA_TYPE, NULL);
-    if (!f.code && api_languages_len(x->server->languages) == 0)
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
-    if (!f.code)
-        tree = api_json_parse(buf_span(&x->req.body), &f);
-    root = api_json_root(tree);
-    if (tree && !api_json_is_object(&root))
-        api_fault_set(&f, API_FAULT_BAD_TYPE, "the body must be an object");
-    if (!f.code)
-        return tree;
-    api_json_free(tree);
-    api_judge0_refuse_fault(x, &f);
-    return NULL;
+static void intake_free(struct intake *in)
+{
+    api_json_free(in->tree);
+    buf_done(&in->body);
+    free(in);
 }
 
-void api_judge0_create(struct api_exchange *x)
+static void intake_gone(struct api_exchange *x)
 {
-    struct api_judge0_view how = {.languages = x->server->languages};
-    struct api_json *tree;
-    struct judge0 *j;
+    struct intake *in = x->state;
+
+    in->x = NULL;
+    if (!in->work.away) /* else the worker's end frees it */
+        intake_free(in);
+}
+
+static void parse(void *ctx)
+{
+    struct intake *in = ctx;
+
+    in->tree = api_json_parse(buf_span(&in->body), &in->fault);
+}
+
+static void take_one(struct intake *in)
+{
+    struct judge0 *j = judge0_new(in->x, STEAL(in->tree), NULL, 1);
     char word[8] = "";
 
-    if (!api_judge0_is_on(x) || !api_judge0_view_read(x, &how))
-        return;
-    tree = read_tree(x);
-    if (!tree)
-        return;
-    j = judge0_new(x, tree, NULL, 1);
-    j->how = how;
-    (void)api_request_query(&x->req, "wait", word, sizeof(word));
+    j->how = in->how;
+    (void)api_request_query(&in->x->req, "wait", word, sizeof(word));
     j->wait = strcmp(word, "true") == 0;
     send_all(j);
 }
 
-void api_judge0_create_batch(struct api_exchange *x)
+static void take_batch(struct intake *in)
 {
+    struct api_json_at root = api_json_root(in->tree);
     struct api_fault f = {0};
-    struct api_json_at root, list;
-    struct api_json *tree;
+    struct api_json_at list = api_json_array(&root, "submissions", JUDGE0_BATCH_MAX, &f);
     struct judge0 *j;
 
-    if (!api_judge0_is_on(x))
-        return;
-    tree = read_tree(x);
-    if (!tree)
-        return;
-    root = api_json_root(tree);
-    list = api_json_array(&root, "submissions", JUDGE0_BATCH_MAX, &f);
     if (f.code || api_json_len(&list) == 0) {
-        api_json_free(tree);
-        api_judge0_refuse(x, 400,
+        api_judge0_refuse(in->x, 400,
                           f.code == API_FAULT_BAD_TYPE || !f.code
                               ? "there should be at least one submission in a batch"
                               : "number of submissions in a batch should be less than or equal "
                                 "to 20");
         return;
     }
-    j = judge0_new(x, tree, &list, api_json_len(&list));
+    j = judge0_new(in->x, STEAL(in->tree), &list, api_json_len(&list));
     j->batch = true;
     send_all(j);
+}
+
+static void take(void *ctx)
+{
+    struct intake *in = ctx;
+    struct api_json_at root = api_json_root(in->tree);
+
+    if (in->x && in->tree && !api_json_is_object(&root))
+        api_fault_set(&in->fault, API_FAULT_BAD_TYPE, "the body must be an object");
+    if (in->x && in->fault.code)
+        api_judge0_refuse_fault(in->x, &in->fault);
+    else if (in->x && in->batch)
+        take_batch(in);
+    else if (in->x)
+        take_one(in);
+    intake_free(in);
+}
+
+static void create(struct api_exchange *x, bool batch)
+{
+    struct api_judge0_view how = {.languages = x->server->languages};
+    struct api_fault f = {0};
+    struct intake *in;
+
+    if (!api_judge0_is_on(x) || (!batch && !api_judge0_view_read(x, &how)))
+        return;
+    if (!api_request_is_json(&x->req))
+        api_fault_set(&f, API_FAULT_MEDIA_TYPE, NULL);
+    if (api_languages_len(x->server->languages) == 0)
+        api_fault_set(&f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
+    if (f.code) {
+        api_judge0_refuse_fault(x, &f);
+        return;
+    }
+    in = own_calloc(1, sizeof(*in));
+    *in = (struct intake){.x = x, .how = how, .batch = batch, .body = x->req.body};
+    buf_init(&x->req.body, 0);
+    x->state = in;
+    x->on_gone = intake_gone;
+    in->work = (struct api_work){.read = parse, .done = take, .ctx = in};
+    api_work_do(&in->work, &x->server->loop, in->body.len);
+}
+
+void api_judge0_create(struct api_exchange *x)
+{
+    create(x, false);
+}
+
+void api_judge0_create_batch(struct api_exchange *x)
+{
+    create(x, true);
 }

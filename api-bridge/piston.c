@@ -13,12 +13,15 @@
 #include "api-bridge/submit.h"
 #include "api-bridge/view.h"
 #include "api-bridge/wait.h"
+#include "api-bridge/work.h"
 #include "base/own.h"
 
 enum { PISTON_MS_MAX = 3600 * 1000, PISTON_ENCODING_MAX = 8 };
 
 struct piston {
-    struct api_exchange *x;
+    struct api_exchange *x; /* NULL: the client left */
+    struct api_work work;
+    struct buf body;
     struct api_json *tree;
     struct api_submission submission;
     struct api_fault fault;
@@ -30,6 +33,7 @@ static void piston_free(struct piston *p)
 {
     api_submission_done(&p->submission);
     api_json_free(p->tree);
+    buf_done(&p->body);
     free(p);
 }
 
@@ -37,6 +41,9 @@ static void piston_gone(struct api_exchange *x)
 {
     struct piston *p = x->state;
 
+    p->x = NULL;
+    if (p->work.away)
+        return; /* the worker's end frees it */
     api_link_forget(api_exchange_link(x), p->number);
     api_wait_free(p->wait);
     piston_free(p);
@@ -299,7 +306,6 @@ static void piston_read(struct piston *p)
     struct spec *spec = &p->submission.spec;
     struct api_json_at body;
 
-    p->tree = api_json_parse(buf_span(&p->x->req.body), f);
     body = api_json_root(p->tree);
     if (!p->tree)
         return;
@@ -319,6 +325,34 @@ static void piston_read(struct piston *p)
     piston_read_limits(p, &body);
 }
 
+static void piston_parse(void *ctx)
+{
+    struct piston *p = ctx;
+
+    p->tree = api_json_parse(buf_span(&p->body), &p->fault);
+}
+
+static void piston_submit(void *ctx)
+{
+    struct piston *p = ctx;
+    struct api_exchange *x = p->x;
+
+    if (!x) {
+        piston_free(p);
+        return;
+    }
+    piston_read(p);
+    if (!p->fault.code)
+        api_languages_check(x->server->languages, &p->submission.spec, &p->fault);
+    if (!p->fault.code) {
+        api_submit_key(&p->submission, x->who.tenant, (struct span){0});
+        p->number =
+            api_submit_send(api_exchange_link(x), &p->submission, piston_on_accepted, p, &p->fault);
+    }
+    if (p->fault.code)
+        piston_fail(p, &p->fault);
+}
+
 void api_piston_execute(struct api_exchange *x)
 {
     struct piston *p;
@@ -328,20 +362,14 @@ void api_piston_execute(struct api_exchange *x)
     p = own_calloc(1, sizeof(*p));
     p->x = x;
     api_submission_init(&p->submission);
-    piston_read(p);
-    if (!p->fault.code)
-        api_languages_check(x->server->languages, &p->submission.spec, &p->fault);
-    if (!p->fault.code) {
-        x->state = p;
-        x->on_gone = piston_gone;
-        x->on_stop = piston_stop;
-        x->patient = true;
-        api_submit_key(&p->submission, x->who.tenant, (struct span){0});
-        p->number =
-            api_submit_send(api_exchange_link(x), &p->submission, piston_on_accepted, p, &p->fault);
-    }
-    if (p->fault.code)
-        piston_fail(p, &p->fault);
+    x->state = p;
+    x->on_gone = piston_gone;
+    x->on_stop = piston_stop;
+    x->patient = true;
+    p->body = x->req.body;
+    buf_init(&x->req.body, 0);
+    p->work = (struct api_work){.read = piston_parse, .done = piston_submit, .ctx = p};
+    api_work_do(&p->work, &x->server->loop, p->body.len);
 }
 
 void api_piston_runtimes(struct api_exchange *x)

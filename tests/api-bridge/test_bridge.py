@@ -379,6 +379,48 @@ class Crowd(Case):
         self.assertIn(b"mesh_http_connections_refused_total ", text)
 
 
+class LargeBodies(Case):
+    """What is read in a worker's thread."""
+    INPUT = "x" * 200000
+    piston = {"language": "python", "version": "*", "files": [{"content": "x"}], "stdin": INPUT}
+    judge0 = {"language_id": 71, "source_code": "x", "stdin": INPUT}
+
+    def test_every_api_takes_them(self):
+        self.assertEqual(self.bridge.post("/api/execute", job(input=self.INPUT))[0], 202)
+        status, answer, _ = self.bridge.post("/api/batch", {"jobs": [job(input=self.INPUT)] * 2})
+        self.assertEqual((status, answer["accepted"]), (200, 2))
+        status, answer, _ = self.bridge.post("/api/v2/execute", self.piston)
+        self.assertEqual((status, answer["run"]["stdout"]), (200, self.INPUT))
+        status, answer, _ = self.bridge.post("/submissions", self.judge0)
+        self.assertEqual((status, list(answer)), (201, ["token"]))
+        status, answer, _ = self.bridge.post("/submissions/batch",
+                                             {"submissions": [self.judge0, {}]})
+        self.assertEqual(status, 201)
+        self.assertEqual([list(one)[0] for one in answer], ["token", "source_code"])
+
+    def test_what_is_wrong_with_them_is_told(self):
+        for path in ("/api/execute", "/api/batch", "/api/v2/execute", "/submissions",
+                     "/submissions/batch"):
+            status, answer, _ = self.bridge.request(
+                "POST", path, ("[" + json.dumps(self.INPUT) + ",]").encode(),
+                headers={"Content-Type": "application/json"})
+            self.assertEqual(status, 400, path)
+            self.assertIn("JSON", json.dumps(answer), path)
+
+    def test_a_client_may_leave_while_they_are_read(self):
+        for path, body in (("/api/execute", job(input=self.INPUT)),
+                           ("/api/batch", {"jobs": [job(input=self.INPUT)]}),
+                           ("/api/v2/execute", self.piston), ("/submissions", self.judge0),
+                           ("/submissions/batch", {"submissions": [self.judge0]})):
+            text = json.dumps(body).encode()
+            for _ in range(20):
+                with self.bridge.connect() as sock:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    sock.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+                                 % (path.encode(), len(text), text))
+            self.assertEqual(self.bridge.get("/livez")[0], 200)
+
+
 class NoCallbacks(Case):
     def test_without_a_secret_there_are_none(self):
         status, answer, _ = self.bridge.post("/api/execute", job(callback="https://a.example/"))

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "api-bridge/work.h"
+
+#include "base/limits.h"
+
+enum { WORK_INLINE_MAX = 64 * LIMIT_KIB };
+
+static void on_work(uv_work_t *request)
+{
+    struct api_work *w = request->data;
+
+    w->read(w->ctx);
+}
+
+static void on_worked(uv_work_t *request, int status)
+{
+    struct api_work *w = request->data;
+
+    (void)status; /* nobody cancels it */
+    w->away = false;
+    w->done(w->ctx);
+}
+
+void api_work_do(struct api_work *w, uv_loop_t *loop, size_t size)
+{
+    if (size <= WORK_INLINE_MAX) {
+        w->read(w->ctx);
+        w->done(w->ctx);
+        return;
+    }
+    w->request.data = w;
+    w->away = true;
+    (void)uv_queue_work(loop, &w->request, on_work, on_worked);
+}
