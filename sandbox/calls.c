@@ -132,13 +132,12 @@ static const char *const events[] = {
     "timerfd_gettime", "signalfd",      "signalfd4"};
 
 /* Two connected sockets of one's own, and no way to any other: no address is ever given. */
-static const char *const pairs[] = {"getsockname", "getpeername", "getsockopt", "shutdown"};
+static const char *const pairs[] = {"recvfrom",    "recvmsg",    "getsockname",
+                                    "getpeername", "getsockopt", "shutdown"};
 
 static const struct call_rule pairs_rules[] = {
     {"socketpair", {{0, ALL, AF_UNIX}}},
     {"sendto", {{3, MSG_OOB, 0}, {4, ALL, 0}}},
-    {"recvfrom", {{3, MSG_OOB, 0}}},
-    {"recvmsg", {{2, MSG_OOB, 0}}},
 };
 
 /* From one descriptor to another within the kernel. */
@@ -152,9 +151,6 @@ static const char *const attributes[] = {"getxattr",  "lgetxattr",  "fgetxattr",
 static const char *const locked[] = {"mlock", "mlock2", "munlock", "mlockall", "munlockall"};
 
 static const char *const keys[] = {"pkey_alloc", "pkey_free", "pkey_mprotect"};
-
-static const char *const users[] = {"setuid",    "setgid",    "setreuid", "setregid",
-                                    "setresuid", "setresgid", "setfsuid", "setfsgid"};
 
 static const char *const scheduling[] = {"sched_setaffinity", "setpriority"};
 
@@ -198,6 +194,9 @@ static const char *const numa[] = {"mbind",      "set_mempolicy", "get_mempolicy
 /* Processes by descriptor. */
 static const char *const handles[] = {"pidfd_open", "pidfd_getfd", "pidfd_send_signal",
                                       "process_madvise", "process_mrelease"};
+
+static const char *const users[] = {"setuid",    "setgid",    "setreuid", "setregid",
+                                    "setresuid", "setresgid", "setfsuid", "setfsgid"};
 
 static const char *const rights[] = {"capset",
                                      "setgroups",
@@ -256,7 +255,7 @@ const struct call_group call_groups[] = {
     GROUP(events, CALLS_ASKED),       RULED(pairs, CALLS_ASKED),
     GROUP(copies, CALLS_ASKED),       GROUP(owners, CALLS_ASKED),
     GROUP(attributes, CALLS_ASKED),   GROUP(locked, CALLS_REFUSED),
-    GROUP(keys, CALLS_ASKED),         GROUP(users, CALLS_ASKED),
+    GROUP(keys, CALLS_ASKED),         GROUP(users, CALLS_REFUSED),
     GROUP(scheduling, CALLS_ASKED),   GROUP(nameless, CALLS_ASKED),
     GROUP(idle, CALLS_IDLE),          GROUP(sockets, CALLS_REFUSED),
     GROUP(namespaces, CALLS_REFUSED), GROUP(rings, CALLS_REFUSED),

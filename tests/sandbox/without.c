@@ -6,10 +6,12 @@
  *   namespaces  as RuntimeDefault of a container: no namespaces, no mounts, no clone3
  *   pivot_root  EPERM, as RuntimeDefault also with CAP_SYS_ADMIN
  *   landlock    a kernel that has none
+ *   listener    a runtime whose own filter has a listener: there can be no other
  */
 #include <seccomp.h>
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -60,7 +62,11 @@ static int refuse(scmp_filter_ctx ctx, const char *what)
         if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, spaces[i], spaces[i])) < 0)
             return 0;
-    return found;
+    if (strcmp(what, "listener") != 0)
+        return found;
+    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EBUSY), SCMP_SYS(seccomp), 1,
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                                    SECCOMP_FILTER_FLAG_NEW_LISTENER)) == 0;
 }
 
 int main(int argc, char **argv)
