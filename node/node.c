@@ -298,24 +298,13 @@ static int node_answer(void *ctx, const char *path, struct buf *body)
 
 /* --- start --------------------------------------------------------------------------------- */
 
-static int isolation_rank(const char *level)
-{
-    static const char *const levels[] = {"lsm", "ns-noproc", "ns", "full"};
-
-    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-        if (strcmp(level, levels[i]) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
 static int node_check_isolation(struct node *n, const struct keeper_info *info, struct err *err)
 {
     const char *least = config_text(n->config, "ARENA_ISOLATION_MIN");
 
     log_write(LOG_INFO, "sandboxes are ready",
               LOG_FIELDS(LOG_TEXT("isolation", info->level), LOG_TEXT("lacks", info->lacks)));
-    if (isolation_rank(info->level) >= isolation_rank(least))
+    if (settings_isolation(info->level) >= settings_isolation(least))
         return 0;
     return err_set(err, EPERM,
                    "ARENA_ISOLATION_MIN is %s, this machine gives %s (it lacks: %.150s)", least,

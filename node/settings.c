@@ -134,17 +134,24 @@ static void settings_times(const struct config *c, struct mesh_config *m)
     m->scrub_ms = (uint32_t)config_uint(c, "ARENA_SCRUB");
 }
 
+int settings_isolation(const char *level)
+{
+    static const char *const levels[] = {"lsm", "ns-noproc", "ns", "full"};
+
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        if (strcmp(level, levels[i]) == 0)
+            return (int)i;
+    }
+    return -EINVAL;
+}
+
 /* What a table cannot check. */
 static int settings_words(const struct config *c, struct err *err)
 {
-    static const char *const levels[] = {"full", "ns", "ns-noproc", "lsm"};
     const char *level = config_text(c, "ARENA_ISOLATION_MIN");
     enum log_level log;
-    bool known = false;
 
-    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-        known |= strcmp(level, levels[i]) == 0;
-    if (!known)
+    if (settings_isolation(level) < 0)
         return err_set(err, EINVAL, "ARENA_ISOLATION_MIN: '%s' is none of full, ns, ns-noproc, lsm",
                        level);
     if (log_level_parse(config_text(c, "LOG_LEVEL"), &log) != 0)
