@@ -92,21 +92,25 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 int buf_load(struct buf *b, const char *path, struct err *err)
 {
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    return fd < 0 ? err_errno(err, "%s", path) : buf_load_fd(b, fd, path, err);
+}
+
+int buf_load_fd(struct buf *b, int fd, const char *name, struct err *err)
+{
     char chunk[4096];
 
-    if (fd < 0)
-        return err_errno(err, "%s", path);
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof(chunk));
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return err_errno(err, "%s", path);
+            return err_errno(err, "%s", name);
         if (n == 0)
             return 0;
         if (buf_put(b, chunk, (size_t)n) < 0)
-            return err_set(err, EFBIG, "%s: larger than %zu bytes", path, b->max);
+            return err_set(err, EFBIG, "%s: larger than %zu bytes", name, b->max);
     }
 }
 

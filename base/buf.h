@@ -37,7 +37,9 @@ int buf_put(struct buf *b, const void *src, size_t len);
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, uint8_t c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Appends what the file holds. -errno when it cannot be read, -EFBIG when it does not fit. */
+/* Appends what the file holds. -errno when it cannot be read, -EFBIG when it does not fit. Of a
+ * descriptor what is left of it; `name` is for `err`. */
+int buf_load_fd(struct buf *b, int fd, const char *name, struct err *err);
 int buf_load(struct buf *b, const char *path, struct err *err);
 /* Drops the first `len` bytes. */
 void buf_consume(struct buf *b, size_t len);

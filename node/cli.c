@@ -73,9 +73,10 @@ static int help(void)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         (void)printf("  %-10s %-32s %s\n", commands[i].name, commands[i].usage, commands[i].help);
     (void)printf(
-        "\nrun, session and submit take: --language NAME, --input FILE, --file FILE,\n"
-        "  --test INPUT[:EXPECTED], --checker TYPE, --time MS, --wall MS, --memory BYTES,\n"
-        "  --output BYTES, --priority 0..3, --tenant NAME, --tag TAG, --delay MS, --stop\n"
+        "\nrun, session and submit take: --language NAME, --file FILE, --time MS, --wall MS,\n"
+        "  --memory BYTES, --output BYTES, --tenant NAME, --tag TAG;\n"
+        "run and submit also: --input FILE, --test INPUT[:EXPECTED], --checker TYPE,\n"
+        "  --priority 0..3, --delay MS, --stop\n"
         "\nARENA_PEERS (default tcp://127.0.0.1:7948), ARENA_KEY_FILE and\n"
         "ARENA_PROFILE_DIR are read from the environment.\n");
     return 0;

@@ -25,7 +25,7 @@ int cli_complain(const char *text);
 /* The path of another program of ours, beside this one. 0 or a negative errno. */
 int cli_beside(const char *name, char *out, size_t size);
 
-/* The job that the arguments of run and submit describe, encoded; standard input is not read. */
+/* What the arguments of a session describe, encoded; standard input is not read. */
 int cli_spec(const struct cli *cli, int argc, char **argv, struct buf *out, struct err *err);
 
 /* X(name, usage, help); the functions are cli_NAME(). */

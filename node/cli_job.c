@@ -14,6 +14,7 @@ enum { CLI_WAIT_MS = 20000, CLI_TESTS_MAX = 256 };
 
 struct cli_job {
     const struct cli *cli;
+    bool session;
     struct spec spec;
     struct spec_file files[LIMIT_FILES];
     struct spec_test tests[CLI_TESTS_MAX];
@@ -23,33 +24,15 @@ struct cli_job {
 /* --- reading ------------------------------------------------------------------------------- */
 
 /* The whole of a file, for the life of the process. */
-static int slurp(int fd, const char *name, struct span *ret, struct err *err)
+static int slurp(const char *path, struct span *ret, struct err *err)
 {
     struct buf b;
-    uint8_t *room;
-    ssize_t n;
+    int rc;
 
     buf_init(&b, LIMIT_SPEC);
-    do {
-        room = buf_reserve(&b, 65536);
-        if (!room)
-            return err_set(err, EFBIG, "%s is too large", name);
-        n = read(fd, room, 65536);
-        if (n < 0)
-            return err_errno(err, "read %s", name);
-        b.len += (size_t)n;
-    } while (n > 0);
+    rc = buf_load(&b, path, err);
     *ret = buf_span(&b);
-    return 0;
-}
-
-static int slurp_file(const char *path, struct span *ret, struct err *err)
-{
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return err_errno(err, "open %s", path);
-    return slurp(fd, path, ret, err);
+    return rc;
 }
 
 static int add_file(struct cli_job *j, const char *path, struct err *err)
@@ -63,7 +46,7 @@ static int add_file(struct cli_job *j, const char *path, struct err *err)
     if (!spec_name_ok(f->name))
         return err_set(err, EINVAL, "'%s' is no name for a file", f->name);
     j->spec.n_files++;
-    return slurp_file(path, &f->content, err);
+    return slurp(path, &f->content, err);
 }
 
 /* INPUT or INPUT:EXPECTED */
@@ -80,11 +63,11 @@ static int add_test(struct cli_job *j, const char *text, struct err *err)
     t->weight = 1;
     if (colon)
         *colon = 0;
-    rc = slurp_file(input, &t->input, err);
+    rc = slurp(input, &t->input, err);
     if (rc != 0 || !colon)
         return rc;
     t->has_expected = true;
-    return slurp_file(colon + 1, &t->expected, err);
+    return slurp(colon + 1, &t->expected, err);
 }
 
 static int set_number(const char *text, uint64_t *ret, struct err *err)
@@ -100,18 +83,9 @@ static int set_number(const char *text, uint64_t *ret, struct err *err)
 
 static int set_checker(struct cli_job *j, const char *text, struct err *err)
 {
-    static const char *const names[] = {
-#define X(id, name) [SPEC_CHECKER_##id] = name,
-        SPEC_CHECKERS(X)
-#undef X
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(names[i], text) == 0 && i != SPEC_CHECKER_PROGRAM) {
-            j->spec.checker.type = (enum spec_checker_type)i;
-            return 0;
-        }
-    }
+    if (spec_checker_parse(text, &j->spec.checker.type) == 0 &&
+        j->spec.checker.type != SPEC_CHECKER_PROGRAM)
+        return 0;
     return err_set(err, EINVAL, "no checker '%s'", text);
 }
 
@@ -161,7 +135,7 @@ static int set_option(struct cli_job *j, const char *name, const char *value, st
     if (strcmp(name, "--file") == 0)
         return add_file(j, value, err);
     if (strcmp(name, "--input") == 0)
-        return slurp_file(value, &j->spec.input, err);
+        return slurp(value, &j->spec.input, err);
     if (strcmp(name, "--test") == 0)
         return add_test(j, value, err);
     if (strcmp(name, "--checker") == 0)
@@ -190,11 +164,29 @@ static int guess_language(struct cli_job *j, const char *file, struct err *err)
 static int read_input(struct cli_job *j, struct err *err)
 {
     struct stat st;
+    struct buf b;
+    int rc;
 
     if (j->spec.input.len || j->spec.n_tests || fstat(0, &st) != 0 ||
         (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)))
         return 0;
-    return slurp(0, "standard input", &j->spec.input, err);
+    buf_init(&b, LIMIT_SPEC);
+    rc = buf_load_fd(&b, 0, "standard input", err);
+    j->spec.input = buf_span(&b);
+    return rc;
+}
+
+/* What says how a job waits and is judged. */
+static bool is_for_jobs(const char *option)
+{
+    static const char *const options[] = {"--input", "--test",     "--checker",
+                                          "--delay", "--priority", "--stop"};
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (strcmp(option, options[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int parse(struct cli_job *j, int argc, char **argv, struct err *err)
@@ -210,6 +202,8 @@ static int parse(struct cli_job *j, int argc, char **argv, struct err *err)
     j->spec.head.attempts_max = 3;
     j->spec.head.backoff_ms = 1000;
     for (; i < argc && rc == 0 && strcmp(argv[i], "--") != 0; i++) {
+        if (j->session && is_for_jobs(argv[i]))
+            return err_set(err, EINVAL, "%s makes no sense in a session", argv[i]);
         if (strcmp(argv[i], "--stop") == 0)
             j->spec.stop_on_failure = true;
         else if (argv[i][0] == '-' && i + 1 < argc) {
@@ -222,10 +216,13 @@ static int parse(struct cli_job *j, int argc, char **argv, struct err *err)
             rc = add_file(j, argv[i], err);
         }
     }
-    for (i++; i < argc && j->spec.n_args < LIMIT_ARGS; i++)
-        j->args[j->spec.n_args++] = span_of(argv[i]);
     if (rc != 0)
         return rc;
+    for (i++; i < argc; i++) {
+        if (j->spec.n_args == LIMIT_ARGS)
+            return err_set(err, E2BIG, "more than %d arguments", LIMIT_ARGS);
+        j->args[j->spec.n_args++] = span_of(argv[i]);
+    }
     if (!file)
         return err_set(err, EINVAL, "which file?");
     return guess_language(j, file, err);
@@ -237,6 +234,7 @@ int cli_spec(const struct cli *cli, int argc, char **argv, struct buf *out, stru
     int rc;
 
     j->cli = cli;
+    j->session = true;
     rc = parse(j, argc, argv, err);
     if (rc != 0)
         return rc;

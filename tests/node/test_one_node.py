@@ -67,6 +67,26 @@ class One(cluster.ClusterCase):
         os.close(ours)
         os.close(theirs)
 
+    def test_options_that_mean_nothing_are_refused(self):
+        path = self.cluster.program("main.py", "print(1)\n")
+        for argv, want in ((["session", "--input", path, path], "--input makes no sense"),
+                           (["session", "--stop", path], "--stop makes no sense"),
+                           (["run", "--checker", "program", path], "no checker 'program'"),
+                           (["run", path, "--"] + ["x"] * 5000, "more than ")):
+            done = self.cluster.arena(*argv, check=False)
+            self.assertEqual(done.returncode, 2, argv[:3])
+            self.assertIn(want, done.stderr)
+
+    def test_the_input_is_what_is_left_of_a_file(self):
+        path = self.cluster.program("main.py", "print(input())\n")
+        text = self.cluster.program("text", "one\ntwo\n")
+        with open(text, "rb", buffering=0) as f:
+            f.read(4)
+            done = subprocess.run([cluster.ARENA, "--peers", self.cluster.peers, "run", path],
+                                  stdin=f, capture_output=True, text=True,
+                                  env={**os.environ, "ARENA_PROFILE_DIR": harness.PROFILES})
+        self.assertEqual(done.stdout, "two\n", done.stderr)
+
     def test_a_program_that_fails_says_why(self):
         path = self.cluster.program("main.py", "import sys\nsys.exit(3)\n")
         done = self.cluster.arena("run", path, check=False)
