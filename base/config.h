@@ -65,6 +65,6 @@ const char *config_text(const struct config *c, const char *name);
 uint64_t config_uint(const struct config *c, const char *name); /* all kinds but TEXT */
 bool config_bool(const struct config *c, const char *name);
 
-/* Every key with its kind, default and sentence, for --help. */
+/* Every key with its default and sentence, for --help. */
 void config_help(const struct config *c, FILE *out);
 #endif
