@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import unittest
 import urllib.error
 import urllib.request
 
@@ -158,3 +159,22 @@ def statuses(data):
                 length = int(value)
         data = rest[length:]
     return found
+
+
+JOB = {"code": "print(1)", "language": "python"}
+
+
+class Case(unittest.TestCase):
+    """Tests of one bridge with these settings."""
+    settings = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.peer = Peer()
+        cls.bridge = Bridge([cls.peer], **cls.settings).ready()
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.bridge.stop()
+        cls.peer.kill()
+        assert status == 0, "the bridge ended with %d" % status

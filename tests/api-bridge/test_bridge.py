@@ -19,29 +19,15 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bridge import Bridge, Peer, read_all, statuses  # noqa: E402
-
-JOB = {"code": "print(1)", "language": "python"}
+import bridge  # noqa: E402
+from bridge import JOB, Bridge, Peer, read_all, statuses  # noqa: E402
 
 
 def job(**more):
     return dict(JOB, **more)
 
 
-class Case(unittest.TestCase):
-    settings = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.peer = Peer()
-        cls.bridge = Bridge([cls.peer], **cls.settings).ready()
-
-    @classmethod
-    def tearDownClass(cls):
-        status = cls.bridge.stop()
-        cls.peer.kill()
-        assert status == 0, "the bridge ended with %d" % status
-
+class Case(bridge.Case):
     def submit(self, **more):
         status, answer, _ = self.bridge.post("/api/execute", job(**more))
         self.assertEqual(status, 202, answer)
@@ -508,24 +494,17 @@ def token(secret, **claims):
     return (signed + b"." + base64.urlsafe_b64encode(sign).rstrip(b"=")).decode()
 
 
-class WithKeys(unittest.TestCase):
+class WithKeys(bridge.Case):
     SECRET = b"0123456789abcdef0123456789abcdef"
-    settings = {}
 
     @classmethod
     def setUpClass(cls):
         cls.keys = tempfile.NamedTemporaryFile()
         cls.keys.write(cls.SECRET)
         cls.keys.flush()
-        cls.peer = Peer()
-        cls.bridge = Bridge([cls.peer], ARENA_JWT_KEYS=cls.keys.name, **cls.settings).ready()
-
-    @classmethod
-    def tearDownClass(cls):
-        status = cls.bridge.stop()
-        cls.peer.kill()
-        cls.keys.close()
-        assert status == 0
+        cls.addClassCleanup(cls.keys.close)
+        cls.settings = dict(cls.settings, ARENA_JWT_KEYS=cls.keys.name)
+        super().setUpClass()
 
     def call(self, method, path, body=None, secret=SECRET, **claims):
         head = {"Authorization": "Bearer " + token(secret, **claims)} if claims else {}

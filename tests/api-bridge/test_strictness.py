@@ -9,11 +9,11 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bridge import Bridge, Peer, read_all, statuses  # noqa: E402
+import bridge  # noqa: E402
+from bridge import JOB, Bridge, Peer, read_all, statuses  # noqa: E402
 
 HOST = b"Host: x\r\n"
 GET = b"GET /livez HTTP/1.1\r\n" + HOST
-JOB = {"code": "print(1)", "language": "python"}
 
 
 def post(body, *headers):
@@ -21,20 +21,7 @@ def post(body, *headers):
     return b"\r\n".join(head + list(headers)) + b"\r\n\r\n" + body
 
 
-class Case(unittest.TestCase):
-    settings = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.peer = Peer()
-        cls.bridge = Bridge([cls.peer], **cls.settings).ready()
-
-    @classmethod
-    def tearDownClass(cls):
-        status = cls.bridge.stop()
-        cls.peer.kill()
-        assert status == 0, "the bridge ended with %d" % status
-
+class Case(bridge.Case):
     def tearDown(self):
         self.assertEqual(self.bridge.get("/livez")[0], 200, "the server keeps serving")
 

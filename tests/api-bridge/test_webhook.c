@@ -23,6 +23,7 @@ struct receiver {
     char url[64];
     unsigned done;
     bool ok;
+    struct api_webhooks *hooks; /* what calls it */
 };
 
 struct peer {
@@ -112,8 +113,23 @@ static void too_long(uv_timer_t *t)
     fail_msg("the delivery never ended");
 }
 
-static void receiver_init(struct receiver *r, const int *statuses)
+static struct api_webhook_options options_with(const char *allow)
 {
+    struct api_webhook_options o = {.secret = "s3cret",
+                                    .allow_http = true,
+                                    .timeout_ms = 5000,
+                                    .first_ms = 1,
+                                    .attempts_max = 4,
+                                    .concurrency = 2,
+                                    .seed = 1};
+
+    assert_int_equal(api_nets_parse(allow, &o.allow, NULL), 0);
+    return o;
+}
+
+static void receiver_init(struct receiver *r, const int *statuses, const char *allow)
+{
+    struct api_webhook_options o = options_with(allow);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int len = sizeof(at);
 
@@ -127,11 +143,12 @@ static void receiver_init(struct receiver *r, const int *statuses)
     (void)snprintf(r->url, sizeof(r->url), "http://127.0.0.1:%d/hook", ntohs(at.sin_port));
     assert_int_equal(uv_timer_init(&r->loop, &r->guard), 0);
     assert_int_equal(uv_timer_start(&r->guard, too_long, 60000, 0), 0);
+    r->hooks = api_webhooks_new(&r->loop, &o);
 }
 
-static void receiver_done(struct receiver *r, struct api_webhooks *w)
+static void receiver_done(struct receiver *r)
 {
-    api_webhooks_free(w);
+    api_webhooks_free(r->hooks);
     uv_close((uv_handle_t *)&r->listener, NULL);
     uv_close((uv_handle_t *)&r->guard, NULL);
     while (uv_run(&r->loop, UV_RUN_DEFAULT))
@@ -149,27 +166,13 @@ static void on_done(void *ctx, const struct id *event, bool ok)
     uv_stop(&r->loop);
 }
 
-static struct api_webhook_options options_with(const char *allow)
-{
-    struct api_webhook_options o = {.secret = "s3cret",
-                                    .allow_http = true,
-                                    .timeout_ms = 5000,
-                                    .first_ms = 1,
-                                    .attempts_max = 4,
-                                    .concurrency = 2,
-                                    .seed = 1};
-
-    assert_int_equal(api_nets_parse(allow, &o.allow, NULL), 0);
-    return o;
-}
-
-static void deliver(struct receiver *r, struct api_webhooks *w)
+static void deliver(struct receiver *r)
 {
     struct id event = {{7}};
 
     struct api_webhook_call call = {r->url, &event, span_of("{\"a\":1}"), on_done, r, false};
 
-    assert_int_equal(api_webhook_send(w, &call), 0);
+    assert_int_equal(api_webhook_send(r->hooks, &call), 0);
     while (!r->done)
         (void)uv_run(&r->loop, UV_RUN_DEFAULT);
 }
@@ -178,20 +181,17 @@ static void a_delivery_is_signed_and_repeated_until_it_is_taken(void **state)
 {
     static const int statuses[] = {500, 302, 204, 0};
     struct receiver r;
-    struct api_webhook_options o = options_with("127.0.0.0/8");
-    struct api_webhooks *w;
     char signed_text[256];
     char want[80] = "sha256=";
     uint8_t mac[32];
     char stamp[32] = "";
 
     (void)state;
-    receiver_init(&r, statuses);
-    w = api_webhooks_new(&r.loop, &o);
-    deliver(&r, w);
+    receiver_init(&r, statuses, "127.0.0.0/8");
+    deliver(&r);
     assert_true(r.ok);
     assert_int_equal(r.calls, 3);
-    assert_int_equal(api_webhooks_pending(w), 0);
+    assert_int_equal(api_webhooks_pending(r.hooks), 0);
     assert_non_null(strstr(r.seen[2], "X-Arena-Event: 07000000-0000-0000-0000-000000000000\r\n"));
     assert_non_null(strstr(r.seen[2], "\r\n\r\n{\"a\":1}"));
     assert_int_equal(
@@ -203,55 +203,46 @@ static void a_delivery_is_signed_and_repeated_until_it_is_taken(void **state)
     for (unsigned i = 0; i < sizeof(mac); i++)
         (void)snprintf(want + 7 + 2 * i, 3, "%02x", mac[i]);
     assert_non_null(strstr(r.seen[2], want));
-    receiver_done(&r, w);
+    receiver_done(&r);
 }
 
 static void after_the_last_attempt_it_is_given_up(void **state)
 {
     static const int statuses[] = {503, 0};
     struct receiver r;
-    struct api_webhook_options o = options_with("127.0.0.0/8");
-    struct api_webhooks *w;
 
     (void)state;
-    receiver_init(&r, statuses);
-    w = api_webhooks_new(&r.loop, &o);
-    deliver(&r, w);
+    receiver_init(&r, statuses, "127.0.0.0/8");
+    deliver(&r);
     assert_false(r.ok);
     assert_int_equal(r.calls, 4);
-    receiver_done(&r, w);
+    receiver_done(&r);
 }
 
 static void gone_means_never_again(void **state)
 {
     static const int statuses[] = {410, 0};
     struct receiver r;
-    struct api_webhook_options o = options_with("127.0.0.0/8");
-    struct api_webhooks *w;
 
     (void)state;
-    receiver_init(&r, statuses);
-    w = api_webhooks_new(&r.loop, &o);
-    deliver(&r, w);
+    receiver_init(&r, statuses, "127.0.0.0/8");
+    deliver(&r);
     assert_true(r.ok);
     assert_int_equal(r.calls, 1);
-    receiver_done(&r, w);
+    receiver_done(&r);
 }
 
 static void a_loopback_address_is_never_connected_to(void **state)
 {
     static const int statuses[] = {200, 0};
     struct receiver r;
-    struct api_webhook_options o = options_with("");
-    struct api_webhooks *w;
 
     (void)state;
-    receiver_init(&r, statuses);
-    w = api_webhooks_new(&r.loop, &o);
-    deliver(&r, w);
+    receiver_init(&r, statuses, "");
+    deliver(&r);
     assert_false(r.ok);
     assert_int_equal(r.calls, 0);
-    receiver_done(&r, w);
+    receiver_done(&r);
 }
 
 static void a_url_that_could_never_be_called_is_refused(void **state)
