@@ -32,6 +32,14 @@ static void cause_set(struct result_cause *c, const char *kind, const char *deta
     (void)snprintf(c->detail, sizeof(c->detail), "%s", detail);
 }
 
+/* However it ended: the call that a program was refused may be why. */
+static void name_refused(struct result_cause *c, const char *call)
+{
+    size_t n = strlen(c->detail);
+
+    (void)snprintf(c->detail + n, sizeof(c->detail) - n, "; refused before: %s", call);
+}
+
 enum result_verdict verdict_of_step(const struct step_outcome *o, struct result_cause *ret_cause)
 {
     const struct verdict_row *row = &verdict_rows[o->end];
@@ -41,15 +49,15 @@ enum result_verdict verdict_of_step(const struct step_outcome *o, struct result_
         return RESULT_ACCEPTED;
     }
     cause_set(ret_cause, row->kind, o->detail[0] ? o->detail : row->detail);
+    if (o->end == STEP_END_EXITED)
+        (void)snprintf(ret_cause->detail, sizeof(ret_cause->detail),
+                       "the program ended with exit status %d", o->exit_code);
     if (o->end == STEP_END_SYSCALL && o->refused[0])
         (void)snprintf(ret_cause->detail, sizeof(ret_cause->detail),
                        "the system call %s was refused", o->refused);
-    if (o->end != STEP_END_EXITED)
-        return row->verdict;
-    (void)snprintf(ret_cause->detail, sizeof(ret_cause->detail),
-                   "the program ended with exit status %d%s%s", o->exit_code,
-                   o->refused[0] ? "; refused before: " : "", o->refused);
-    return RESULT_RUNTIME_ERROR;
+    else if (o->refused[0])
+        name_refused(ret_cause, o->refused);
+    return o->end == STEP_END_EXITED ? RESULT_RUNTIME_ERROR : row->verdict;
 }
 
 enum result_verdict verdict_of_compile(const struct step_outcome *o, struct result_cause *ret_cause)

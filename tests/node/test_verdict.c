@@ -54,6 +54,19 @@ static void an_exit_is_judged_by_its_status(void **state)
     assert_int_equal(verdict_of_checker(&o, &cause), RESULT_WRONG_ANSWER);
 }
 
+static void a_refused_call_is_named_however_the_run_ended(void **state)
+{
+    (void)state;
+    for (int end = STEP_END_EXITED; end <= STEP_END_BROKEN; end++) {
+        const struct step_outcome o = {
+            .end = (enum step_end)end, .exit_code = 1, .refused = "sendto"};
+        struct result_cause cause;
+
+        (void)verdict_of_step(&o, &cause);
+        assert_non_null(strstr(cause.detail, "sendto"));
+    }
+}
+
 static void a_compiler_that_breaks_a_limit_is_a_compile_error(void **state)
 {
     const struct step_outcome o = {.end = STEP_END_CPU_TIME, .exit_code = -1};
@@ -93,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_end_has_its_verdict_and_cause),
         cmocka_unit_test(an_exit_is_judged_by_its_status),
+        cmocka_unit_test(a_refused_call_is_named_however_the_run_ended),
         cmocka_unit_test(a_compiler_that_breaks_a_limit_is_a_compile_error),
         cmocka_unit_test(a_checker_that_breaks_a_limit_is_not_the_programs_fault),
         cmocka_unit_test(a_cut_output_is_marked),
