@@ -67,8 +67,8 @@ int main(void)
     MUST(getitimer(ITIMER_REAL, &is) == 0 && setitimer(ITIMER_REAL, &never, NULL) == 0);
     MUST(ualarm(1000, 0) == 0);
     wait_ticks(1);
-    alarm(1);
-    MUST(alarm(0) == 1);
+    alarm(1000);
+    MUST(alarm(0) > 0);
     MUST(timer_create(CLOCK_MONOTONIC, &ev, &timer) == 0);
     MUST(timer_settime(timer, 0, &soon, NULL) == 0);
     wait_ticks(2);

@@ -111,7 +111,9 @@ int main(void)
     MUST(pthread_join(t[0], NULL) == 0);
     clock_gettime(CLOCK_REALTIME, &at);
     at.tv_nsec = 0;
+    pthread_mutex_lock(&lock);
     MUST(sem_timedwait(&sem, &at) < 0 && pthread_cond_timedwait(&grown, &lock, &at) != 0);
+    pthread_mutex_unlock(&lock);
     pthread_mutexattr_init(&ma);
     pthread_mutexattr_setrobust(&ma, PTHREAD_MUTEX_ROBUST);
     pthread_mutexattr_setprotocol(&ma, PTHREAD_PRIO_INHERIT);

@@ -61,7 +61,7 @@ try:
     zoneinfo.ZoneInfo("Europe/Berlin")
 except zoneinfo.ZoneInfoNotFoundError:
     pass
-assert timeit.timeit("1+1", number=10) > 0
+assert timeit.timeit("1+1", number=10) >= 0
 assert platform.system() == "Linux" and platform.python_version() and platform.uname()
 platform.libc_ver()
 sys.setrecursionlimit(3000)
