@@ -3,7 +3,10 @@
  * How this works: a topic keeps its last events in `events`, numbered from `first`; each
  * follower has the number of the next one it needs.
  *
- *     WATCH --event--> events[] --> dirty --pump, a share per turn--> followers
+ *     WATCH --event--> events[] --> dirty --pump, a share per ms--> followers
+ *
+ * Between two shares the loop sleeps when nothing else is to be done. One that never does makes
+ * the node beside it wait for the scheduler's tick, and a request waits for that several times.
  *
  * The pump goes through a topic's followers from `at`; when it came to the end and nothing new
  * has come, the topic is clean and its old events are dropped. A follower that is not ready is
@@ -22,6 +25,7 @@ enum {
     TOPIC_EVENTS_MAX = 4096,
     TOPIC_BYTES_MAX = 2 * LIMIT_MIB,
     TOPIC_WRITES_PER_TURN = 128,
+    TOPIC_PAUSE_MS = 1,
     TOPIC_KEY = ID_SIZE + LIMIT_NAME + 1,
 };
 
@@ -50,12 +54,12 @@ struct api_topics {
     struct map *by_key;
     api_topic_ready ready;
     api_topic_deliver deliver;
-    uv_idle_t *idle; /* freed when closed */
+    uv_timer_t *turn; /* of the pump; freed when closed */
     struct api_topic *dirty, *dirty_last;
     struct api_topic *pumping; /* not to be freed now */
 };
 
-static void pump(uv_idle_t *h);
+static void pump(uv_timer_t *h);
 
 struct api_topics *api_topics_new(uv_loop_t *loop, struct api_link *link, api_topic_ready ready,
                                   api_topic_deliver deliver)
@@ -66,9 +70,9 @@ struct api_topics *api_topics_new(uv_loop_t *loop, struct api_link *link, api_to
     t->ready = ready;
     t->deliver = deliver;
     t->by_key = map_new(uv_hrtime());
-    t->idle = own_calloc(1, sizeof(*t->idle));
-    (void)uv_idle_init(loop, t->idle);
-    t->idle->data = t;
+    t->turn = own_calloc(1, sizeof(*t->turn));
+    (void)uv_timer_init(loop, t->turn);
+    t->turn->data = t;
     return t;
 }
 
@@ -81,7 +85,7 @@ void api_topics_free(struct api_topics *t)
 {
     if (!t)
         return;
-    uv_close((uv_handle_t *)t->idle, on_closed);
+    uv_close((uv_handle_t *)t->turn, on_closed);
     map_free(t->by_key);
     free(t);
 }
@@ -133,7 +137,8 @@ static void topic_mark(struct api_topic *p)
     else
         t->dirty = p;
     t->dirty_last = p;
-    (void)uv_idle_start(t->idle, pump);
+    if (!uv_is_active((const uv_handle_t *)t->turn))
+        (void)uv_timer_start(t->turn, pump, 0, 0);
 }
 
 static void drop_oldest(struct api_topic *p, size_t n)
@@ -230,7 +235,7 @@ static void topic_clean(struct api_topic *p)
         drop_oldest(p, needed < old ? (size_t)needed : old);
 }
 
-static void pump(uv_idle_t *h)
+static void pump(uv_timer_t *h)
 {
     struct api_topics *t = h->data;
     int budget = TOPIC_WRITES_PER_TURN;
@@ -243,8 +248,8 @@ static void pump(uv_idle_t *h)
             topic_clean(p);
         t->pumping = NULL;
     }
-    if (!t->dirty)
-        (void)uv_idle_stop(t->idle);
+    if (t->dirty)
+        (void)uv_timer_start(t->turn, pump, TOPIC_PAUSE_MS, 0);
 }
 
 /* --- followers ------------------------------------------------------------------------------ */
