@@ -8,13 +8,12 @@
  *              +-- all peers tried -------+  what another peer may take: the next one
  *
  * `due` is when something must be done about the call: the attempt's end, or the call's own.
- * A peer is `ready` between its WELCOME and the loss of its wire.
  */
 #include "api-bridge/link.h"
 
 #include "api-bridge/config.h"
 #include "api-bridge/metrics.h"
-#include "api-bridge/peer.h"
+#include "api-bridge/peers.h"
 #include "api-bridge/refusal.h"
 #include "base/heap.h"
 #include "base/map.h"
@@ -30,18 +29,12 @@ enum {
     LINK_HOLD_MS = 2000,  /* how long a call waits for any peer to be up */
     LINK_SHUN_MS = 5000,  /* how long a silent peer is asked last */
     LINK_TICK_MS = 50,
-    LINK_HELLO_MS = 1000,
 };
 
+/* What is known of a peer, by its number. */
 struct link_peer {
-    struct api_link *link;
-    struct api_peer *wire;
-    char endpoint[LIMIT_ENDPOINT + 1];
     struct id nid;
-    bool up;    /* the wire */
-    bool ready; /* it said WELCOME */
     uint64_t shun_until_ms;
-    uint64_t hello_ms;
 };
 
 struct link_call {
@@ -69,8 +62,8 @@ struct api_link {
     uv_loop_t *loop;
     uv_timer_t timer;
     struct api_metrics *metrics;
-    struct link_peer *peers[API_PEERS_MAX];
-    unsigned n_peers;
+    struct api_peers *peers; /* owned */
+    struct link_peer about[API_PEERS_MAX];
     unsigned next; /* of the round */
     struct link_call **calls;
     uint32_t n_calls;
@@ -182,10 +175,10 @@ static void call_time_out(struct api_link *l, struct link_call *c)
 /* Lower is better; negative: cannot be asked. */
 static int peer_rank(const struct api_link *l, const struct link_call *c, unsigned i)
 {
-    const struct link_peer *p = l->peers[i];
+    const struct link_peer *p = &l->about[i];
     int rank = 0;
 
-    if (!p->ready || c->tried & 1U << i)
+    if (!api_peers_ready(l->peers, i) || c->tried & 1U << i)
         return -1;
     if (p->shun_until_ms > now_ms(l))
         rank += 2;
@@ -196,10 +189,11 @@ static int peer_rank(const struct api_link *l, const struct link_call *c, unsign
 
 static int peer_choose(struct api_link *l, const struct link_call *c)
 {
+    const unsigned n = api_peers_len(l->peers);
     int best = -1, best_rank = 0;
 
-    for (unsigned k = 0; k < l->n_peers; k++) {
-        unsigned i = (l->next + k) % l->n_peers;
+    for (unsigned k = 0; k < n; k++) {
+        unsigned i = (l->next + k) % n;
         int rank = peer_rank(l, c, i);
 
         if (rank < 0 || (best >= 0 && rank >= best_rank))
@@ -208,7 +202,7 @@ static int peer_choose(struct api_link *l, const struct link_call *c)
         best_rank = rank;
     }
     if (best >= 0)
-        l->next = ((unsigned)best + 1) % l->n_peers;
+        l->next = ((unsigned)best + 1) % n;
     return best;
 }
 
@@ -229,7 +223,7 @@ static void call_place(struct api_link *l, struct link_call *c)
 
     while ((i = peer_choose(l, c)) >= 0) {
         c->tried |= 1U << i;
-        if (api_peer_send(l->peers[i]->wire, buf_span(&c->frame)) < 0)
+        if (api_peers_send(l->peers, (unsigned)i, buf_span(&c->frame)) < 0)
             continue;
         if (c->sent_once)
             (void)atomic_fetch_add_explicit(&l->metrics->resubmits, 1, memory_order_relaxed);
@@ -339,102 +333,31 @@ static void on_answer(struct api_link *l, struct link_call *c, const struct mess
 
 /* --- peers ---------------------------------------------------------------------------------- */
 
-static void peer_hello(struct link_peer *p)
+static void on_lost(void *ctx, unsigned peer)
 {
-    struct message m = {.type = MESSAGE_HELLO};
-    auto_buf struct buf frame;
-
-    buf_init(&frame, LIMIT_FRAME_CONTROL);
-    (void)snprintf(m.hello.client, sizeof(m.hello.client), "arena-bridge");
-    p->hello_ms = now_ms(p->link);
-    if (message_encode(&m, &frame) == 0)
-        (void)api_peer_send(p->wire, buf_span(&frame));
+    calls_of_peer_move(ctx, (int)peer);
 }
 
-static void on_up(void *ctx)
+static void on_welcome(void *ctx, unsigned peer, const struct message *m)
 {
-    struct link_peer *p = ctx;
+    struct api_link *l = ctx;
 
-    p->up = true;
-    peer_hello(p);
+    l->about[peer] = (struct link_peer){.nid = m->welcome.nid};
+    calls_waiting_place(l);
 }
 
-static int peer_index(const struct link_peer *p)
+static void on_message(void *ctx, unsigned peer, const struct message *m)
 {
-    for (unsigned i = 0; i < p->link->n_peers; i++) {
-        if (p->link->peers[i] == p)
-            return (int)i;
-    }
-    return -1;
-}
+    struct api_link *l = ctx;
+    struct link_call *c = call_find(l, m->token);
 
-static void on_down(void *ctx)
-{
-    struct link_peer *p = ctx;
-
-    p->up = p->ready = false;
-    calls_of_peer_move(p->link, peer_index(p));
-}
-
-static void peer_add(struct api_link *l, const char *endpoint);
-
-static void on_welcome(struct link_peer *p, const struct message *m)
-{
-    p->nid = m->welcome.nid;
-    p->ready = true;
-    p->shun_until_ms = 0;
-    for (uint32_t i = 0; i < m->welcome.n_endpoints; i++)
-        peer_add(p->link, m->welcome.endpoints[i]);
-    calls_waiting_place(p->link);
-}
-
-static void on_frame(void *ctx, struct span frame)
-{
-    struct link_peer *p = ctx;
-    struct link_call *c;
-    struct message m;
-
-    if (message_decode(frame, &m, NULL) < 0)
-        return;
-    c = m.type == MESSAGE_WELCOME ? NULL : call_find(p->link, m.token);
-    if (m.type == MESSAGE_WELCOME)
-        on_welcome(p, &m);
-    else if (c)
-        on_answer(p->link, c, &m);
-    message_done(&m);
+    (void)peer; /* another one's answer to the same question is as good */
+    if (c)
+        on_answer(l, c, m);
 }
 
 /* What was dropped is asked again when its time is up. */
-static const struct api_peer_events peer_events = {on_up, on_down, on_frame, NULL};
-
-static int peer_open(struct api_link *l, const char *endpoint, struct err *err)
-{
-    struct link_peer *p = own_calloc(1, sizeof(*p));
-
-    p->link = l;
-    (void)snprintf(p->endpoint, sizeof(p->endpoint), "%s", endpoint);
-    l->peers[l->n_peers++] = p;
-    p->wire = api_peer_new(l->loop, endpoint, &peer_events, p, err);
-    if (p->wire)
-        return 0;
-    l->n_peers--;
-    free(p);
-    return -err->code;
-}
-
-/* A peer that another one named. */
-static void peer_add(struct api_link *l, const char *endpoint)
-{
-    struct err err = {0};
-
-    if (l->n_peers == API_PEERS_MAX || strncmp(endpoint, "tcp://", 6) != 0)
-        return;
-    for (unsigned i = 0; i < l->n_peers; i++) {
-        if (strcmp(l->peers[i]->endpoint, endpoint) == 0)
-            return;
-    }
-    (void)peer_open(l, endpoint, &err); /* the peers we have will do */
-}
+static const struct api_peers_events peer_events = {on_welcome, on_lost, on_message, NULL};
 
 /* --- time ----------------------------------------------------------------------------------- */
 
@@ -443,7 +366,7 @@ static void call_due(struct api_link *l, struct link_call *c)
     uint64_t now = now_ms(l);
 
     if (c->peer >= 0 && now < c->end_ms) {
-        l->peers[c->peer]->shun_until_ms = now + LINK_SHUN_MS;
+        l->about[c->peer].shun_until_ms = now + LINK_SHUN_MS;
         call_move(l, c);
     } else {
         call_time_out(l, c);
@@ -457,12 +380,7 @@ static void on_timer(uv_timer_t *t)
 
     while ((n = heap_min(&l->due)) && n->key <= now_ms(l))
         call_due(l, HEAP_OWNER(n, struct link_call, due));
-    for (unsigned i = 0; i < l->n_peers; i++) {
-        struct link_peer *p = l->peers[i];
-
-        if (p->up && !p->ready && now_ms(l) - p->hello_ms >= LINK_HELLO_MS)
-            peer_hello(p);
-    }
+    api_peers_tick(l->peers);
 }
 
 /* --- the interface -------------------------------------------------------------------------- */
@@ -479,8 +397,9 @@ struct api_link *api_link_new(uv_loop_t *loop, const struct api_config *config,
     (void)uv_timer_init(loop, &l->timer);
     l->timer.data = l;
     (void)uv_timer_start(&l->timer, on_timer, LINK_TICK_MS, LINK_TICK_MS);
+    l->peers = api_peers_new(loop, &peer_events, l);
     for (unsigned i = 0; i < config->n_peers; i++) {
-        if (peer_open(l, config->peers[i], err) == 0)
+        if (api_peers_add(l->peers, config->peers[i], err) == 0)
             continue;
         api_link_free(l);
         return NULL;
@@ -497,10 +416,7 @@ void api_link_free(struct api_link *l)
 {
     if (!l)
         return;
-    for (unsigned i = 0; i < l->n_peers; i++) {
-        api_peer_free(l->peers[i]->wire);
-        free(l->peers[i]);
-    }
+    api_peers_free(l->peers);
     for (uint32_t i = 0; i < l->n_calls; i++) {
         if (l->calls[i]->used)
             buf_done(&l->calls[i]->frame);
@@ -516,16 +432,12 @@ void api_link_free(struct api_link *l)
 
 unsigned api_link_peers_up(const struct api_link *l)
 {
-    unsigned n = 0;
-
-    for (unsigned i = 0; l && i < l->n_peers; i++)
-        n += l->peers[i]->ready;
-    return n;
+    return l ? api_peers_up(l->peers) : 0;
 }
 
 unsigned api_link_peers(const struct api_link *l)
 {
-    return l->n_peers;
+    return api_peers_len(l->peers);
 }
 
 /* A call that cannot even be made fails from the timer, as others do. */
@@ -592,7 +504,7 @@ void api_link_forget(struct api_link *l, uint64_t number)
         m.job.jid = c->jid;
         memcpy(m.job.tenant, c->tenant, sizeof(m.job.tenant));
         if (message_encode(&m, &frame) == 0)
-            (void)api_peer_send(l->peers[c->peer]->wire, buf_span(&frame));
+            (void)api_peers_send(l->peers, (unsigned)c->peer, buf_span(&frame));
     }
     call_free(l, c);
 }

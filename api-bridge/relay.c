@@ -13,7 +13,7 @@
 #include "api-bridge/relay.h"
 
 #include "api-bridge/config.h"
-#include "api-bridge/peer.h"
+#include "api-bridge/peers.h"
 #include "api-bridge/refusal.h"
 #include "base/map.h"
 #include "base/own.h"
@@ -21,27 +21,18 @@
 enum {
     RELAY_TRY_MS = 3000,  /* for a peer to take it or refuse it */
     RELAY_HOLD_MS = 4000, /* for any peer to be there */
-    RELAY_HELLO_MS = 1000,
 };
 
 enum talk_state { TALK_SEEKING, TALK_ASKED, TALK_TAKEN, TALK_OVER };
-
-struct relay_peer {
-    struct api_relay *relay;
-    struct api_peer *wire;
-    char endpoint[LIMIT_ENDPOINT + 1];
-    bool up, ready; /* it said WELCOME */
-    uint64_t hello_ms;
-};
 
 struct api_talk {
     struct api_relay *relay;
     enum talk_state state;
     uint64_t token;
-    struct relay_peer *peer; /* of ASKED and TAKEN */
-    unsigned tried;          /* bit per peer */
-    struct buf open;         /* until it is taken */
-    uint64_t due_ms;         /* SEEKING: to give up; ASKED: to ask another */
+    unsigned peer;   /* of ASKED and TAKEN */
+    unsigned tried;  /* bit per peer */
+    struct buf open; /* until it is taken */
+    uint64_t due_ms; /* SEEKING: to give up; ASKED: to ask another */
     uint64_t heard_ms, said_ms;
     bool broken; /* a message could not be sent */
     struct api_fault refusal;
@@ -51,9 +42,8 @@ struct api_talk {
 
 struct api_relay {
     uv_loop_t *loop;
-    struct relay_peer *peers[API_PEERS_MAX];
-    unsigned n_peers;
-    unsigned next; /* of the round */
+    struct api_peers *peers; /* owned; empty until the first session */
+    unsigned next;           /* of the round */
     const struct api_config *config;
     struct map *talks; /* by token */
     uint64_t last_token;
@@ -64,12 +54,12 @@ static uint64_t now_ms(const struct api_relay *r)
     return uv_now(r->loop);
 }
 
-static int peer_send(struct relay_peer *p, struct message *m)
+static int peer_send(struct api_relay *r, unsigned peer, struct message *m)
 {
     auto_buf struct buf frame;
 
     buf_init(&frame, LIMIT_FRAME_CONTROL);
-    return message_encode(m, &frame) == 0 ? api_peer_send(p->wire, buf_span(&frame)) : -1;
+    return message_encode(m, &frame) == 0 ? api_peers_send(r->peers, peer, buf_span(&frame)) : -1;
 }
 
 /* --- talks ---------------------------------------------------------------------------------- */
@@ -79,7 +69,7 @@ static void talk_say(struct api_talk *t, enum message_type type)
     struct message m = {.type = type, .token = t->token};
 
     t->said_ms = now_ms(t->relay);
-    (void)peer_send(t->peer, &m);
+    (void)peer_send(t->relay, t->peer, &m);
 }
 
 static void talk_fail(struct api_talk *t, const struct api_fault *f)
@@ -90,41 +80,33 @@ static void talk_fail(struct api_talk *t, const struct api_fault *f)
     t->events->failed(t->ctx, f, lost);
 }
 
-static unsigned peer_index(const struct relay_peer *p)
-{
-    unsigned i = 0;
-
-    while (p->relay->peers[i] != p)
-        i++;
-    return i;
-}
-
-/* The next peer of the round that was not asked yet; NULL = none. */
-static struct relay_peer *talk_choose(struct api_talk *t)
+/* The next peer of the round that was not asked yet; -1 = none. */
+static int talk_choose(struct api_talk *t)
 {
     struct api_relay *r = t->relay;
+    const unsigned n = api_peers_len(r->peers);
 
-    for (unsigned k = 0; k < r->n_peers; k++) {
-        const unsigned i = (r->next + k) % r->n_peers;
+    for (unsigned k = 0; k < n; k++) {
+        const unsigned i = (r->next + k) % n;
 
-        if (!r->peers[i]->ready || t->tried & 1U << i)
+        if (!api_peers_ready(r->peers, i) || t->tried & 1U << i)
             continue;
-        r->next = (i + 1) % r->n_peers;
-        return r->peers[i];
+        r->next = (i + 1) % n;
+        return (int)i;
     }
-    return NULL;
+    return -1;
 }
 
 static void talk_place(struct api_talk *t)
 {
-    struct relay_peer *p;
+    int i;
 
     t->state = TALK_SEEKING;
-    while ((p = talk_choose(t))) {
-        t->tried |= 1U << peer_index(p);
-        if (api_peer_send(p->wire, buf_span(&t->open)) < 0)
+    while ((i = talk_choose(t)) >= 0) {
+        t->tried |= 1U << i;
+        if (api_peers_send(t->relay->peers, (unsigned)i, buf_span(&t->open)) < 0)
             continue;
-        t->peer = p;
+        t->peer = (unsigned)i;
         t->state = TALK_ASKED;
         t->due_ms = now_ms(t->relay) + RELAY_TRY_MS;
         return;
@@ -147,7 +129,6 @@ static void talk_seek(struct api_talk *t)
 static void talk_next(struct api_talk *t)
 {
     t->due_ms = now_ms(t->relay) + RELAY_HOLD_MS;
-    t->peer = NULL;
     talk_place(t);
 }
 
@@ -212,106 +193,53 @@ static void talk_tick(struct api_talk *t)
 
 /* --- peers ---------------------------------------------------------------------------------- */
 
-static void peer_hello(struct relay_peer *p)
+/* It has this talk, or was asked to take it. */
+static bool talk_is_with(const struct api_talk *t, unsigned peer)
 {
-    struct message m = {.type = MESSAGE_HELLO};
-
-    (void)snprintf(m.hello.client, sizeof(m.hello.client), "arena-bridge");
-    p->hello_ms = now_ms(p->relay);
-    (void)peer_send(p, &m);
-}
-
-static void on_up(void *ctx)
-{
-    struct relay_peer *p = ctx;
-
-    p->up = true;
-    peer_hello(p);
+    return t->peer == peer && (t->state == TALK_ASKED || t->state == TALK_TAKEN);
 }
 
 /* Somebody's messages are lost: a stream with a hole is worth nothing to any of them. */
-static void on_dropped(void *ctx)
+static void on_dropped(void *ctx, unsigned peer)
 {
-    struct relay_peer *p = ctx;
+    struct api_relay *r = ctx;
 
-    for (struct map_item *it = map_first(p->relay->talks); it; it = map_next(it)) {
+    for (struct map_item *it = map_first(r->talks); it; it = map_next(it)) {
         struct api_talk *t = map_value(it);
 
-        if (t->peer == p && t->state == TALK_TAKEN)
+        if (talk_is_with(t, peer) && t->state == TALK_TAKEN)
             t->broken = true;
-        else if (t->peer == p && t->state == TALK_ASKED)
+        else if (talk_is_with(t, peer))
             t->due_ms = 0;
     }
 }
 
 /* Its sessions died with it, or will when it misses us. */
-static void on_down(void *ctx)
+static void on_lost(void *ctx, unsigned peer)
 {
-    struct relay_peer *p = ctx;
-    struct map_item *next;
+    struct api_relay *r = ctx;
 
-    p->up = p->ready = false;
-    for (struct map_item *it = map_first(p->relay->talks); it; it = next) {
+    for (struct map_item *it = map_first(r->talks); it; it = map_next(it)) {
         struct api_talk *t = map_value(it);
 
-        next = map_next(it);
-        if (t->peer != p)
-            continue;
-        if (t->state == TALK_TAKEN)
+        if (talk_is_with(t, peer) && t->state == TALK_TAKEN)
             t->broken = true;
-        else if (t->state == TALK_ASKED)
+        else if (talk_is_with(t, peer))
             talk_next(t);
     }
 }
 
-static void peer_add(struct api_relay *r, const char *endpoint);
-
-static void on_frame(void *ctx, struct span frame)
+static void on_message(void *ctx, unsigned peer, const struct message *m)
 {
-    struct relay_peer *p = ctx;
-    struct api_talk *t;
-    struct message m;
+    struct api_relay *r = ctx;
+    struct api_talk *t = map_get(r->talks, &m->token, sizeof(m->token));
 
-    if (message_decode(frame, &m, NULL) < 0)
-        return;
-    if (m.type == MESSAGE_WELCOME) {
-        p->ready = true;
-        for (uint32_t i = 0; i < m.welcome.n_endpoints; i++)
-            peer_add(p->relay, m.welcome.endpoints[i]);
-    } else {
-        t = map_get(p->relay->talks, &m.token, sizeof(m.token));
-        if (t && t->peer == p)
-            talk_message(t, &m);
-    }
-    message_done(&m);
+    if (t && talk_is_with(t, peer))
+        talk_message(t, m);
 }
 
-static void peer_add(struct api_relay *r, const char *endpoint)
-{
-    static const struct api_peer_events events = {on_up, on_down, on_frame, on_dropped};
-    struct relay_peer *p;
-
-    if (r->n_peers == API_PEERS_MAX || strncmp(endpoint, "tcp://", 6) != 0)
-        return;
-    for (unsigned i = 0; i < r->n_peers; i++) {
-        if (strcmp(r->peers[i]->endpoint, endpoint) == 0)
-            return;
-    }
-    p = own_calloc(1, sizeof(*p));
-    p->relay = r;
-    (void)snprintf(p->endpoint, sizeof(p->endpoint), "%s", endpoint);
-    p->wire = api_peer_new(r->loop, endpoint, &events, p, NULL);
-    if (p->wire)
-        r->peers[r->n_peers++] = p;
-    else
-        free(p); /* the peers we have will do */
-}
-
-static void peers_open(struct api_relay *r)
-{
-    for (unsigned i = 0; i < r->config->n_peers; i++)
-        peer_add(r, r->config->peers[i]);
-}
+/* Who waits for a peer asks it with the next tick. */
+static const struct api_peers_events peer_events = {NULL, on_lost, on_message, on_dropped};
 
 /* --- the interface -------------------------------------------------------------------------- */
 
@@ -322,6 +250,7 @@ struct api_relay *api_relay_new(uv_loop_t *loop, const struct api_config *config
     r->loop = loop;
     r->config = config;
     r->talks = map_new(uv_hrtime());
+    r->peers = api_peers_new(loop, &peer_events, r);
     return r;
 }
 
@@ -329,10 +258,7 @@ void api_relay_free(struct api_relay *r)
 {
     if (!r)
         return;
-    for (unsigned i = 0; i < r->n_peers; i++) {
-        api_peer_free(r->peers[i]->wire);
-        free(r->peers[i]);
-    }
+    api_peers_free(r->peers);
     map_free(r->talks);
     free(r);
 }
@@ -342,12 +268,7 @@ void api_relay_tick(struct api_relay *r)
     auto_free uint64_t *tokens = own_calloc(map_len(r->talks) + 1, sizeof(*tokens));
     size_t n = 0;
 
-    for (unsigned i = 0; i < r->n_peers; i++) {
-        struct relay_peer *p = r->peers[i];
-
-        if (p->up && !p->ready && now_ms(r) - p->hello_ms >= RELAY_HELLO_MS)
-            peer_hello(p);
-    }
+    api_peers_tick(r->peers);
     /* An owner may free any talk within an event. */
     for (struct map_item *it = map_first(r->talks); it; it = map_next(it))
         tokens[n++] = ((struct api_talk *)map_value(it))->token;
@@ -376,8 +297,9 @@ struct api_talk *api_talk_new(struct api_relay *r, struct message *open,
         return NULL;
     }
     (void)map_set(r->talks, &t->token, sizeof(t->token), t);
-    if (r->n_peers == 0)
-        peers_open(r);
+    for (unsigned i = 0; i < r->config->n_peers; i++)
+        (void)api_peers_add(r->peers, r->config->peers[i],
+                            NULL); /* known, but for the first time */
     talk_place(t);
     return t;
 }
@@ -397,6 +319,6 @@ void api_talk_send(struct api_talk *t, struct message *m)
 {
     m->token = t->token;
     t->said_ms = now_ms(t->relay);
-    if (t->state == TALK_TAKEN && peer_send(t->peer, m) < 0)
+    if (t->state == TALK_TAKEN && peer_send(t->relay, t->peer, m) < 0)
         t->broken = true;
 }
