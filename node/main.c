@@ -6,6 +6,7 @@
 #include "node/node.h"
 #include "node/settings.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -31,12 +32,22 @@ static int complain(const char *text)
     return 2;
 }
 
+/* Jobs are made in one thread and stay: the arena that glibc gives each thread grows by a page and
+ * a system call at a time, the common one by as much as it is told to. */
+static void one_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TOP_PAD, LIMIT_MIB);
+    (void)mallopt(M_TRIM_THRESHOLD, 8 * LIMIT_MIB);
+}
+
 static int serve(struct config *c, const char *file)
 {
     struct err err = {0};
     struct node *n;
     int status;
 
+    one_heap();
     log_init("arenad", LOG_INFO);
     (void)signal(SIGPIPE, SIG_IGN);
     n = node_new(c, file, &err);
