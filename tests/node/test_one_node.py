@@ -49,23 +49,25 @@ class One(cluster.ClusterCase):
             self.assertEqual(talk.wait(cluster.PATIENCE), 1)
 
     def test_between_terminals_it_gets_one(self):
-        path = self.cluster.program("main.py", "import os\nprint(*os.get_terminal_size())\n"
-                                    "try: input()\nexcept KeyboardInterrupt: print('stopped')\n")
+        path = self.cluster.program("main.py", "import os, signal\n"
+                                    "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+                                    "print(*os.get_terminal_size())\n"
+                                    "print('stopped by', signal.sigwait({signal.SIGINT}))\n")
         ours, theirs = pty.openpty()
         fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
         with subprocess.Popen(
                 [cluster.ARENA, "--peers", self.cluster.peers, "session", path],
                 stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
                 env={**os.environ, "ARENA_PROFILE_DIR": harness.PROFILES}) as talk:
+            os.close(theirs)  # so that ours ends with the program
             heard = b""
             while b"77 33\r\n" not in heard:
                 heard += os.read(ours, 100)
             os.write(ours, b"\x03")
-            while b"stopped\r\n" not in heard:
+            while b"stopped by 2\r\n" not in heard:
                 heard += os.read(ours, 100)
             self.assertEqual(talk.wait(cluster.PATIENCE), 0)
         os.close(ours)
-        os.close(theirs)
 
     def test_options_that_mean_nothing_are_refused(self):
         path = self.cluster.program("main.py", "print(1)\n")
