@@ -100,18 +100,11 @@ class Sessions(SessionCase):
         self.assertNotIn("started", [m["type"] for m in s.messages])
 
     def test_signals_reach_the_program(self):
-<<<<<<< HEAD
         # Waited for: a handler may miss one that comes just before pause().
         s = self.session("import signal, os\nsignal.pthread_sigmask(signal.SIG_BLOCK, "
                          "{signal.SIGINT})\nprint('ready', flush=True)\n"
                          "while True: os.write(1, b'caught %d\\n' % "
                          "signal.sigwait({signal.SIGINT}))\n")
-=======
-        # Not pause(): a signal just before it would be slept over.
-        s = self.session("import signal, os, time\nsignal.signal(signal.SIGINT, "
-                         "lambda *_: os.write(1, b'caught\\n'))\nprint('ready', flush=True)\n"
-                         "while True: time.sleep(0.05)\n")
->>>>>>> e8cfa29 (tests: two programs no longer sleep over their signal)
         s.hear(b"ready\n")
         s.ws.say(type="signal", signal="SIGINT")
         s.hear(b"caught 2\n")
