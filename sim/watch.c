@@ -135,7 +135,8 @@ static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct 
     if (sim_returns(job, copy, queued_ns) && now->acc.epoch && !now->decided)
         sim_violate(w, SIM_I9, "%s has job %s again, unfinished; it was purged", h->name,
                     sim_name(job, text));
-    if (!copy->deleted && !copy->damaged)
+    /* A disk that went back is behind what it promised; that it tells nobody is I13. */
+    if (!copy->deleted && !copy->damaged && !h->amnesiac)
         sim_watch_order(w, h, job, &copy->job, now);
     copy->job = *now;
     copy->deleted = false;
