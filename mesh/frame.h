@@ -43,7 +43,7 @@ enum {
     X(OK, 10)        /* jid promised(2) acc(2) ver decided cancel told need: its state */          \
     X(PREPARE, 4)    /* jid ballot(2) [names of the sets in which a key is to be created] */       \
     X(PROM, 4)       /* jid ballot(2) record */                                                    \
-    X(PURGE, 1)      /* jid: all hold the decision, forget it */                                   \
+    X(PURGE, 2)      /* jid, hash of a keyed request: all hold the decision, forget it */          \
     X(ASK, 1)        /* jid: send me your record, or PURGE */                                      \
     X(BLOB_GET, 2)   /* jid, result? */                                                            \
     X(BLOB, 3)       /* jid, result?, bytes */                                                     \

@@ -140,10 +140,8 @@ static bool has_room(const struct mesh *m, const struct value *sets)
            placement_settled(m);
 }
 
-/* Its job came to its end and was forgotten. It is not made again: the same request is told
- * that it was served, another that its key is taken. */
-static void keyed_forgotten(struct mesh *m, const struct id *jid, const struct asker *who,
-                            const struct origin *origin)
+void keyed_forgotten(struct mesh *m, const struct id *jid, const struct asker *who,
+                     const struct origin *origin)
 {
     struct message msg = {.type = MESSAGE_ACCEPTED};
     struct id body = purge_body(m, jid);

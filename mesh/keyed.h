@@ -24,6 +24,10 @@ struct keyed_sets {
 void keyed_put_sets(struct buf *b, const struct value *sets);
 void keyed_get_sets(struct wire_reader *r, struct keyed_sets *ret_sets);
 bool keyed_may_promise(const struct mesh *m, const struct id *jid, const struct keyed_sets *sets);
+/* Its job came to its end and was forgotten. It is not made again: the same request is told
+ * that it was served, another that its key is taken. */
+void keyed_forgotten(struct mesh *m, const struct id *jid, const struct asker *who,
+                     const struct origin *origin);
 /* A majority says that nobody has it. */
 void keyed_create(struct mesh *m, struct job *j);
 #endif

@@ -47,6 +47,7 @@ struct member_meta {
     char isolation[16];
     uint32_t slots;
     bool draining;
+    int64_t born_ms; /* Unix time by its own clock when its disk was new; 0: not known */
 };
 
 /* Read only outside mesh/member.c. */

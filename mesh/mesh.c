@@ -202,6 +202,8 @@ static void load_own(struct mesh *m, struct span key, struct span bytes)
         own_lost(m);
     else if (span_eq(key, span_of("mgen")))
         m->gen = v;
+    else if (span_eq(key, span_of("mborn")))
+        m->born_ms = (int64_t)v;
     else if (span_eq(key, span_of("mseq")))
         m->seq = m->seq_end = v;
 }
@@ -239,10 +241,26 @@ static void on_load(struct mesh *m, const struct mesh_event *e)
     }
 }
 
+static void born(struct mesh *m)
+{
+    struct store_name name = store_name_bytes(STORE_OWN, "born", 4);
+    struct buf b;
+
+    if (!m->born_ms) {
+        m->born_ms = m->now.wall_ms > 0 ? m->now.wall_ms : 1;
+        buf_init(&b, LIMIT_KEY);
+        wire_put_uint(&b, (uint64_t)m->born_ms);
+        store_put(m, &name, buf_span(&b));
+        buf_done(&b);
+    }
+    peers_set_meta(m);
+}
+
 static void on_start(struct mesh *m)
 {
     m->started = true;
     life_begin(m);
+    born(m);
     peers_start(m);
     for (struct map_item *it = map_first(m->jobs); it; it = map_next(it))
         repair_start(m, map_value(it));

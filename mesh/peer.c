@@ -231,8 +231,9 @@ const char *peer_name(const struct mesh *m, const struct id *nid)
 
 /* ---- memory of peers ---- */
 
-/* Before the state was stored there was one less, and in its place whether it was forgotten. */
-enum { FIELDS_NODE = 8, FIELDS_NODE_OLD = 7, NODE_MAX = 1024 };
+/* Before the state was stored there were two less, and in its place whether it was forgotten;
+ * then one less, without when it was new. */
+enum { FIELDS_NODE = 9, FIELDS_NODE_UNBORN = 8, FIELDS_NODE_OLD = 7, NODE_MAX = 1024 };
 
 static void peer_store(struct mesh *m, struct peer *p)
 {
@@ -252,6 +253,7 @@ static void peer_store(struct mesh *m, struct peer *p)
     wire_put_str(&b, c->meta.endpoint);
     wire_put_str(&b, c->meta.client_endpoint);
     wire_put_uint(&b, c->incarnation);
+    wire_put_int(&b, c->meta.born_ms);
     store_put(m, &name, buf_span(&b));
     buf_done(&b);
     life_remember_put(m, p);
@@ -269,11 +271,11 @@ void peer_load(struct mesh *m, struct span key, struct span bytes)
     memcpy(c.nid.b, key.data + 1, ID_SIZE);
     wire_reader_init(&r, bytes.data, bytes.len);
     uint32_t n = wire_get_array(&r, FIELDS_NODE);
-    if (n != FIELDS_NODE && n != FIELDS_NODE_OLD)
+    if (n < FIELDS_NODE_OLD)
         return;
     struct life known = {.boot = wire_get_uint(&r, UINT64_MAX)};
     known.generation = wire_get_uint(&r, UINT64_MAX);
-    if (n == FIELDS_NODE)
+    if (n > FIELDS_NODE_OLD)
         c.state = (enum member_state)wire_get_uint(&r, MEMBER_STATE_N - 1);
     else
         c.state = wire_get_bool(&r) ? MEMBER_FORGOTTEN : MEMBER_DEAD;
@@ -281,8 +283,10 @@ void peer_load(struct mesh *m, struct span key, struct span bytes)
     wire_get_str(&r, c.meta.zone, sizeof(c.meta.zone));
     wire_get_str(&r, c.meta.endpoint, sizeof(c.meta.endpoint));
     wire_get_str(&r, c.meta.client_endpoint, sizeof(c.meta.client_endpoint));
-    if (n == FIELDS_NODE)
+    if (n > FIELDS_NODE_OLD)
         c.incarnation = wire_get_uint(&r, UINT64_MAX);
+    if (n > FIELDS_NODE_UNBORN)
+        c.meta.born_ms = wire_get_int(&r);
     if (wire_reader_end(&r) != 0 || id_eq(&c.nid, &m->cfg.nid))
         return;
     members_load(m->members, &c);
@@ -350,6 +354,7 @@ static void meta_fill(const struct mesh *m, struct member_meta *meta)
     memcpy(meta->isolation, m->cfg.isolation, sizeof(meta->isolation));
     meta->slots = m->slots;
     meta->draining = m->draining;
+    meta->born_ms = m->born_ms;
 }
 
 void peers_new(struct mesh *m)

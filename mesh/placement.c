@@ -202,6 +202,36 @@ void placement_keyed(const struct mesh *m, const struct id *jid, struct value *r
     memcpy(ret_value->prev, old.rset, sizeof(old.rset));
 }
 
+/* Nobody whose weight is higher, and who came no later, but for fewer than a set has members. */
+static bool had_place(const struct mesh *m, const uint64_t *weights, uint32_t at)
+{
+    int64_t until_ms = members_at(m->members, at)->meta.born_ms + TIMING_PLACEABLE;
+    uint32_t before = 0;
+
+    for (uint32_t i = 0; i < members_len(m->members) && before < m->cfg.replicas; i++)
+        before += weights[i] > weights[at] && members_at(m->members, i)->meta.born_ms <= until_ms;
+    return before < m->cfg.replicas;
+}
+
+uint32_t placement_elders(const struct mesh *m, const struct id *jid, const struct value *v,
+                          struct id *ret_elders, uint32_t max)
+{
+    uint64_t weights[LIMIT_NODES];
+    bool grown = false;
+    uint32_t n = 0;
+
+    weights_fill(m, jid, weights);
+    for (uint32_t i = 0; i < members_len(m->members) && n < max; i++) {
+        const struct id *nid = &members_at(m->members, i)->nid;
+
+        if (!had_place(m, weights, i) || id_eq(nid, &m->cfg.nid))
+            continue;
+        grown = grown || !value_has(v, nid);
+        ret_elders[n++] = *nid;
+    }
+    return grown ? n : 0;
+}
+
 static uint64_t set_name(const struct id *set, uint32_t n)
 {
     uint64_t name = n;

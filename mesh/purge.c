@@ -212,38 +212,44 @@ void purge_done(struct mesh *m)
 
 /* ---- forgetting ---- */
 
-static void job_purge(struct mesh *m, struct job *j)
+/* `body` is that of the request, for one who never had it. */
+static void job_purge(struct mesh *m, struct job *j, struct id body)
 {
     struct id jid = j->r.jid;
-    struct id body = {0};
     struct store_name spec = store_name_id(STORE_SPEC, &jid);
     struct store_name result = store_name_id(STORE_RESULT, &jid);
 
     if (j->r.origin)
         memcpy(body.b, j->r.origin->head.body_hash, ID_SIZE);
-    job_remove(m, j);
-    store_record_del(m, j);
-    store_del(m, &spec);
-    store_del(m, &result);
+    /* Who waits to make it anew is told why it is not made. */
     if (id_job_is_keyed(&jid))
         key_add(m, &jid, &body);
     else
         number_add(m, &jid);
+    job_remove(m, j);
+    store_record_del(m, j);
+    store_del(m, &spec);
+    store_del(m, &result);
 }
 
 void purge_tell(struct mesh *m, const struct id *jid, const struct id *to)
 {
-    wire_put_id(peer_open(m, to, FRAME_PURGE, 0), jid);
+    struct id body = purge_body(m, jid);
+    struct buf *b = peer_open(m, to, FRAME_PURGE, 0);
+
+    wire_put_id(b, jid);
+    wire_put_id(b, &body);
 }
 
 void purge_on_purge(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
+    struct id body = wire_get_id(r);
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
     (void)from;
     if (j)
-        job_purge(m, j);
+        job_purge(m, j, body);
 }
 
 /* ---- keeping ---- */
@@ -295,7 +301,7 @@ void purge_progress(struct mesh *m, struct job *j)
         return;
     for (uint32_t i = 0; i < j->n_replicas; i++)
         purge_tell(m, &j->r.jid, &j->replicas[i].nid);
-    job_purge(m, j);
+    job_purge(m, j, (struct id){0});
 }
 
 void purge_due(struct mesh *m, struct job *j)

@@ -202,12 +202,12 @@ void repair_start(struct mesh *m, struct job *j)
 
 /* ---- asked ---- */
 
-static void none(struct mesh *m, const struct id *jid, const struct id *to, enum damage_kind why)
+void repair_none(struct mesh *m, const struct id *jid, const struct id *to)
 {
     struct buf *b = peer_open(m, to, FRAME_NONE, 0);
 
     wire_put_id(b, jid);
-    wire_put_uint(b, why);
+    wire_put_uint(b, damage_of(job_find(m, jid)));
 }
 
 static void show(struct mesh *m, struct job *j, const struct id *to)
@@ -229,7 +229,7 @@ void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r)
     if (purge_is(m, &jid))
         purge_tell(m, &jid, from);
     else if (!j || j->damaged)
-        none(m, &jid, from, damage_of(j));
+        repair_none(m, &jid, from);
     else
         show(m, j, from);
 }
@@ -253,6 +253,10 @@ void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r
         return;
     if (j->damaged) {
         damage_heard_none(m, j, from, why);
+        return;
+    }
+    if (j->take && j->take->create && why == DAMAGE_NOT) {
+        takeover_heard_none(m, j, from);
         return;
     }
     show(m, j, from); /* lost there in a crash before it was stored: it comes back */

@@ -19,6 +19,9 @@ void repair_behind(struct mesh *m, struct job *j, const struct id *from,
 /* All that was loaded is: begins where the last life ended. */
 void repair_start(struct mesh *m, struct job *j);
 
+/* Tells `to` that this node has nothing of a job, or cannot read what it has. */
+void repair_none(struct mesh *m, const struct id *jid, const struct id *to);
+
 void repair_on_ask(struct mesh *m, const struct id *from, struct wire_reader *r);
 void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r);
 void repair_on_handover(struct mesh *m, const struct id *from, struct wire_reader *r);

@@ -27,7 +27,7 @@ static const struct field meta_fields[] = {
     FIELD(struct member_meta, name),      FIELD(struct member_meta, zone),
     FIELD(struct member_meta, endpoint),  FIELD(struct member_meta, client_endpoint),
     FIELD(struct member_meta, isolation), FIELD(struct member_meta, slots),
-    FIELD(struct member_meta, draining),
+    FIELD(struct member_meta, draining),  FIELD(struct member_meta, born_ms),
 };
 static const struct field_table meta_table = FIELD_TABLE(struct member_meta, meta_fields);
 
@@ -86,7 +86,7 @@ static bool meta_same(const struct member_meta *a, const struct member_meta *b)
            strcmp(a->endpoint, b->endpoint) == 0 &&
            strcmp(a->client_endpoint, b->client_endpoint) == 0 &&
            strcmp(a->isolation, b->isolation) == 0 && a->slots == b->slots &&
-           a->draining == b->draining;
+           a->draining == b->draining && a->born_ms == b->born_ms;
 }
 
 static void rumour_rank(struct members *m, struct roster_entry *e)

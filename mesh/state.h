@@ -60,7 +60,7 @@ struct replica {
     struct lag *lag; /* of lag.c: it has not confirmed what it is told */
 };
 
-enum { STATE_REPLICAS = 2 * LIMIT_REPLICAS, STATE_CONFIGS = 6 };
+enum { STATE_REPLICAS = 2 * LIMIT_REPLICAS, STATE_CONFIGS = 6, STATE_ELDERS = 32 };
 
 enum own_stage {
     OWN_SETTLING, /* the first version of this ballot is not at a majority yet */
@@ -100,6 +100,9 @@ struct take {
     bool own_synced;
     bool clean; /* nobody failed: a handover, or a keyed creation */
     bool create;
+    uint32_t n_elders; /* who may have the key already: mesh/placement.h */
+    struct id elders[STATE_ELDERS];
+    uint32_t elders_heard; /* bits: have said what they have */
     uint64_t begun_ns;
     uint64_t due_ns;
     uint32_t tries;
@@ -270,7 +273,8 @@ struct mesh {
     uint64_t seq_end;                           /* reserved on disk up to here */
     uint64_t seq_batch;                         /* the batch that reserved it */
     struct stored *stored_first, **stored_last; /* record versions on their way to the disk */
-    uint64_t gen; /* batches ever stored by this disk, before this boot */
+    uint64_t gen;    /* batches ever stored by this disk, before this boot */
+    int64_t born_ms; /* when it was new */
     struct read *reads;
     uint64_t next_read;
     size_t cached; /* bytes of specs and results in memory */

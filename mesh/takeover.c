@@ -32,7 +32,7 @@
 #include "mesh/store.h"
 #include "mesh/timer.h"
 
-enum { PREPARE_FIRST_MS = 300, PREPARE_MAX_MS = 5000, BLOB_TRIES = 6 };
+enum { PREPARE_FIRST_MS = 300, PREPARE_MAX_MS = 5000, BLOB_TRIES = 6, ELDER_TRIES = 3 };
 
 /* ---- the sets that must agree ---- */
 
@@ -75,6 +75,34 @@ static bool promised_by_all(const struct mesh *m, const struct job *j)
     return true;
 }
 
+/* ---- who may have the key already ---- */
+
+static void elder_heard(struct take *t, const struct id *nid)
+{
+    for (uint32_t i = 0; i < t->n_elders; i++)
+        if (id_eq(&t->elders[i], nid))
+            t->elders_heard |= 1u << i;
+}
+
+static bool is_elder(const struct take *t, const struct id *nid)
+{
+    for (uint32_t i = 0; i < t->n_elders; i++)
+        if (id_eq(&t->elders[i], nid))
+            return true;
+    return false;
+}
+
+/* Those who are up have answered, or have had their time to. */
+static bool elders_asked(const struct mesh *m, const struct take *t)
+{
+    if (t->tries >= ELDER_TRIES)
+        return true;
+    for (uint32_t i = 0; i < t->n_elders; i++)
+        if (!(t->elders_heard >> i & 1) && peer_up(m, &t->elders[i]))
+            return false;
+    return true;
+}
+
 /* ---- the taker ---- */
 
 static void prepare_again(struct mesh *m, struct job *j)
@@ -104,8 +132,10 @@ void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
     j->n_replicas = 0;
     j->take_due_ns = STATE_NEVER;
     record_copy(&j->r, &t->best);
-    if (t->create && j->r.acc.epoch == 0)
+    if (t->create && j->r.acc.epoch == 0) {
         placement_keyed(m, &j->r.jid, &t->best.v);
+        t->n_elders = placement_elders(m, &j->r.jid, &t->best.v, t->elders, STATE_ELDERS);
+    }
     if (t->best.v.n_rset > 0)
         config_add(m, j, &t->best.v);
     prepare_again(m, j);
@@ -137,19 +167,25 @@ static bool creates(const struct job *j)
     return j->take->create && j->take->best.acc.epoch == 0;
 }
 
+static void prepare_one(struct mesh *m, const struct job *j, const struct id *to)
+{
+    struct buf *b = peer_open(m, to, FRAME_PREPARE, 0);
+
+    wire_put_id(b, &j->r.jid);
+    ballot_put(b, &j->take->ballot);
+    keyed_put_sets(b, creates(j) ? &j->take->best.v : NULL);
+}
+
 static void prepare_send(struct mesh *m, struct job *j)
 {
-    for (uint32_t i = 0; i < j->n_replicas; i++) {
-        const struct replica *p = &j->replicas[i];
+    const struct take *t = j->take;
 
-        if (p->promised || peer_forgotten(m, &p->nid))
-            continue;
-
-        struct buf *b = peer_open(m, &p->nid, FRAME_PREPARE, 0);
-        wire_put_id(b, &j->r.jid);
-        ballot_put(b, &j->take->ballot);
-        keyed_put_sets(b, creates(j) ? &j->take->best.v : NULL);
-    }
+    for (uint32_t i = 0; i < j->n_replicas; i++)
+        if (!j->replicas[i].promised && !peer_forgotten(m, &j->replicas[i].nid))
+            prepare_one(m, j, &j->replicas[i].nid);
+    for (uint32_t i = 0; i < t->n_elders && creates(j); i++)
+        if (!(t->elders_heard >> i & 1) && !accept_replica(j, &t->elders[i]))
+            prepare_one(m, j, &t->elders[i]);
 }
 
 void takeover_due(struct mesh *m, struct job *j)
@@ -236,8 +272,10 @@ void takeover_progress(struct mesh *m, struct job *j)
         return;
     if (t->best.acc.epoch == 0 && !t->create)
         takeover_lost(m, j); /* nobody ever accepted anything: there is no job */
-    else if (t->best.acc.epoch == 0)
+    else if (t->best.acc.epoch == 0 && elders_asked(m, t))
         keyed_create(m, j);
+    else if (t->best.acc.epoch == 0)
+        return;
     else if (blob_missing(j, &t->best) && !(t->best.decided && t->tries > BLOB_TRIES))
         blob_fetch(m, j, t->best.decided || t->best.v.phase == RECORD_TERMINAL);
     else
@@ -269,6 +307,12 @@ void takeover_from(struct mesh *m, struct job *j, const struct record *src)
     takeover_begin(m, j, TAKEOVER_CLEAN);
     if (j->take)
         best_merge(m, j, src);
+}
+
+void takeover_heard_none(struct mesh *m, struct job *j, const struct id *from)
+{
+    elder_heard(j->take, from);
+    takeover_progress(m, j);
 }
 
 void takeover_create(struct mesh *m, struct job *j)
@@ -322,8 +366,10 @@ void takeover_on_prepare(struct mesh *m, const struct id *from, struct wire_read
     }
 
     struct job *j = job_find(m, &jid);
-    if (sets.n > 0 && (!j || j->r.acc.epoch == 0) && !keyed_may_promise(m, &jid, &sets))
+    if (sets.n > 0 && (!j || j->r.acc.epoch == 0) && !keyed_may_promise(m, &jid, &sets)) {
+        repair_none(m, &jid, from);
         return;
+    }
     if (!j)
         j = job_new(m, &jid);
     if (j->damaged)
@@ -346,7 +392,8 @@ void takeover_on_prom(struct mesh *m, const struct id *from, struct wire_reader 
     struct wire_reader w;
     struct record src;
 
-    if (!p || ballot_cmp(&ballot, &j->take->ballot) != 0)
+    if (!j || !j->take || (!p && !is_elder(j->take, from)) ||
+        ballot_cmp(&ballot, &j->take->ballot) != 0)
         return;
     wire_reader_init(&w, bytes.data, bytes.len);
     if (record_decode(&w, &src) != 0)
@@ -356,7 +403,9 @@ void takeover_on_prom(struct mesh *m, const struct id *from, struct wire_reader 
         record_done(&src);
         return;
     }
-    p->promised = true;
+    if (p)
+        p->promised = true;
+    elder_heard(j->take, from);
     best_merge(m, j, &src);
     record_done(&src);
     takeover_progress(m, j);

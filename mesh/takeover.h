@@ -22,6 +22,8 @@ void takeover_end(struct job *j);
 /* A higher ballot was promised: leave it to that one. */
 void takeover_lost(struct mesh *m, struct job *j);
 void takeover_progress(struct mesh *m, struct job *j);
+/* `from`, who might have had a key that is about to be made, has nothing. */
+void takeover_heard_none(struct mesh *m, struct job *j, const struct id *from);
 /* The promises are in, nobody has the job, and what it is was filled in: makes it. */
 void takeover_create(struct mesh *m, struct job *j);
 void takeover_due(struct mesh *m, struct job *j);

@@ -3,7 +3,9 @@
 
 #include "mesh/forward.h"
 #include "mesh/job.h"
+#include "mesh/keyed.h"
 #include "mesh/peer.h"
+#include "mesh/purge.h"
 #include "mesh/store.h"
 #include "mesh/timer.h"
 
@@ -387,9 +389,12 @@ void watch_job_gone(struct mesh *m, struct job *j)
 {
     while (j->waits) {
         struct asker who = j->waits->who;
+        bool makes = j->waits->kind == WAIT_DURABLE && j->wish;
 
         wait_end(m, j->waits);
-        if (m->started)
+        if (m->started && makes && purge_is(m, &j->r.jid))
+            keyed_forgotten(m, &j->r.jid, &who, j->wish);
+        else if (m->started)
             watch_refuse(m, &who, MESSAGE_REFUSAL_NOT_FOUND, 0);
     }
     events_free(j);

@@ -12,7 +12,7 @@
 #include "mesh/store.h"
 
 enum {
-    HAMLET_MAX = 5,
+    HAMLET_MAX = 9,
     HAMLET_LINK_MS = 1,
     HAMLET_SYNC_MS = 2,
     HAMLET_SCRUB_MS = 10000,

@@ -14,6 +14,7 @@ static struct spec_head head_of(uint8_t key)
 {
     struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true};
 
+    head.body_hash[0] = 1;
     head.key[0] = 3;
     head.key[ID_SIZE - 1] = key;
     return head;
@@ -58,10 +59,34 @@ static void keys_are_taken_after_two_of_five_have_left(void **state)
     hamlet_free(h);
 }
 
+static void a_key_is_known_when_the_mesh_has_grown(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+
+    (void)state;
+    assert_int_equal(ask_for_all(h, 0).made, KEYS);
+    for (int i = 3; i < 9; i++) {
+        hamlet_join(h);
+        hamlet_run(h, 15000);
+    }
+    hamlet_run(h, 15000);
+    for (int i = 8; i > 0; i -= 3) {
+        struct tally n = ask_for_all(h, i);
+
+        assert_int_equal(n.made + n.known, KEYS);
+        assert_int_equal(hamlet_started(h), KEYS);
+        /* The last time what the jobs were is long forgotten, but not that there were some. */
+        if (i == 5)
+            hamlet_run(h, 700 * 1000);
+    }
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_taken_after_two_of_five_have_left),
+        cmocka_unit_test(a_key_is_known_when_the_mesh_has_grown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
