@@ -158,7 +158,8 @@ class Machine:
         self.named = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.named.bind(os.path.join(self.dir, "datagrams"))
         os.chmod(os.path.join(self.dir, "datagrams"), 0o777)
-        for s in (self.tcp, self.udp, self.unix, self.named):
+        self.sockets = (self.tcp, self.udp, self.unix, self.named)
+        for s in self.sockets:
             s.setblocking(False)
         self.shadow = self.first_line("/etc/shadow")
         self.machine_id = self.first_line("/etc/machine-id")
@@ -224,6 +225,8 @@ class Machine:
     def close(self):
         if self.mq:
             subprocess.run(["umount", self.mq], check=False)
+        for s in self.sockets:
+            s.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

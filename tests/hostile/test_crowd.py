@@ -261,8 +261,6 @@ def trial(options, rows, mode, groups):
     if status != 0:
         problems.append(f"the driver ended with {status}")
     crowd.machine.close()
-    for s in (crowd.machine.tcp, crowd.machine.udp, crowd.machine.unix):
-        s.close()
     problems += compare("keepers gone", empty, settled(groups, empty))
     print(f"{mode}: {options.runs} runs of {len(rows)} programs, seed {options.seed}: "
           + ", ".join(f"{n} {e}" for e, n in crowd.ends.most_common()))
