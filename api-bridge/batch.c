@@ -15,7 +15,7 @@
 #include "api-bridge/work.h"
 #include "base/own.h"
 
-enum { BATCH_WINDOW = 256, BATCH_KEY_MAX = 256 };
+enum { BATCH_WINDOW = 256 };
 
 struct batch {
     struct api_exchange *x; /* NULL: the client left */
@@ -138,7 +138,7 @@ static void send_item(struct batch *b, uint32_t i)
 {
     struct item *it = &b->items[i];
     struct span key = api_request_header(&b->x->req, "idempotency-key");
-    char own[BATCH_KEY_MAX + 16] = "";
+    char own[API_KEY_MAX + 16] = "";
     struct api_fault f = {0};
 
     if (key.len > 0) /* each job of the batch has a key of its own */
@@ -218,16 +218,13 @@ static void on_read(void *ctx)
 void api_batch_handle(struct api_exchange *x)
 {
     struct batch *b = own_calloc(1, sizeof(*b));
-    struct span key = api_request_header(&x->req, "idempotency-key");
 
     b->x = x;
     b->config = api_exchange_config(x);
     api_request_query_known(&x->req, NULL, 0, &b->fault);
     if (!api_request_is_json(&x->req))
         api_fault_set(&b->fault, API_FAULT_MEDIA_TYPE, NULL);
-    if (key.len > BATCH_KEY_MAX)
-        api_fault_field(&b->fault, API_FAULT_BAD_VALUE, "Idempotency-Key",
-                        "Idempotency-Key must have 1 to %d bytes", BATCH_KEY_MAX);
+    (void)api_request_key(&x->req, &b->fault);
     if (b->fault.code) {
         fail(b, &b->fault);
         return;

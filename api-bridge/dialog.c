@@ -282,10 +282,8 @@ static void keep_for_later(struct api_conn *c, struct span in)
 
     if (c->later.max == 0)
         buf_init(&c->later, DIALOG_LATER_MAX + DIALOG_READ_MAX);
-    if (in.len >= room && c->reading) {
-        (void)uv_read_stop((uv_stream_t *)&c->tcp);
-        c->reading = false;
-    }
+    if (in.len >= room)
+        api_conn_pause(c);
     if (buf_put(&c->later, in.data, in.len) < 0)
         api_conn_close(c);
 }

@@ -18,8 +18,6 @@
 #include "api-bridge/work.h"
 #include "base/own.h"
 
-enum { EXECUTE_KEY_MAX = 256 };
-
 /* A request until it was sent. */
 struct reading {
     struct buf body;
@@ -176,11 +174,8 @@ static void submit(struct execute *e)
 {
     struct api_exchange *x = e->x;
     struct api_submission *s = &e->reading->submission;
-    struct span key = api_request_header(&x->req, "idempotency-key");
+    struct span key = api_request_key(&x->req, &e->fault);
 
-    if (key.len > EXECUTE_KEY_MAX || (key.data && key.len == 0))
-        api_fault_field(&e->fault, API_FAULT_BAD_VALUE, "Idempotency-Key",
-                        "Idempotency-Key must have 1 to %d bytes", EXECUTE_KEY_MAX);
     api_languages_check(x->server->languages, &s->spec, &e->fault);
     if (!e->fault.code) {
         e->keyed = key.len > 0;

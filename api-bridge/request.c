@@ -218,6 +218,16 @@ void api_request_query_known(const struct api_request *r, const char *const *kno
     }
 }
 
+struct span api_request_key(const struct api_request *r, struct api_fault *f)
+{
+    struct span key = api_request_header(r, "idempotency-key");
+
+    if (key.len > API_KEY_MAX || (key.data && key.len == 0))
+        api_fault_field(f, API_FAULT_BAD_VALUE, "Idempotency-Key",
+                        "Idempotency-Key must have 1 to %d bytes", API_KEY_MAX);
+    return key;
+}
+
 bool api_request_is_json(const struct api_request *r)
 {
     static const char *const types[] = {"application/json", "text/json"};

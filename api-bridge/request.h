@@ -18,6 +18,7 @@ enum {
     API_ADDRESS_MAX = 46, /* INET6_ADDRSTRLEN */
     API_REQUEST_ID_MAX = 64,
     API_HEADERS_STEP = 16, /* headers that room is made for at a time */
+    API_KEY_MAX = 256,     /* bytes of an Idempotency-Key */
 };
 
 struct api_header {
@@ -76,6 +77,8 @@ bool api_request_query_flag(const struct api_request *r, const char *name, bool 
 /* Finds a name that is not among `known`, so that a typing error is not silently ignored. */
 void api_request_query_known(const struct api_request *r, const char *const *known, size_t n,
                              struct api_fault *f);
+/* The Idempotency-Key; empty when there is none. One that is empty or too long is a fault. */
+struct span api_request_key(const struct api_request *r, struct api_fault *f);
 /* True when the content type of the body is JSON, or is not given. */
 bool api_request_is_json(const struct api_request *r);
 /* Percent-decodes `in` into out[size] and ends it with a NUL; the length, or -EINVAL. */

@@ -270,10 +270,12 @@ class Fields(Case):
                 self.assertEqual(status, 400, answer)
                 self.assertEqual(answer["error"]["field"], query.partition("=")[0])
 
-    def test_an_idempotency_key_too_long_is_refused(self):
-        status, answer, _ = self.bridge.post("/api/execute", JOB,
-                                             headers={"Idempotency-Key": "x" * 300})
-        self.assertEqual((status, answer["error"]["field"]), (400, "Idempotency-Key"))
+    def test_an_idempotency_key_has_a_length(self):
+        for path, body in (("/api/execute", JOB), ("/api/batch", {"jobs": [JOB]})):
+            for key in ("", "x" * 257):
+                status, answer, _ = self.bridge.post(path, body, headers={"Idempotency-Key": key})
+                self.assertEqual((status, answer["error"]["field"]), (400, "Idempotency-Key"),
+                                 (path, len(key)))
 
     def test_job_ids_that_are_none_name_no_job(self):
         for name in ("x", "00000000-0000-0000-0000-00000000000", "a" * 500,
