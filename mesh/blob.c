@@ -60,7 +60,7 @@ void blob_use(struct mesh *m, const struct read *r, int status, struct span byte
 {
     struct job *j = job_find(m, &r->jid);
 
-    if (j && status != 0)
+    if (j && status != 0 && r->kind != READ_AGAIN)
         blob_lost(m, j, r->result);
     switch (r->kind) {
     case READ_EXEC:
@@ -84,6 +84,10 @@ void blob_use(struct mesh *m, const struct read *r, int status, struct span byte
     case READ_EVENT:
         watch_read(m, r, status, bytes);
         break;
+    case READ_AGAIN:
+        if (status == 0 && !id_is_zero(&r->peer))
+            blob_send(m, &r->peer, r, bytes);
+        /* fall through */
     case READ_MENDED:
         if (j && status == 0)
             blob_found(m, j, r->result, bytes);
@@ -99,9 +103,27 @@ static void blob_ask(struct mesh *m, const struct id *nid, const struct job *j, 
     wire_put_bool(b, result);
 }
 
+static bool is_missing(const struct job *j, bool result)
+{
+    return id_is_zero(result ? &j->result_hash : &j->spec_hash);
+}
+
+/* A read that failed once may not fail again: what no disk could read at one moment, and nobody
+ * looked for any more, would be lost although it is there. */
+static void read_again(struct mesh *m, struct job *j, bool result, const struct id *peer)
+{
+    struct read what = {.kind = READ_AGAIN, .result = result};
+
+    if (peer)
+        what.peer = *peer;
+    store_read(m, j, &what);
+}
+
 /* Who owns the job, or takes it over, knows of more replicas than its record names. */
 void blob_fetch(struct mesh *m, struct job *j, bool result)
 {
+    if (is_missing(j, result))
+        read_again(m, j, result, NULL);
     for (uint32_t i = 0; i < j->n_replicas; i++)
         blob_ask(m, &j->replicas[i].nid, j, result);
     for (uint32_t i = 0; i < j->r.v.n_rset; i++)
@@ -115,7 +137,9 @@ void blob_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
     struct read what = {.kind = READ_SERVE, .result = wire_get_bool(r), .peer = *from};
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
-    if (j && !id_is_zero(what.result ? &j->result_hash : &j->spec_hash))
+    if (j && is_missing(j, what.result))
+        read_again(m, j, what.result, from);
+    else if (j)
         store_read(m, j, &what);
 }
 

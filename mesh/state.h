@@ -226,6 +226,7 @@ enum read_kind {
     READ_ANSWER, /* `who` asked for the job */
     READ_EVENT,  /* `who` watches the job */
     READ_MENDED, /* to see whether it is there: the record that said so was damaged */
+    READ_AGAIN,  /* to see whether it can be read after all; then `peer` gets it, if any asked */
     READ_SCRUB   /* to see that it can be read */
 };
 

@@ -114,6 +114,31 @@ static void a_spec_that_rots_while_its_job_waits_comes_back(void **state)
     hamlet_free(h);
 }
 
+static void a_spec_that_no_disk_could_read_for_a_while_is_found_again(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct inspect_job j;
+
+    (void)state;
+    hamlet_runs(h, 600000, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    struct id jid = hamlet_job(h, 0);
+    hamlet_run(h, 1000);
+    restart_all(h, 3);
+    for (int i = 0; i < 3; i++)
+        hamlet_rot(h, i, STORE_SPEC, &jid);
+    hamlet_run(h, ROUND_MS);
+    hamlet_crash(h, 0);
+    for (int i = 1; i < 3; i++)
+        hamlet_rot(h, i, STORE_SPEC, &jid); /* the bit is what it was */
+    hamlet_run(h, 30000);
+    int owners = 0;
+    for (int i = 1; i < 3; i++)
+        owners += inspect_job_get(hamlet_mesh(h, i), &jid, &j) && j.owner;
+    assert_int_equal(owners, 1);
+    hamlet_free(h);
+}
+
 /* One step a second; the READs it asks for are answered in the next. */
 static uint32_t reads_in(struct mesh *m, struct mesh_now *now, uint32_t seconds)
 {
@@ -172,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_result_that_rots_comes_back_from_another_node),
         cmocka_unit_test(what_nobody_had_is_asked_for_again),
         cmocka_unit_test(a_spec_that_rots_while_its_job_waits_comes_back),
+        cmocka_unit_test(a_spec_that_no_disk_could_read_for_a_while_is_found_again),
         cmocka_unit_test(all_is_read_once_in_a_round_and_evenly),
     };
 
