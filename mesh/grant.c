@@ -86,7 +86,9 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
     if (r->bad)
         return;
 
-    while (granted < want) {
+    /* Past its deadline a peer that leaves hands over even what runs: what it still gave away would
+     * be started twice. */
+    while (granted < want && !m->drain_killed) {
         struct job *j = sched_take(m, LIMIT_PRIORITIES - 1);
 
         if (!j)
