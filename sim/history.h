@@ -43,9 +43,12 @@ struct sim_job {
     uint64_t deleted_ns; /* first removal of a copy, the job being decided */
     uint64_t purged_ns;  /* when the mesh wrote that removal */
     uint32_t starts;
-    uint32_t called;     /* callbacks for it */
-    uint64_t started_ns; /* the first */
-    uint64_t seen_ns;    /* by a client, as ended */
+    uint32_t cut;          /* of them, killed, gone with their node, or given up by their owner */
+    struct id start_owner; /* of the last, */
+    uint64_t start_ns;     /* and when that was */
+    uint32_t called;       /* callbacks for it */
+    uint64_t started_ns;   /* the first */
+    uint64_t seen_ns;      /* by a client, as ended */
 };
 
 struct sim_history {
@@ -93,6 +96,8 @@ void sim_watch_told(struct sim_world *w, struct sim_host *h, struct span frame);
 void sim_watch_exec(struct sim_world *w, struct sim_host *h, const struct sim_run *run);
 void sim_watch_done(struct sim_world *w, struct sim_host *h, const struct sim_run *run,
                     enum mesh_outcome outcome);
+/* A run goes down with its node. */
+void sim_watch_cut(struct sim_world *w, const struct sim_run *run);
 /* A client was told that the job is kept. */
 void sim_watch_ack(struct sim_world *w, struct sim_host *h, const struct id *jid, uint32_t intent);
 void sim_watch_cancelled(struct sim_world *w, const struct id *jid);

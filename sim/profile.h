@@ -14,6 +14,7 @@ struct sim_profile {
     uint32_t mean_ms[SIM_FAULT_N]; /* between two of a kind; 0 = never */
     struct sim_bias biases[SIM_BIASES_MAX];
     uint32_t n_biases;
+    bool gentle;      /* nothing but goodbyes: no job may start twice for them */
     bool over_budget; /* may destroy more copies than the protocol promises to survive */
 };
 

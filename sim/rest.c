@@ -201,6 +201,9 @@ static void sim_rest_job_check(struct sim_world *w, struct sim_job *job)
         job->terminal_ns > job->cancel_acked_ns)
         sim_violate(w, SIM_I10, "job %s is %s; its cancel was confirmed before it ended",
                     id_format(&job->jid, text), message_state_name(job->decided_state));
+    if (w->setup.profile->gentle && job->starts > 1 + job->cut)
+        sim_violate(w, SIM_I20, "job %s started %u times, %u of them were cut off",
+                    id_format(&job->jid, text), job->starts, job->cut);
     if (!latest || job->deleted_ns)
         return;
     for (uint32_t i = 0; i < latest->job.n_rset; i++) {

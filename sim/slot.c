@@ -190,6 +190,8 @@ void sim_slots_kill(struct sim_world *w, struct sim_host *h, uint64_t exec)
 
 void sim_slots_clear(struct sim_world *w, struct sim_host *h)
 {
-    while (h->slots.runs)
+    while (h->slots.runs) {
+        sim_watch_cut(w, h->slots.runs);
         sim_run_remove(w, h, h->slots.runs);
+    }
 }

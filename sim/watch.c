@@ -317,6 +317,21 @@ void sim_watch_told(struct sim_world *w, struct sim_host *h, struct span frame)
         h->told = head.generation;
 }
 
+/* A peer that leaves hands over what still runs elsewhere when its deadline comes, and who takes it
+ * over starts it again: that run is given up, whatever becomes of it. */
+static void sim_watch_start(struct sim_world *w, struct sim_job *job)
+{
+    const struct sim_copy *latest = sim_history_latest(job);
+    const struct sim_host *owner = sim_host_named(w, &job->start_owner);
+    uint64_t now = w->queue.now_ns;
+
+    if (job->starts++ && owner && owner->drain_until >= job->start_ns && owner->drain_until <= now)
+        job->cut++;
+    job->started_ns = job->started_ns ? job->started_ns : now;
+    job->start_ns = now;
+    job->start_owner = latest ? latest->job.acc.nid : (struct id){0};
+}
+
 void sim_watch_exec(struct sim_world *w, struct sim_host *h, const struct sim_run *run)
 {
     struct sim_job *job;
@@ -328,8 +343,7 @@ void sim_watch_exec(struct sim_world *w, struct sim_host *h, const struct sim_ru
         return;
     job = sim_history_job(w, &run->jid);
     copy = sim_history_copy(job, &h->nid);
-    job->starts++;
-    job->started_ns = job->started_ns ? job->started_ns : w->queue.now_ns;
+    sim_watch_start(w, job);
     job->intent = run->job;
     sim_trace_note(w, h, SIM_NOTE_RUN, "runs job %u, epoch %llu attempt %u", job->index,
                    (unsigned long long)run->epoch, run->attempt);
@@ -349,8 +363,20 @@ void sim_watch_done(struct sim_world *w, struct sim_host *h, const struct sim_ru
 {
     static const char *const words[] = {"result", "broken", "killed"};
 
+    if (outcome == MESH_OUTCOME_KILLED)
+        sim_watch_cut(w, run);
     if (!w->history.off)
         sim_trace_note(w, h, SIM_NOTE_RUN, "has run job %u: %s", run->job, words[outcome]);
+}
+
+void sim_watch_cut(struct sim_world *w, const struct sim_run *run)
+{
+    struct sim_job *job = w->history.off ? NULL : sim_history_job(w, &run->jid);
+
+    if (!job)
+        return;
+    job->cut++;
+    job->start_owner = (struct id){0};
 }
 
 static bool sim_is_kept(const struct sim_copy *copy, const struct inspect_job *like)
