@@ -112,10 +112,16 @@ static struct message_job *page_own(const struct mesh *m, const struct message *
     return page;
 }
 
-/* What this node has to say to a LIST. */
+/* What this node has to say to a LIST. Of what is owed each node gives its share: what is more than
+ * fits into the answer was handed out to nobody, and would not be offered again for a minute. */
 static struct message_job *page_here(struct mesh *m, const struct message *msg, uint32_t *ret_n)
 {
-    return msg->list.owed ? owed_take(m, page_limit(msg), ret_n) : page_own(m, msg, ret_n);
+    uint32_t limit = page_limit(msg);
+    uint32_t up = members_up(m->members);
+
+    if (!msg->list.owed)
+        return page_own(m, msg, ret_n);
+    return owed_take(m, limit, up < limit ? limit / (up ? up : 1) : 1, ret_n);
 }
 
 void list_serve(struct mesh *m, const struct asker *who, const struct message *msg)

@@ -24,12 +24,12 @@ void owed_remove(struct mesh *m, struct job *j)
     heap_remove(&m->owed, &j->owed);
 }
 
-struct message_job *owed_take(struct mesh *m, uint32_t limit, uint32_t *ret_n)
+struct message_job *owed_take(struct mesh *m, uint32_t limit, uint32_t share, uint32_t *ret_n)
 {
     struct message_job *out = own_calloc(limit, sizeof(*out));
     uint32_t n = 0;
 
-    while (n < limit && m->owed.len > 0 && heap_min(&m->owed)->key <= m->now.mono_ns) {
+    while (n < share && n < limit && m->owed.len > 0 && heap_min(&m->owed)->key <= m->now.mono_ns) {
         struct job *j = HEAP_OWNER(heap_min(&m->owed), struct job, owed);
         bool tells = list_is_teller(m, j);
 

@@ -19,8 +19,8 @@ enum {
 /* After every change of a job; cheap. */
 void owed_set(struct mesh *m, struct job *j);
 void owed_remove(struct mesh *m, struct job *j);
-/* Those that are due here, at most `limit`; an array the caller frees. */
-struct message_job *owed_take(struct mesh *m, uint32_t limit, uint32_t *ret_n);
+/* Those that are due here, at most `share` of them; an array of `limit` that the caller frees. */
+struct message_job *owed_take(struct mesh *m, uint32_t limit, uint32_t share, uint32_t *ret_n);
 /* A bridge says that the callback of a decided job was delivered, or given up. */
 void owed_told(struct mesh *m, struct job *j);
 #endif

@@ -12,8 +12,8 @@
 #include "mesh/takeover.h"
 #include "tests/mesh/hamlet.h"
 
-/* Submits a job with a callback (or none) and lets it come to its end. */
-static struct id job_run(struct hamlet *h, const char *callback)
+/* Submits a job with a callback (or none) to a node and lets it come to its end. */
+static struct id job_run_at(struct hamlet *h, int node, const char *callback)
 {
     struct message msg = {.type = MESSAGE_SUBMIT};
     struct spec_file file = {.name = "main.py", .content = span_of("print(1)")};
@@ -28,7 +28,7 @@ static struct id job_run(struct hamlet *h, const char *callback)
     buf_init(&b, LIMIT_SPEC);
     assert_int_equal(spec_encode(&spec, &b), 0);
     msg.submit.spec = buf_span(&b);
-    uint64_t token = hamlet_ask(h, 0, &msg);
+    uint64_t token = hamlet_ask(h, node, &msg);
     buf_done(&b);
     hamlet_run(h, 3000);
 
@@ -38,19 +38,46 @@ static struct id job_run(struct hamlet *h, const char *callback)
     return answer->accepted.jid;
 }
 
-/* What a bridge at `node` is given to call. */
-static const struct message *take(struct hamlet *h, int node)
+static struct id job_run(struct hamlet *h, const char *callback)
+{
+    return job_run_at(h, 0, callback);
+}
+
+/* What a bridge at `node` is given to call, at most so many. */
+static const struct message *take_some(struct hamlet *h, int node, uint32_t limit)
 {
     struct message msg = {.type = MESSAGE_LIST};
 
     msg.list.owed = true;
-    msg.list.limit = 10;
+    msg.list.limit = limit;
     msg.list.tenant[0] = '*';
     uint64_t token = hamlet_ask(h, node, &msg);
     hamlet_run(h, 1000);
     assert_non_null(hamlet_answer(h, token));
     assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_JOBS);
     return hamlet_answer(h, token);
+}
+
+static const struct message *take(struct hamlet *h, int node)
+{
+    return take_some(h, node, 10);
+}
+
+static void nothing_is_held_back_that_was_handed_to_nobody(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    uint32_t taken = 0;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    for (int i = 0; i < 12; i++)
+        (void)job_run_at(h, i % 3, "https://example.com/done");
+    hamlet_run(h, OWED_GRACE_MS);
+    for (int i = 0; i < 4; i++)
+        taken += take_some(h, 0, 3)->jobs.n;
+    assert_int_equal(taken, 12);
+    hamlet_free(h);
 }
 
 static void a_callback_is_handed_out_by_one_node_until_it_is_told(void **state)
@@ -148,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_callback_is_handed_out_by_one_node_until_it_is_told),
+        cmocka_unit_test(nothing_is_held_back_that_was_handed_to_nobody),
         cmocka_unit_test(what_was_told_stays_told),
         cmocka_unit_test(what_was_not_told_is_owed_after_a_crash_of_any_node),
         cmocka_unit_test(told_during_a_takeover_leaves_its_promises_alone),
