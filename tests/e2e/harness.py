@@ -56,6 +56,7 @@ def free_ports(count):
             above.bind(("127.0.0.1", one.getsockname()[1] + 1))
         except (OSError, OverflowError):
             one.close()
+            above.close()
             continue
         held.append((one, above))
     ports = [one.getsockname()[1] for one, _ in held]
