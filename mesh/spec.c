@@ -52,7 +52,10 @@ static const struct field head_fields[] = {
     FIELD(struct spec, head.body_hash),
     FIELD_INLINE(struct spec, tags, n_tags, LIMIT_TAGS, tag_table),
 };
-static const struct field_table head_table = FIELD_TABLE(struct spec, head_fields);
+/* Of the head alone: field_done() empties it before it frees what is behind it. */
+static const struct field_table head_table = {.fields = head_fields,
+                                              .n = sizeof(head_fields) / sizeof(head_fields[0]),
+                                              .size = sizeof(struct spec_head)};
 
 _Static_assert(offsetof(struct spec, head) == 0, "a head is read as a spec is");
 const struct field_table spec_head_plain = {
