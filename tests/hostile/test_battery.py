@@ -223,8 +223,6 @@ class Machine:
         return {"mounts": mounts, "packets": packets}
 
     def close(self):
-        for s in (self.tcp, self.udp, self.unix, self.named):
-            s.close()
         if self.mq:
             subprocess.run(["umount", self.mq], check=False)
         for s in self.sockets:
