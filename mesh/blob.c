@@ -16,8 +16,6 @@ void blob_lost(struct mesh *m, struct job *j, bool result)
     struct id *hash = result ? &j->result_hash : &j->spec_hash;
 
     memset(hash, 0, sizeof(*hash));
-    if (j->n_replicas == 0)
-        accept_replicas_of(m, j, &j->r.v);
     blob_fetch(m, j, result);
 }
 
@@ -119,16 +117,24 @@ static void read_again(struct mesh *m, struct job *j, bool result, const struct 
     store_read(m, j, &what);
 }
 
-/* Who owns the job, or takes it over, knows of more replicas than its record names. */
+static void blob_ask_set(struct mesh *m, const struct id *set, uint32_t n, struct job *j,
+                         bool result)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!accept_replica(j, &set[i]) && !id_eq(&set[i], &m->cfg.nid))
+            blob_ask(m, &set[i], j, result);
+}
+
+/* Who owns the job, or takes it over, knows of more replicas than its record names; anybody else
+ * keeps no table of them. */
 void blob_fetch(struct mesh *m, struct job *j, bool result)
 {
     if (is_missing(j, result))
         read_again(m, j, result, NULL);
     for (uint32_t i = 0; i < j->n_replicas; i++)
         blob_ask(m, &j->replicas[i].nid, j, result);
-    for (uint32_t i = 0; i < j->r.v.n_rset; i++)
-        if (!accept_replica(j, &j->r.v.rset[i]) && !id_eq(&j->r.v.rset[i], &m->cfg.nid))
-            blob_ask(m, &j->r.v.rset[i], j, result);
+    blob_ask_set(m, j->r.v.rset, j->r.v.n_rset, j, result);
+    blob_ask_set(m, j->r.v.prev, j->r.v.n_prev, j, result);
 }
 
 void blob_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
