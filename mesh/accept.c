@@ -179,7 +179,7 @@ void accept_propose(struct mesh *m, struct job *j)
 
 /* ---- sending ---- */
 
-static bool replica_behind(const struct job *j, const struct replica *p)
+bool accept_replica_behind(const struct job *j, const struct replica *p)
 {
     return ballot_cmp(&p->acc, &j->r.acc) != 0 || p->ver < j->r.ver ||
            (j->r.decided && !p->decided) || (j->r.cancel && !p->cancel) || (j->r.told && !p->told);
@@ -189,14 +189,14 @@ bool accept_behind(const struct job *j, const struct id *nid)
 {
     for (uint32_t i = 0; i < j->n_replicas; i++)
         if (id_eq(&j->replicas[i].nid, nid))
-            return replica_behind(j, &j->replicas[i]);
+            return accept_replica_behind(j, &j->replicas[i]);
     return false;
 }
 
 bool accept_everywhere(const struct mesh *m, const struct job *j)
 {
     for (uint32_t i = 0; i < j->n_replicas; i++)
-        if (!peer_forgotten(m, &j->replicas[i].nid) && replica_behind(j, &j->replicas[i]))
+        if (!peer_forgotten(m, &j->replicas[i].nid) && accept_replica_behind(j, &j->replicas[i]))
             return false;
     return j->r.v.n_prev == 0 && j->synced_ver == j->r.ver &&
            ballot_cmp(&j->synced_acc, &j->r.acc) == 0 && j->synced_decided == j->r.decided;
@@ -264,7 +264,7 @@ void accept_push(struct mesh *m, struct job *j)
     for (uint32_t i = 0; j->push && i < j->n_replicas; i++) {
         struct replica *p = &j->replicas[i];
 
-        if (p->due_ns > m->now.mono_ns || !replica_behind(j, p))
+        if (p->due_ns > m->now.mono_ns || !accept_replica_behind(j, p))
             continue;
         p->due_ns = m->now.mono_ns + timer_backoff(m, p->tries++, PUSH_FIRST_MS, PUSH_MAX_MS);
         accept_send(m, j, &p->nid, replica_lacks_blob(j, p));
@@ -276,7 +276,7 @@ uint64_t accept_next(const struct mesh *m, const struct job *j)
     uint64_t due = STATE_NEVER;
 
     for (uint32_t i = 0; j->push && i < j->n_replicas; i++)
-        if (!peer_forgotten(m, &j->replicas[i].nid) && replica_behind(j, &j->replicas[i]))
+        if (!peer_forgotten(m, &j->replicas[i].nid) && accept_replica_behind(j, &j->replicas[i]))
             due = timer_min(due, j->replicas[i].due_ns);
     return due;
 }
@@ -485,7 +485,6 @@ void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)
             else
                 p->has_spec = true;
         }
-        lag_set(m, j);
     }
     repair_behind(m, j, from, &ok);
 }

@@ -16,6 +16,7 @@ void accept_spread(struct mesh *m, struct job *j);
 /* True when a majority holds the current version. */
 bool accept_settled(const struct mesh *m, const struct job *j);
 /* True when that replica is known not to hold this record. */
+bool accept_replica_behind(const struct job *j, const struct replica *p);
 bool accept_behind(const struct job *j, const struct id *nid);
 /* True when every replica, this node too, holds exactly this record. */
 bool accept_everywhere(const struct mesh *m, const struct job *j);

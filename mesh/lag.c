@@ -65,7 +65,7 @@ void lag_set(struct mesh *m, struct job *j)
 {
     for (uint32_t i = 0; i < j->n_replicas; i++) {
         struct replica *p = &j->replicas[i];
-        const bool lags = j->push && accept_behind(j, &p->nid);
+        const bool lags = j->push && accept_replica_behind(j, p);
 
         if (!lags) {
             lag_drop(m, p);
@@ -88,7 +88,7 @@ void lag_check(const struct mesh *m)
         for (uint32_t i = 0; i < j->n_replicas; i++) {
             const struct replica *p = &j->replicas[i];
 
-            assert((p->lag != NULL) == (j->push && accept_behind(j, &p->nid)));
+            assert((p->lag != NULL) == (j->push && accept_replica_behind(j, p)));
             assert(!p->lag || id_eq(&p->lag->peer->nid, &p->nid));
             walked += p->lag != NULL;
         }

@@ -163,7 +163,6 @@ void repair_member_changed(struct mesh *m, const struct id *nid, enum member_sta
 void repair_behind(struct mesh *m, struct job *j, const struct id *from,
                    const struct record *theirs)
 {
-    struct id jid = j->r.jid;
     bool newer = record_acc_cmp(theirs, &j->r) > 0 || (theirs->decided && !j->r.decided);
 
     if (ballot_cmp(&theirs->promised, &j->r.promised) > 0) {
@@ -178,8 +177,6 @@ void repair_behind(struct mesh *m, struct job *j, const struct id *from,
     if (newer)
         ask(m, j, from);
     job_progress(m, j);
-    if (job_find(m, &jid) == j)
-        job_arm(m, j);
 }
 
 /* ---- a new life ---- */
