@@ -5,7 +5,6 @@
 #include "mesh/forward.h"
 #include "mesh/job.h"
 #include "mesh/peer.h"
-#include "mesh/placement.h"
 #include "mesh/purge.h"
 #include "mesh/store.h"
 #include "mesh/takeover.h"

@@ -6,7 +6,7 @@
  * everybody known in rendezvous order, and it is created through PREPARE: two nodes that try
  * at once meet in the replicas' promises, and one job results.
  */
-#include "mesh/state.h"
+#include "mesh/placement.h"
 
 void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *origin,
                   struct span spec, struct span frame);
@@ -19,7 +19,7 @@ bool keyed_is_over(const struct mesh *m, const struct job *j);
  * are asked is, to its knowledge, one of the key's: PREPARE names them. */
 struct keyed_sets {
     uint32_t n; /* 0: no creation */
-    uint64_t names[2];
+    uint64_t names[PLACEMENT_SETS];
 };
 void keyed_put_sets(struct buf *b, const struct value *sets);
 void keyed_get_sets(struct wire_reader *r, struct keyed_sets *ret_sets);
