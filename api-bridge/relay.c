@@ -199,34 +199,34 @@ static bool talk_is_with(const struct api_talk *t, unsigned peer)
     return t->peer == peer && (t->state == TALK_ASKED || t->state == TALK_TAKEN);
 }
 
-/* Somebody's messages are lost: a stream with a hole is worth nothing to any of them. */
-static void on_dropped(void *ctx, unsigned peer)
+/* Talks that this peer took break; of those it was asked to take, `then` is done. */
+static void talks_break(struct api_relay *r, unsigned peer, void (*then)(struct api_talk *t))
 {
-    struct api_relay *r = ctx;
-
     for (struct map_item *it = map_first(r->talks); it; it = map_next(it)) {
         struct api_talk *t = map_value(it);
 
         if (talk_is_with(t, peer) && t->state == TALK_TAKEN)
             t->broken = true;
         else if (talk_is_with(t, peer))
-            t->due_ms = 0;
+            then(t);
     }
+}
+
+static void talk_is_due(struct api_talk *t)
+{
+    t->due_ms = 0;
+}
+
+/* Somebody's messages are lost: a stream with a hole is worth nothing to any of them. */
+static void on_dropped(void *ctx, unsigned peer)
+{
+    talks_break(ctx, peer, talk_is_due);
 }
 
 /* Its sessions died with it, or will when it misses us. */
 static void on_lost(void *ctx, unsigned peer)
 {
-    struct api_relay *r = ctx;
-
-    for (struct map_item *it = map_first(r->talks); it; it = map_next(it)) {
-        struct api_talk *t = map_value(it);
-
-        if (talk_is_with(t, peer) && t->state == TALK_TAKEN)
-            t->broken = true;
-        else if (talk_is_with(t, peer))
-            talk_next(t);
-    }
+    talks_break(ctx, peer, talk_next);
 }
 
 static void on_message(void *ctx, unsigned peer, const struct message *m)
