@@ -119,20 +119,30 @@ static void an_answer_that_does_not_fit_is_a_fault(void **state)
     }
 }
 
-static void what_one_peer_refuses_another_may_take(void **state)
+/* Two peers are there; the one that was asked says no. Returns which. */
+static unsigned ask_and_refuse(struct asker *a, enum message_type question,
+                               enum message_refusal why, struct message *ret_said)
 {
-    struct message m = {.type = MESSAGE_REFUSED};
-    struct asker a;
     unsigned first;
 
-    (void)state;
-    asker_init(&a);
+    *ret_said = (struct message){.type = MESSAGE_REFUSED};
+    asker_init(a);
     fakewire_up(0);
     fakewire_up(1);
-    ask(&a, MESSAGE_SUBMIT);
-    first = asked(MESSAGE_SUBMIT, &m.token);
-    m.refused.why = MESSAGE_REFUSAL_DRAINING;
-    fakewire_says(first, m);
+    ask(a, question);
+    first = asked(question, &ret_said->token);
+    ret_said->refused.why = why;
+    fakewire_says(first, *ret_said);
+    return first;
+}
+
+static void what_one_peer_refuses_another_may_take(void **state)
+{
+    struct message m;
+    struct asker a;
+    unsigned first = ask_and_refuse(&a, MESSAGE_SUBMIT, MESSAGE_REFUSAL_DRAINING, &m);
+
+    (void)state;
     assert_int_equal(asked(MESSAGE_SUBMIT, &m.token), 1 - first);
     assert_int_equal(a.answers, 0);
     fakewire_says(1 - first, m);
@@ -142,18 +152,11 @@ static void what_one_peer_refuses_another_may_take(void **state)
 
 static void a_refusal_that_all_would_give_is_told_at_once(void **state)
 {
-    struct message m = {.type = MESSAGE_REFUSED};
+    struct message m;
     struct asker a;
-    unsigned first;
+    unsigned first = ask_and_refuse(&a, MESSAGE_QUERY, MESSAGE_REFUSAL_NOT_FOUND, &m);
 
     (void)state;
-    asker_init(&a);
-    fakewire_up(0);
-    fakewire_up(1);
-    ask(&a, MESSAGE_QUERY);
-    first = asked(MESSAGE_QUERY, &m.token);
-    m.refused.why = MESSAGE_REFUSAL_NOT_FOUND;
-    fakewire_says(first, m);
     assert_int_equal(a.fault, API_FAULT_JOB_NOT_FOUND);
     assert_int_equal(fakewires[1 - first].n_sent, 0);
     asker_done(&a);

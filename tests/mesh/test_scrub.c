@@ -23,6 +23,20 @@ static void restart_all(struct hamlet *h, int nodes)
     hamlet_run(h, 3000);
 }
 
+/* Three nodes; a job that ended, of which nobody has more in memory than the record. */
+static struct hamlet *after_a_job(struct id *ret_jid)
+{
+    struct hamlet *h = hamlet_new(3);
+
+    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    *ret_jid = hamlet_job(h, 0);
+    hamlet_run(h, 3000);
+    restart_all(h, 3);
+    assert_null(job_find(hamlet_mesh(h, 1), ret_jid)->result);
+    return h;
+}
+
 static void a_record_that_rots_is_written_again(void **state)
 {
     struct hamlet *h = hamlet_new(3);
@@ -48,15 +62,10 @@ static void a_record_that_rots_is_written_again(void **state)
 
 static void a_result_that_rots_comes_back_from_another_node(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    struct hamlet *h = after_a_job(&jid);
 
     (void)state;
-    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
-    hamlet_run(h, 2000);
-    struct id jid = hamlet_job(h, 0);
-    hamlet_run(h, 3000);
-    restart_all(h, 3);
-    assert_null(job_find(hamlet_mesh(h, 1), &jid)->result);
     hamlet_rot(h, 1, STORE_RESULT, &jid);
     hamlet_run(h, ROUND_MS);
     hamlet_crash(h, 0);
@@ -73,14 +82,10 @@ static void a_result_that_rots_comes_back_from_another_node(void **state)
 /* Asked in vain once, it is asked for again by the next round. */
 static void what_nobody_had_is_asked_for_again(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    struct hamlet *h = after_a_job(&jid);
 
     (void)state;
-    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
-    hamlet_run(h, 2000);
-    struct id jid = hamlet_job(h, 0);
-    hamlet_run(h, 3000);
-    restart_all(h, 3);
     hamlet_crash(h, 0);
     hamlet_crash(h, 2);
     hamlet_rot(h, 1, STORE_RESULT, &jid);
