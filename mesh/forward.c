@@ -21,6 +21,20 @@
 
 enum { RESEND_MS = 1000, RESEND_MAX_MS = 3000, GRACE_MS = 10000, TRIED_MAX = 64 };
 
+/*
+ * Until when an answer is hoped for, when the client's own wait ends at `wait_end_ns`. Who only
+ * wants to know how a job is, is told what the copy here says when the one to ask is silent:
+ * that one may be gone, and to find that out takes longer.
+ */
+static uint64_t end_of(const struct job *j, enum message_type type, uint64_t wait_end_ns)
+{
+    bool copy = j && j->r.origin;
+
+    if (type == MESSAGE_WATCH)
+        return STATE_NEVER;
+    return wait_end_ns + (type == MESSAGE_QUERY && copy ? RESEND_MS : GRACE_MS) * STATE_MS;
+}
+
 struct request {
     struct request *next;
     uint64_t number;
@@ -233,7 +247,7 @@ void forward_request(struct mesh *m, const struct asker *who, struct span frame,
     memcpy(q->tenant, msg->job.tenant, sizeof(q->tenant));
     q->seen = msg->job.seen;
     q->wait_end_ns = m->now.mono_ns + (uint64_t)msg->job.wait_ms * STATE_MS;
-    q->end_ns = msg->type == MESSAGE_WATCH ? STATE_NEVER : q->wait_end_ns + GRACE_MS * STATE_MS;
+    q->end_ns = end_of(j, msg->type, q->wait_end_ns);
 }
 
 void forward_submit(struct mesh *m, const struct asker *who, struct span frame,
@@ -386,7 +400,7 @@ void forward_moved(struct mesh *m, struct job *j, const struct wait *w)
 
         q->tenant[0] = '*';
         q->seen = w->seen;
-        q->end_ns = w->kind == WAIT_EVENTS ? STATE_NEVER : m->now.mono_ns + GRACE_MS * STATE_MS;
+        q->end_ns = end_of(j, q->type, m->now.mono_ns);
     }
 }
 

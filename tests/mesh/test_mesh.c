@@ -80,6 +80,26 @@ static void a_query_waits_for_a_change(void **state)
     hamlet_free(h);
 }
 
+static void a_query_is_answered_from_a_copy_while_the_owner_is_silent(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    uint64_t token;
+
+    (void)state;
+    hamlet_run(h, 3000);
+    hamlet_runs(h, 100000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    hamlet_run(h, 100);
+    hamlet_crash(h, 0);
+    token = hamlet_query(h, 1, &jid, 0);
+    hamlet_run(h, 1200);
+    assert_non_null(hamlet_answer(h, token));
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_JOB);
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
 static void a_restart_runs_unfinished_jobs_again(void **state)
 {
     struct hamlet *h = hamlet_new(1);
@@ -427,6 +447,7 @@ int main(void)
         cmocka_unit_test(nothing_is_acknowledged_before_it_is_synced),
         cmocka_unit_test(a_lone_node_acknowledges_a_key_after_one_sync),
         cmocka_unit_test(a_query_waits_for_a_change),
+        cmocka_unit_test(a_query_is_answered_from_a_copy_while_the_owner_is_silent),
         cmocka_unit_test(a_restart_runs_unfinished_jobs_again),
         cmocka_unit_test(a_job_that_takes_its_node_down_ends_as_failed),
         cmocka_unit_test(a_broken_run_is_tried_again_with_growing_delays),

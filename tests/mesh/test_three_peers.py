@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
@@ -14,6 +13,7 @@ import cluster  # noqa: E402 (found through the line above)
 import harness  # noqa: E402
 
 RECOVERY = 10  # seconds in which a killed owner's jobs must go on elsewhere
+RUN = 4  # and those in which one that sleeps for two ends
 
 
 class Three(cluster.ClusterCase):
@@ -43,10 +43,9 @@ class Three(cluster.ClusterCase):
 
     def test_the_owner_is_killed_while_the_job_runs(self):
         jid, owner = self.kill_owner_when("import time\ntime.sleep(2)\nprint('safe')\n", "active")
-        killed = time.monotonic()
-        self.cluster.await_state(jid, "active", peers=self.others(owner), patience=RECOVERY)
-        self.cluster.await_state(jid, "accepted", peers=self.others(owner))
-        self.assertLess(time.monotonic() - killed, RECOVERY + 4)
+        # Not "active" first: it passes, and a question may be answered after it has passed.
+        self.cluster.await_state(jid, "accepted", peers=self.others(owner),
+                                 patience=RECOVERY + RUN)
 
     def test_the_owner_is_killed_when_the_job_is_decided(self):
         jid, owner = self.kill_owner_when("print('safe')\n", "accepted")
