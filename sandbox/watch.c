@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER };
+enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST };
 
 #define NS_PER_MS 1000000ULL
 #define LAUNCH_NS (30000 * NS_PER_MS)
@@ -500,13 +500,15 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
         [FD_ERR] = w->streams[1].fd,
         [FD_OOM] = w->state == WATCH_RUNNING ? cgroup_oom_fd(w->slot->cgroup) : -1,
         [FD_LISTENER] = w->listener,
+        /* A request may be more than its socket takes at once. */
+        [FD_REQUEST] = live && channel_waits(&w->stage->init.link) ? w->stage->init.link.fd : -1,
     };
     const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns,
                            w->quality_at_ns};
     uint64_t first = UINT64_MAX, now = clock_mono_ns();
 
     for (unsigned i = 0; i < WATCH_FDS; i++)
-        fds[i] = (struct pollfd){.fd = want[i], .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = want[i], .events = i == FD_REQUEST ? POLLOUT : POLLIN};
     for (unsigned i = 0; i < ARRAY_LEN(at); i++)
         if (at[i] && at[i] < first)
             first = at[i];
@@ -518,6 +520,9 @@ unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch
 {
     unsigned news = 0;
 
+    /* An init that takes no more of it is dead, which its stage will say. */
+    if (fds[FD_REQUEST].revents && channel_flush(&w->stage->init.link) < 0)
+        channel_done(&w->stage->init.link);
     if (fds[FD_LISTENER].revents)
         take_refusals(w);
     if (fds[FD_OUT].revents)

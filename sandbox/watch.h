@@ -73,7 +73,7 @@ void watch_kill(struct watch *w, enum verdict_kill why);
 /* Sends a signal to the program, and to it alone; nothing while none runs. */
 void watch_signal(struct watch *w, int signal);
 
-enum { WATCH_FDS = 6 };
+enum { WATCH_FDS = 7 };
 /* Fills `fds` (unused ones are -1) and *ret_timeout_ns (UINT64_MAX = none). */
 void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns);
 /* After the poll. Returns a set of enum watch_news. */

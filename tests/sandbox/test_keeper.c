@@ -116,6 +116,28 @@ static void a_program_reads_writes_and_ends(void **state)
     }
 }
 
+/* More than the socket of an init takes at once. */
+static void all_arguments_there_may_be_arrive(void **state)
+{
+    struct world *w = *state;
+    static char argument[LIMIT_ARG + 1];
+    struct step_outcome o;
+    struct step s;
+
+    memset(argument, 'x', LIMIT_ARG);
+    make_step(w, "import sys\nprint(len(sys.argv[1:]), sum(map(len, sys.argv[1:])))", NULL, NULL,
+              &s);
+    s.argv = own_realloc(s.argv, (s.n_argv + LIMIT_ARGS + 1) * sizeof(*s.argv));
+    for (unsigned i = 0; i < LIMIT_ARGS; i++)
+        s.argv[s.n_argv++] = own_strdup(argument);
+    s.argv[s.n_argv] = NULL;
+    assert_int_equal(client_run(w->client, &s, &o, NULL), 0);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_true(span_eq(o.out, span_of("64 262144\n")));
+    step_outcome_done(&o);
+    step_done(&s);
+}
+
 static void nothing_of_one_run_is_there_for_the_next(void **state)
 {
     static const char leave[] = "import os, time\n"
@@ -536,6 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(a_program_reads_writes_and_ends),
+        BOTH(all_arguments_there_may_be_arrive),
         BOTH(nothing_of_one_run_is_there_for_the_next),
         BOTH(a_killed_run_does_not_harm_the_next),
         BOTH(output_is_cut_to_the_byte),
