@@ -16,7 +16,7 @@ uint64_t outcome_cpu_us(const struct watch *w)
 
 static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
 {
-    struct quality_figures q;
+    struct quality_figures q = {0};
 
     o->cpu_us = f->cpu_us;
     o->wall_us = f->wall_us;
@@ -25,7 +25,8 @@ static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
     o->err_truncated = f->err_truncated;
     o->switches_voluntary = w->exit.switches_voluntary;
     o->switches_forced = w->exit.switches_forced;
-    quality_end(&w->slot->quality, &q);
+    if (w->started_ns)
+        quality_end(&w->slot->quality, &q);
     o->pressure_us = f->use.pressure_us ? f->use.pressure_us : q.pressure_us;
     o->steal_us = q.steal_us;
     o->cpu_khz = q.cpu_khz;

@@ -138,6 +138,22 @@ static void all_arguments_there_may_be_arrive(void **state)
     step_done(&s);
 }
 
+static void a_run_that_does_not_begin_has_no_figures(void **state)
+{
+    struct world *w = *state;
+    struct step_outcome o;
+    struct step s;
+
+    make_step(w, "", NULL, NULL, &s);
+    free(s.argv[0]);
+    s.argv[0] = own_strdup("/nowhere");
+    assert_int_equal(client_run(w->client, &s, &o, NULL), 0);
+    assert_int_equal(o.end, STEP_END_BROKEN);
+    assert_true(o.wall_us == 0 && o.setup_us == 0 && o.pressure_us == 0 && o.steal_us == 0);
+    step_outcome_done(&o);
+    step_done(&s);
+}
+
 static void nothing_of_one_run_is_there_for_the_next(void **state)
 {
     static const char leave[] = "import os, time\n"
@@ -559,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(a_program_reads_writes_and_ends),
         BOTH(all_arguments_there_may_be_arrive),
+        BOTH(a_run_that_does_not_begin_has_no_figures),
         BOTH(nothing_of_one_run_is_there_for_the_next),
         BOTH(a_killed_run_does_not_harm_the_next),
         BOTH(output_is_cut_to_the_byte),
