@@ -159,7 +159,7 @@ static const char *const scheduling[] = {"sched_setaffinity", "setpriority"};
 static const char *const idle[] = {"sync",      "syncfs",   "fsync", "fdatasync", "sync_file_range",
                                    "fadvise64", "readahead"};
 
-/* Files without a name: memory that no file system counts, so with cgroups only. */
+/* Files without a name: memory of no process and no file system. */
 static const char *const nameless[] = {"memfd_create"};
 
 /* --- refused to all --- */
@@ -246,6 +246,11 @@ static const char *const power[] = {"reboot",      "swapon", "swapoff", "acct", 
         .name = "@" #id, .kind = of, .calls = id, .n_calls = ARRAY_LEN(id), .rules = id##_rules,   \
         .n_rules = ARRAY_LEN(id##_rules)                                                           \
     }
+#define COUNTED(id)                                                                                \
+    {                                                                                              \
+        .name = "@" #id, .kind = CALLS_ASKED, .calls = id, .n_calls = ARRAY_LEN(id),               \
+        .counted = true                                                                            \
+    }
 
 const struct call_group call_groups[] = {
     RULED(life, CALLS_BASE),          GROUP(memory, CALLS_BASE),
@@ -256,7 +261,7 @@ const struct call_group call_groups[] = {
     GROUP(copies, CALLS_ASKED),       GROUP(owners, CALLS_ASKED),
     GROUP(attributes, CALLS_ASKED),   GROUP(locked, CALLS_REFUSED),
     GROUP(keys, CALLS_ASKED),         GROUP(users, CALLS_REFUSED),
-    GROUP(scheduling, CALLS_ASKED),   GROUP(nameless, CALLS_ASKED),
+    GROUP(scheduling, CALLS_ASKED),   COUNTED(nameless),
     GROUP(idle, CALLS_IDLE),          GROUP(sockets, CALLS_REFUSED),
     GROUP(namespaces, CALLS_REFUSED), GROUP(rings, CALLS_REFUSED),
     GROUP(watching, CALLS_REFUSED),   GROUP(nodes, CALLS_REFUSED),

@@ -39,6 +39,7 @@ struct call_group {
     size_t n_calls;
     const struct call_rule *rules;
     size_t n_rules;
+    bool counted; /* refused also to who names it where no cgroup counts memory */
 };
 
 extern const struct call_group call_groups[];

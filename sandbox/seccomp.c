@@ -106,7 +106,7 @@ static int add_pairs(scmp_filter_ctx ctx, const struct call_rule *rule, unsigned
     const uint32_t kind = ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
     int r = 0;
 
-    if (flags & FILTER_FEW_PAIRS)
+    if (flags & FILTER_UNCOUNTED)
         return flags & FILTER_LISTENS ? 0 : add(ctx, SCMP_ACT_ERRNO(EPERM), rule->call);
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(kinds); i++) {
         struct call_rule one = *rule;
@@ -161,9 +161,10 @@ static bool is_named(const char *name, struct profile_list list)
     return false;
 }
 
-static bool is_granted(const struct call_group *g, struct profile_list extra)
+static bool is_granted(const struct call_group *g, struct profile_list extra, unsigned flags)
 {
-    return g->kind == CALLS_BASE || (g->kind == CALLS_ASKED && is_named(g->name, extra));
+    return g->kind == CALLS_BASE || (g->kind == CALLS_ASKED && is_named(g->name, extra) &&
+                                     !(g->counted && (flags & FILTER_UNCOUNTED)));
 }
 
 static int add_allowed(scmp_filter_ctx ctx, struct profile_list extra, unsigned flags)
@@ -175,7 +176,7 @@ static int add_allowed(scmp_filter_ctx ctx, struct profile_list extra, unsigned 
     if (r == 0 && (flags & FILTER_SHARED))
         r = add_opens(ctx, SCMP_SYS(openat), 2);
     for (size_t i = 0; r == 0 && i < call_groups_n; i++)
-        if (is_granted(&call_groups[i], extra))
+        if (is_granted(&call_groups[i], extra, flags))
             r = add_group(ctx, &call_groups[i], flags);
     return r;
 }
@@ -210,10 +211,10 @@ static int add_denied(scmp_filter_ctx ctx, struct profile_list extra, unsigned f
             r = add_all(ctx, SCMP_ACT_ERRNO(0), g, none);
         else if (g->kind == CALLS_DEADLY && !listens)
             r = add_all(ctx, SCMP_ACT_KILL_PROCESS, g, none);
-        else if (!listens && !is_granted(g, extra))
+        else if (!listens && !is_granted(g, extra, flags))
             r = add_all(ctx, SCMP_ACT_ERRNO(EPERM), g, extra);
-        else if ((flags & FILTER_FEW_PAIRS) && call_group_has(g, "socketpair") &&
-                 !is_granted(g, extra))
+        else if ((flags & FILTER_UNCOUNTED) && call_group_has(g, "socketpair") &&
+                 !is_granted(g, extra, flags))
             r = add(ctx, SCMP_ACT_ERRNO(EPERM), "socketpair");
     }
     return r;
@@ -317,7 +318,7 @@ int filter_load(const struct filter *f)
  * another thread could change what is behind. */
 static bool is_pair(const struct seccomp_data *call, const char *name, unsigned flags)
 {
-    return (flags & FILTER_FEW_PAIRS) && strcmp(name, "socketpair") == 0 &&
+    return (flags & FILTER_UNCOUNTED) && strcmp(name, "socketpair") == 0 &&
            is_safe_pair((int)call->args[0], (int)call->args[1], flags);
 }
 

@@ -28,9 +28,10 @@ enum filter_flag {
     /* The program runs as somebody who has other processes, and the kernel does not tell them
      * apart: no signals at all. */
     FILTER_NO_SIGNALS = 4,
-    /* No cgroup counts what sockets hold: pairs of them are handed out by the listener, and run
-     * out. Without a listener there are none. */
-    FILTER_FEW_PAIRS = 8,
+    /* No cgroup counts memory. What sockets hold is limited by their number: pairs of them are
+     * handed out by the listener, and run out; without a listener there are none. Nor is there any
+     * of what only a cgroup could count. */
+    FILTER_UNCOUNTED = 8,
 };
 
 /* `extra`: calls and groups of them (sandbox/calls.h) beyond those every program gets; an unknown
@@ -48,7 +49,7 @@ struct refusal {
     bool named; /* refused on purpose; else this kernel's call is merely not for programs */
 };
 /* Takes one and answers it with EPERM or ENOSYS, unless it is deadly: then it stays unanswered,
- * and the caller kills; or a pair of sockets with FILTER_FEW_PAIRS: then it is let go on. `flags`
+ * and the caller kills; or a pair of sockets with FILTER_UNCOUNTED: then it is let go on. `flags`
  * are the filter's. 1 = one was taken, 0 = none, negative = the listener is of no use any more. */
 int filter_take(int listener, unsigned flags, struct refusal *ret);
 #endif

@@ -423,7 +423,7 @@ static int prepare(struct slot *s, struct slot_stage *st, const struct profile *
 
     if (!i->spaces)
         flags |= FILTER_SHARED | (i->scopes || s->ids.many ? 0 : FILTER_NO_SIGNALS);
-    flags |= i->cgroups ? 0 : FILTER_FEW_PAIRS;
+    flags |= i->cgroups ? 0 : FILTER_UNCOUNTED;
     st->spec.ids = s->ids;
     st->spec.isolation = s->isolation;
     st->spec.scratch = s->scratch.run;

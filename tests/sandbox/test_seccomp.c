@@ -376,8 +376,28 @@ static void a_pair_of_sockets_reaches_nobody_else(void **state)
     assert_int_equal(filter_build(pairs, FILTER_SHARED, &f, NULL), 0);
     assert_int_equal(WEXITSTATUS(behind(&f, pair_kinds)), 3);
     filter_done(&f);
-    assert_int_equal(filter_build(pairs, FILTER_FEW_PAIRS, &f, NULL), 0);
+    assert_int_equal(filter_build(pairs, FILTER_UNCOUNTED, &f, NULL), 0);
     assert_int_equal(WEXITSTATUS(behind(&f, pair_kinds)), 0);
+    filter_done(&f);
+}
+
+static int make_nameless(void)
+{
+    return fails_with(syscall(SYS_memfd_create, "x", 0), EPERM);
+}
+
+static void memory_that_nobody_counts_is_refused(void **state)
+{
+    const char *const nameless[] = {"@nameless"};
+    const struct profile_list asked_for = {nameless, 1};
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(asked_for, 0, &f, NULL), 0);
+    assert_int_equal(WEXITSTATUS(behind(&f, make_nameless)), 1);
+    filter_done(&f);
+    assert_int_equal(filter_build(asked_for, FILTER_UNCOUNTED, &f, NULL), 0);
+    assert_int_equal(behind(&f, make_nameless), 0);
     filter_done(&f);
 }
 
@@ -402,7 +422,7 @@ static void few_pairs_are_handed_out_by_the_listener(void **state)
 
     (void)state;
     assert_int_equal(
-        filter_build(pairs, FILTER_LISTENS | FILTER_SHARED | FILTER_FEW_PAIRS, &f, NULL), 0);
+        filter_build(pairs, FILTER_LISTENS | FILTER_SHARED | FILTER_UNCOUNTED, &f, NULL), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     pid_t pid = fork();
     if (pid == 0)
@@ -434,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_group_that_is_not_named_is_refused),
         cmocka_unit_test(processes_are_for_who_asks_and_threads_for_all),
         cmocka_unit_test(a_pair_of_sockets_reaches_nobody_else),
+        cmocka_unit_test(memory_that_nobody_counts_is_refused),
         cmocka_unit_test(few_pairs_are_handed_out_by_the_listener),
     };
 
