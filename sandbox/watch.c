@@ -122,9 +122,11 @@ static int launch(struct watch *w, struct err *err)
         r = stream_open(&w->streams[1], w->step.limits.output, &errs, err);
     if (r < 0)
         return r;
-    w->listener = own_fd_steal(&w->stage->init.listener);
     const int fds[RUN_FDS] = {out, errs};
-    return ask(w, fds, err);
+    r = ask(w, fds, err);
+    if (r == 0)
+        w->listener = own_fd_steal(&w->stage->init.listener);
+    return r;
 }
 
 unsigned watch_start(struct watch *w, struct step *step)
