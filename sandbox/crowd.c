@@ -6,7 +6,6 @@
 #include "base/own.h"
 #include "sandbox/kin.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -23,11 +22,11 @@ static uint64_t cpu_ns(void)
 }
 
 /* "Pss_Anon:        1234 kB" */
-static uint64_t pages_of(const char *text, const char *field)
+static uint64_t bytes_of(const char *text, const char *field)
 {
-    const char *at = strstr(text, field);
+    long long kib = kin_number(text, field);
 
-    return at ? strtoull(at + strlen(field), NULL, 10) * LIMIT_KIB : 0;
+    return kib < 0 ? 0 : (uint64_t)kib * LIMIT_KIB;
 }
 
 /* Pages that the program made, each shared one by its share: the memory of children that share
@@ -40,25 +39,23 @@ static uint64_t memory(int proc, const char *pid)
 
     /* Page tables are memory too: a page here and there of a large mapping costs as much again. */
     if (kin_read(proc, pid, "status", text, sizeof(text)))
-        tables = pages_of(text, "VmPTE:");
+        tables = bytes_of(text, "VmPTE:");
     if (kin_read(proc, pid, "smaps_rollup", text, sizeof(text)) && strstr(text, "Pss_Anon:"))
-        return tables + pages_of(text, "Pss_Anon:") + pages_of(text, "Pss_Shmem:");
+        return tables + bytes_of(text, "Pss_Anon:") + bytes_of(text, "Pss_Shmem:");
     if (!kin_read(proc, pid, "statm", text, sizeof(text)) ||
         sscanf(text, "%llu %llu %llu", &size, &resident, &shared) != 3 || shared > resident)
         return 0;
     return tables + (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-pid_t crowd_pid(int pidfd)
+pid_t crowd_pid(int proc, int pidfd)
 {
     char path[64], text[512];
 
     (void)snprintf(path, sizeof(path), "fdinfo/%d", pidfd);
-    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (pidfd < 0 || !kin_read(proc, "self", path, text, sizeof(text)))
+    if (proc < 0 || pidfd < 0 || !kin_read(proc, "self", path, text, sizeof(text)))
         return -1;
-    const char *at = strstr(text, "\nPid:");
-    return at ? (pid_t)strtol(at + strlen("\nPid:"), NULL, 10) : -1;
+    return (pid_t)kin_number(text, "\nPid:");
 }
 
 /* Of the init only what it has waited for counts. */
@@ -72,7 +69,6 @@ static void count(const struct kin *all, size_t n, pid_t init, struct crowd *ret
         if (!all[i].below)
             continue;
         ticks += all[i].ticks + all[i].ticks_waited;
-        ret->processes++;
         ret->threads += all[i].threads;
     }
     ret->cpu_us = ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);

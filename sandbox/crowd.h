@@ -13,12 +13,11 @@
 struct crowd {
     uint64_t cpu_us; /* of all that live, and of what they have waited for */
     uint64_t memory; /* resident and not shared, bytes */
-    unsigned processes;
-    unsigned threads; /* of them all */
+    unsigned threads;
 };
 
-/* The process behind a pidfd, or -1. */
-pid_t crowd_pid(int pidfd);
+/* The process behind a pidfd of ours, or -1. `proc`: the machine's. */
+pid_t crowd_pid(int proc, int pidfd);
 /* All below a run's init, as `proc` numbers it: 1 in the run's own /proc; in the machine's, which
  * costs a look at every process there is, whatever it is. Of the init itself only what it has
  * waited for counts. Of a crowd of more than `threads_max` only the numbers are taken, since its

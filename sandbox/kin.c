@@ -36,6 +36,13 @@ bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t siz
     return true;
 }
 
+long long kin_number(const char *text, const char *title)
+{
+    const char *at = strstr(text, title);
+
+    return at ? strtoll(at + strlen(title), NULL, 10) : -1;
+}
+
 /* "7 (name) S 1 ...": the name may hold anything, also ')'. Numbers from field 4 on. */
 static bool parse(const char *text, struct kin *ret)
 {

@@ -25,6 +25,8 @@ struct kin {
 
 /* Reads a small file of a process. False = it cannot be read. */
 bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size);
+/* What stands behind `title` in such a file, as "\nUid:" in "status"; -1 = nothing does. */
+long long kin_number(const char *text, const char *title);
 /* One process. False = there is none, or it is out of sight. */
 bool kin_look(int proc, pid_t pid, struct kin *ret);
 /* All processes of `proc` by their numbers, those below `root` marked. `all` holds KIN_MAX. Returns

@@ -34,14 +34,6 @@ struct sweep {
     bool waiting;
 };
 
-/* "Seccomp:\t2\n" */
-static long long number(const char *text, const char *title)
-{
-    const char *at = strstr(text, title);
-
-    return at ? strtoll(at + strlen(title), NULL, 10) : -1;
-}
-
 static enum kind kind_of(const struct sweep *s, int proc, const struct kin *k)
 {
     char name[16], text[4096];
@@ -58,8 +50,8 @@ static enum kind kind_of(const struct sweep *s, int proc, const struct kin *k)
         return OURS;
     if (!kin_read(proc, name, "status", text, sizeof(text)))
         return GONE;
-    return number(text, "\nSeccomp:") == 2 && number(text, "\nNoNewPrivs:") == 1 &&
-                   userns_is_run(s->ids, (uid_t)number(text, "\nUid:"))
+    return kin_number(text, "\nSeccomp:") == 2 && kin_number(text, "\nNoNewPrivs:") == 1 &&
+                   userns_is_run(s->ids, (uid_t)kin_number(text, "\nUid:"))
                ? PROGRAM
                : OURS;
 }

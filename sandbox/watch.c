@@ -191,7 +191,7 @@ static bool measure(const struct watch *w, struct crowd *ret)
     if (in->proc >= 0)
         return crowd_measure(in->proc, 1, w->step.limits.processes, ret);
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return crowd_measure(proc, crowd_pid(in->pidfd), w->step.limits.processes, ret);
+    return crowd_measure(proc, crowd_pid(proc, in->pidfd), w->step.limits.processes, ret);
 }
 
 /* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
