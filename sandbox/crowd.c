@@ -39,7 +39,7 @@ static uint64_t memory(int proc, const char *pid)
 
     /* Page tables are memory too: a page here and there of a large mapping costs as much again. */
     if (kin_read(proc, pid, "status", text, sizeof(text)))
-        tables = bytes_of(text, "VmPTE:");
+        tables = bytes_of(text, "\nVmPTE:");
     if (kin_read(proc, pid, "smaps_rollup", text, sizeof(text)) && strstr(text, "Pss_Anon:"))
         return tables + bytes_of(text, "Pss_Anon:") + bytes_of(text, "Pss_Shmem:");
     if (!kin_read(proc, pid, "statm", text, sizeof(text)) ||

@@ -12,12 +12,14 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum { TOUCHED = 32 * 1024 * 1024 };
 
-/* A grandchild that holds memory, says so, and waits until `go` is closed. */
+/* A grandchild that holds memory, says so, and waits until `go` is closed. It has the name of what
+ * is looked for. */
 static void hold(int said, int go) __attribute__((noreturn));
 static void hold(int said, int go)
 {
@@ -29,6 +31,7 @@ static void hold(int said, int go)
         if (p == MAP_FAILED)
             _exit(1);
         memset(p, 1, TOUCHED);
+        (void)prctl(PR_SET_NAME, "VmPTE:99999999");
         (void)!write(said, "", 1);
         (void)!read(go, &byte, 1);
         _exit(0);
