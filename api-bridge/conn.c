@@ -22,7 +22,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-enum { CONN_USER_TIMEOUT_MS = 30000, CONN_SPANS_MAX = 4 };
+enum { CONN_USER_TIMEOUT_MS = 30000, CONN_SPANS_MAX = 4, CONN_RETRY_S = 5 };
 
 struct conn_write {
     uv_write_t req;
@@ -321,38 +321,41 @@ static bool has_place(struct api_conn *c, struct api_quota *quota)
     return true;
 }
 
+/* Where it comes from, if that can still be told. */
+static bool find_peer(struct api_conn *c, struct api_address *ret_address)
+{
+    struct sockaddr_storage from;
+    int len = sizeof(from);
+    char text[API_ADDRESS_TEXT];
+
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) < 0 ||
+        uv_ip_name((struct sockaddr *)&from, text, sizeof(text)) < 0 ||
+        api_address_parse(text, ret_address) < 0)
+        return false;
+    (void)api_address_format(ret_address, c->peer);
+    return true;
+}
+
 /* False, and told, when this address has too many already. Those who are told may stay to read it
  * only while they are few: a connection that is not let in must not cost what one costs that is. */
 static bool is_let_in(struct api_conn *c)
 {
-    static const char answer[] = "HTTP/1.1 429 Too Many Requests\r\n"
-                                 "Content-Type: application/json\r\n"
-                                 "Content-Length: 92\r\n"
-                                 "Retry-After: 5\r\n"
-                                 "Connection: close\r\n"
-                                 "\r\n"
-                                 "{\"error\":{\"code\":\"too_many_connections\","
-                                 "\"message\":\"too many connections from this address\"}}";
     const struct api_shared *shared = c->server->shared;
-    struct span bytes = span_of(answer);
-    struct sockaddr_storage from;
-    int len = sizeof(from);
-    char text[API_ADDRESS_TEXT] = "";
+    struct api_fault f = {.retry_after_s = CONN_RETRY_S};
     struct api_address address;
 
-    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) < 0 ||
-        uv_ip_name((struct sockaddr *)&from, text, sizeof(text)) < 0 ||
-        api_address_parse(text, &address) < 0 || api_limiter_exempts(shared->limiter, &address))
+    if (!find_peer(c, &address) || api_limiter_exempts(shared->limiter, &address))
         return true;
     c->key = api_quota_key(&address, 0);
     if (has_place(c, shared->connections))
         return true;
     (void)atomic_fetch_add_explicit(&c->server->metrics->connections_refused, 1,
                                     memory_order_relaxed);
+    api_fault_set(&f, API_FAULT_CONNECTIONS, NULL);
     if (c->tls || !has_place(c, shared->refusals))
         api_conn_close(c);
-    else if (api_conn_write(c, &bytes, 1) == 0)
-        api_conn_linger(c);
+    else
+        api_dialog_refuse(c, &f);
     return false;
 }
 

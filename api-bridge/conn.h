@@ -61,7 +61,7 @@ struct api_conn {
     struct buf later;
     struct buf answer;
     size_t queued;
-    char peer[API_ADDRESS_MAX]; /* its address; "" until it is asked for */
+    char peer[API_ADDRESS_MAX]; /* its address */
     bool answered;              /* `answer` is complete */
     bool last;                  /* close after this answer */
     bool eof;                   /* the client will send no more */
@@ -94,10 +94,12 @@ void api_conn_read(struct api_conn *c);
 void api_conn_pause(struct api_conn *c);
 void api_conn_drop_exchange(struct api_conn *c);
 
-/* api-bridge/dialog.c: bytes have come; all bytes have left; the request cannot go on. */
+/* api-bridge/dialog.c: bytes have come; all bytes have left; the request cannot go on; it is not
+ * let in. */
 void api_dialog_run(struct api_conn *c, struct span in);
 void api_dialog_drained(struct api_conn *c);
 void api_dialog_bad(struct api_conn *c, const struct api_fault *f);
+void api_dialog_refuse(struct api_conn *c, const struct api_fault *f);
 
 /* For api-bridge/response.c: the answer's bytes, borrowed. Sent at once, or when the request has
  * been read to its end. */

@@ -158,21 +158,6 @@ static void request_id(struct api_conn *c)
                        (unsigned long long)rng_u64(&c->server->rng));
 }
 
-static const char *peer_address(struct api_conn *c)
-{
-    struct sockaddr_storage a;
-    int len = sizeof(a);
-    char text[API_ADDRESS_MAX] = "";
-
-    if (c->peer[0])
-        return c->peer;
-    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&a, &len) == 0)
-        (void)uv_ip_name((struct sockaddr *)&a, text, sizeof(text));
-    (void)snprintf(c->peer, sizeof(c->peer), "%s",
-                   strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text);
-    return c->peer;
-}
-
 static void exchange_begin(struct api_conn *c)
 {
     struct api_exchange *x = api_server_exchange(c->server);
@@ -181,6 +166,8 @@ static void exchange_begin(struct api_conn *c)
     x->conn = c;
     x->req.began_ns = clock_mono_ns();
     x->req.tls = c->tls != NULL;
+    x->req.peer = c->peer;
+    memcpy(x->req.client, c->peer, sizeof(x->req.client));
     c->x = x;
     (void)atomic_fetch_add_explicit(&c->server->metrics->in_flight, 1, memory_order_relaxed);
     c->last = false;
@@ -231,8 +218,6 @@ static void on_head(struct api_conn *c)
     bool has_body = r->chunked || r->length > 0;
 
     request_id(c);
-    r->peer = peer_address(c);
-    memcpy(r->client, r->peer, sizeof(r->client));
     c->last = has_body && (r->expects_continue || r->chunked || r->length > DIALOG_DISCARD_MAX);
     if (admit(c))
         check_body(c, &f);
@@ -273,6 +258,12 @@ void api_dialog_bad(struct api_conn *c, const struct api_fault *f)
     if (!c->x->req.id[0])
         request_id(c);
     answer_now(c, f);
+}
+
+void api_dialog_refuse(struct api_conn *c, const struct api_fault *f)
+{
+    exchange_begin(c);
+    api_dialog_bad(c, f);
 }
 
 /* Bytes of the next request while this one is being answered. */

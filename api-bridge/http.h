@@ -49,6 +49,7 @@ const char *api_method_name(enum api_method m);
     X(UPGRADE_REQUIRED, 426, "upgrade_required", "the resource is a WebSocket")                    \
     X(RATE_LIMITED, 429, "rate_limited", "too many requests")                                      \
     X(QUEUE_FULL, 429, "queue_full", "the queue is full")                                          \
+    X(CONNECTIONS, 429, "too_many_connections", "too many connections from this address")          \
     X(HEADERS_TOO_LARGE, 431, "headers_too_large", "the request's headers are too large")          \
     X(INTERNAL, 500, "internal_error", "something went wrong in the server")                       \
     X(NOT_IMPLEMENTED, 501, "not_implemented", "the server does not know this method")             \

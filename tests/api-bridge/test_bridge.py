@@ -364,6 +364,22 @@ class Crowd(Case):
                 continue
         self.assertIn(b"mesh_http_connections_refused_total ", text)
 
+    def test_each_answer_has_a_line_in_the_access_log_that_names_its_client(self):
+        with tempfile.NamedTemporaryFile("r", encoding="ascii") as log:
+            own = Bridge([self.peer], ARENA_ACCESS_LOG=log.name, ARENA_HTTP_ADDRESS_MAX=1,
+                         ARENA_HTTP_LOOPS=1)
+            with own.connect() as first:
+                first.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertIn(b"200 OK", first.recv(4096))
+                self.assertEqual(statuses(own.raw(b"")), [429])
+                first.sendall(b"GET / HTTP/1.1\r\nno header\r\n\r\n")
+                self.assertEqual(statuses(read_all(first)), [400])
+            self.assertEqual(own.stop(), 0)  # which writes what is left
+            lines = [json.loads(line) for line in log]
+        self.assertEqual([(line["client"], line["status"], line.get("error")) for line in lines],
+                         [("127.0.0.1", 200, None), ("127.0.0.1", 429, "too_many_connections"),
+                          ("127.0.0.1", 400, "bad_request")])
+
 
 class LargeBodies(Case):
     """What is read in a worker's thread."""
