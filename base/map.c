@@ -9,8 +9,9 @@
     ((hashv) = (unsigned)hash_sip(m->seed, ~m->seed, (keyptr), (keylen)))
 #include <uthash.h>
 
-/* Chains as long as uthash's own limit, 10, are as many cache misses among a million of jobs;
- * half as long, twice as fast, and 48 bytes more for an item. */
+/* Chains as long as uthash's own limit, 10, are as many cache misses among a million jobs. With 6
+ * what is there is found in three quarters of the time, what is not there in half of it, and an
+ * item takes up to 50 bytes more. */
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 6U
 

@@ -34,8 +34,8 @@ struct slot_hooks {
 
 /* Starts the keepers; `changed` tells when they are ready. */
 struct slots *slots_new(const struct slots_config *config);
-/* Kills the keepers, and with them all that runs. */
-/* Waits a little for the keepers to put away what is theirs (groups, folders). */
+/* Ends the keepers, and with them all that runs: they have a little time to put away what is
+ * theirs (groups, folders), and are killed then. */
 void slots_free(struct slots *s);
 uint32_t slots_ready(const struct slots *s); /* idle or busy */
 uint32_t slots_busy(const struct slots *s);
