@@ -348,27 +348,14 @@ static void session_new(struct api_exchange *x, const struct api_quota_key *key)
         session_free(s);
 }
 
+/* Takes a place for a session, or answers. */
 static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 {
-    struct api_fault f = {0};
     struct api_address from = {{0}};
-    const char *whose = NULL;
 
     (void)api_address_parse(x->req.client, &from);
     *key = api_quota_key(&from, x->who.token_hash);
-    if (x->server->stopping)
-        api_fault_set(&f, API_FAULT_DRAINING, NULL);
-    else if (x->server->n_streams >= x->server->config->streams_max)
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many streams are open");
-    else
-        whose = api_quota_take(x->server->shared->sessions, key);
-    if (whose)
-        api_fault_set(&f, API_FAULT_RATE_LIMITED, "too many sessions are open for this %s", whose);
-    if (!f.code)
-        return true;
-    f.retry_after_s = 5;
-    api_answer_fault(x, &f);
-    return false;
+    return api_server_admits(x, x->server->shared->sessions, key, "sessions");
 }
 
 void api_session_handle(struct api_exchange *x)

@@ -292,22 +292,12 @@ static struct stream *stream_new(struct api_exchange *x, const struct api_quota_
 /* Takes a place for a stream, or answers. */
 static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 {
-    struct api_fault f = {0};
-
     if (x->req.method == API_METHOD_HEAD) {
         api_answer(x, 200, "text/event-stream");
         return false;
     }
     *key = api_quota_key(&(struct api_address){{0}}, x->who.token_hash);
-    if (x->server->stopping || x->server->n_streams >= x->server->config->streams_max)
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many streams are open");
-    else if (api_quota_take(x->server->shared->streams, key))
-        api_fault_set(&f, API_FAULT_RATE_LIMITED, "too many streams are open for this token");
-    if (!f.code)
-        return true;
-    f.retry_after_s = 5;
-    api_answer_fault(x, &f);
-    return false;
+    return api_server_admits(x, x->server->shared->streams, key, "streams");
 }
 
 static void on_found(void *ctx, const struct message_job *job, const struct api_fault *f)

@@ -832,6 +832,26 @@ class Stopping(unittest.TestCase):
         stream.close()
         self.assertTrue(not got or got[0][0] in (200, 503))
 
+    def test_a_stream_asked_for_at_the_end_is_told_that_it_is_the_end(self):
+        peer = Peer()
+        self.addCleanup(peer.kill)
+        bridge = Bridge([peer], ARENA_HTTP_LOOPS=1).ready()
+        name = bridge.post("/api/execute", job(tags=["wait"]))[1]["jobId"].encode()
+        ask = b"GET /api/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % name
+        with bridge.connect() as stream, bridge.connect() as late:
+            stream.sendall(ask)
+            self.assertIn(b"200 OK", stream.recv(65536))
+            # Half of it comes with a request that is answered, so it was read.
+            late.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" + ask[:20])
+            self.assertIn(b"200 OK", late.recv(65536))
+            bridge.process.terminate()
+            self.assertIn(b"event: bye", read_all(stream))
+            late.sendall(ask[20:])
+            answer = read_all(late)
+        self.assertEqual(bridge.stop(), 0)
+        self.assertIn(b"HTTP/1.1 503 ", answer)
+        self.assertIn(b'"draining"', answer)
+
 
 class Settings(unittest.TestCase):
     def run_bridge(self, *args, **env):
