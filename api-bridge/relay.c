@@ -280,6 +280,13 @@ void api_relay_tick(struct api_relay *r)
     }
 }
 
+/* For the first session; later ones find them known. */
+static void relay_dial(struct api_relay *r)
+{
+    for (unsigned i = 0; i < r->config->n_peers; i++)
+        (void)api_peers_add(r->peers, r->config->peers[i], NULL);
+}
+
 struct api_talk *api_talk_new(struct api_relay *r, struct message *open,
                               const struct api_talk_events *events, void *ctx)
 {
@@ -297,9 +304,7 @@ struct api_talk *api_talk_new(struct api_relay *r, struct message *open,
         return NULL;
     }
     (void)map_set(r->talks, &t->token, sizeof(t->token), t);
-    for (unsigned i = 0; i < r->config->n_peers; i++)
-        (void)api_peers_add(r->peers, r->config->peers[i],
-                            NULL); /* known, but for the first time */
+    relay_dial(r);
     talk_place(t);
     return t;
 }
