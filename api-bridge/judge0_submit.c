@@ -264,8 +264,12 @@ static void intake_gone(struct api_exchange *x)
 static void parse(void *ctx)
 {
     struct intake *in = ctx;
+    struct api_json_at root;
 
     in->tree = api_json_parse(buf_span(&in->body), &in->fault);
+    root = api_json_root(in->tree);
+    if (!api_json_is_object(&root))
+        api_fault_set(&in->fault, API_FAULT_BAD_TYPE, "the body must be an object");
 }
 
 static void take_one(struct intake *in)
@@ -302,10 +306,7 @@ static void take_batch(struct intake *in)
 static void take(void *ctx)
 {
     struct intake *in = ctx;
-    struct api_json_at root = api_json_root(in->tree);
 
-    if (in->x && in->tree && !api_json_is_object(&root))
-        api_fault_set(&in->fault, API_FAULT_BAD_TYPE, "the body must be an object");
     if (in->x && in->fault.code)
         api_judge0_refuse_fault(in->x, &in->fault);
     else if (in->x && in->batch)

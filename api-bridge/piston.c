@@ -304,9 +304,8 @@ static void piston_read(struct piston *p)
 {
     struct api_fault *f = &p->fault;
     struct spec *spec = &p->submission.spec;
-    struct api_json_at body;
+    struct api_json_at body = api_json_root(p->tree);
 
-    body = api_json_root(p->tree);
     if (!p->tree)
         return;
     if (!api_json_is_object(&body)) {
