@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/own.h"
+#include "sandbox/level.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -178,8 +179,9 @@ static const char *lives_admit(struct lives *s, const struct live *one)
 static bool lives_lacks_terminals(const struct lives *s)
 {
     const struct keeper_info *info = slots_info(s->env.slots);
+    enum level level = LEVEL_NONE;
 
-    return info && strcmp(info->level, "lsm") == 0;
+    return info && level_parse(info->level, &level) == 0 && level < LEVEL_NS_NOPROC;
 }
 
 static void lives_add(struct lives *s, const struct lives_key *key, struct live **one)

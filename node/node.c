@@ -24,6 +24,7 @@
 #include "node/runs.h"
 #include "node/seeds.h"
 #include "node/settings.h"
+#include "sandbox/level.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -301,10 +302,13 @@ static int node_answer(void *ctx, const char *path, struct buf *body)
 static int node_check_isolation(struct node *n, const struct keeper_info *info, struct err *err)
 {
     const char *least = config_text(n->config, "ARENA_ISOLATION_MIN");
+    enum level given = LEVEL_NONE, asked = LEVEL_FULL;
 
+    (void)level_parse(info->level, &given);
+    (void)level_parse(least, &asked); /* settings.c has looked at it */
     log_write(LOG_INFO, "sandboxes are ready",
               LOG_FIELDS(LOG_TEXT("isolation", info->level), LOG_TEXT("lacks", info->lacks)));
-    if (settings_isolation(info->level) >= settings_isolation(least))
+    if (given >= asked)
         return 0;
     return err_set(err, EPERM,
                    "ARENA_ISOLATION_MIN is %s, this machine gives %s (it lacks: %.150s)", least,

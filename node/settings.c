@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "node/seeds.h"
+#include "sandbox/level.h"
 
 #include <errno.h>
 
@@ -134,24 +135,14 @@ static void settings_times(const struct config *c, struct mesh_config *m)
     m->scrub_ms = (uint32_t)config_uint(c, "ARENA_SCRUB");
 }
 
-int settings_isolation(const char *level)
-{
-    static const char *const levels[] = {"lsm", "ns-noproc", "ns", "full"};
-
-    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-        if (strcmp(level, levels[i]) == 0)
-            return (int)i;
-    }
-    return -EINVAL;
-}
-
 /* What a table cannot check. */
 static int settings_words(const struct config *c, struct err *err)
 {
     const char *level = config_text(c, "ARENA_ISOLATION_MIN");
+    enum level least;
     enum log_level log;
 
-    if (settings_isolation(level) < 0)
+    if (level_parse(level, &least) != 0 || least == LEVEL_NONE)
         return err_set(err, EINVAL, "ARENA_ISOLATION_MIN: '%s' is none of full, ns, ns-noproc, lsm",
                        level);
     if (log_level_parse(config_text(c, "LOG_LEVEL"), &log) != 0)

@@ -18,9 +18,6 @@ struct config *settings_defaults(void);
 int settings_actor(const struct config *c, struct actor_config *ret_config, struct err *err);
 /* The path of arena-sandbox, which lies beside this program when none is configured. */
 int settings_sandbox(const struct config *c, char *ret_path, size_t size, struct err *err);
-/* The rank of a level of isolation, the strongest the highest; -EINVAL: there is none of that name.
- */
-int settings_isolation(const char *level);
 struct program_policy settings_policy(const struct config *c);
 /* Of sessions: how many, the policy and the limits. */
 void settings_lives(const struct config *c, struct lives_config *ret_config);

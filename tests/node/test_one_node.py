@@ -203,6 +203,26 @@ os.execv({real!r}, [{real!r}, *sys.argv[1:]])
         node.start()
         self.cluster.await_state(jid, "accepted")
 
+    def test_it_does_not_run_weaker_than_it_is_told_to(self):
+        node = self.cluster.nodes[0]
+        words = [os.path.join(harness.BUILD, "tests", "sandbox", "without"), "namespaces",
+                 os.path.join(harness.BUILD, "arena-sandbox")]
+        weak = self.cluster.program("weak", f"""#!/usr/bin/python3
+import os, sys
+os.execv({words[0]!r}, {words!r} + sys.argv[1:])
+""")
+        os.chmod(weak, 0o755)
+        node.kill()
+        node.environment.update(ARENA_SANDBOX=weak, ARENA_ISOLATION_MIN="ns-noproc")
+        node.start()
+        self.assertNotEqual(node.process.wait(cluster.PATIENCE), 0)
+        self.assertIn("ARENA_ISOLATION_MIN is ns-noproc, this machine gives lsm", node.tail())
+        for word in ("none", "strong"):
+            node.environment["ARENA_ISOLATION_MIN"] = word
+            node.start()
+            self.assertNotEqual(node.process.wait(cluster.PATIENCE), 0)
+            self.assertIn(f"ARENA_ISOLATION_MIN: '{word}' is none of", node.tail())
+
     def answer(self, node):
         try:
             return node.get("/readyz")[1]
