@@ -6,11 +6,22 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
 
 BUILD = os.environ.get("ARENA_BUILD") or os.getcwd()
+
+
+def until(what, ask, patience=60):
+    """Asks until the answer is true, and returns it."""
+    deadline = time.monotonic() + patience
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise AssertionError("waited %d s in vain: %s" % (patience, what))
+        time.sleep(0.01)
+    return answer
 
 
 class Peer:
@@ -35,13 +46,15 @@ class Bridge:
 
     def __init__(self, peers, **settings):
         env = {"PATH": os.environ.get("PATH", ""), "ARENA_HTTP_PORT": "0",
-               "ARENA_HTTP_BIND": "127.0.0.1", "API_RATE_LIMIT": "0", "ARENA_ACCESS_LOG": "off",
+               "ARENA_HTTP_BIND": "127.0.0.1", "ARENA_HTTP_LOOPS": "1", "API_RATE_LIMIT": "0",
+               "ARENA_ACCESS_LOG": "off",
                "ARENA_PEERS": ",".join(p.endpoint for p in peers)}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]
         env.update({k: str(v) for k, v in settings.items()})
         self.tls = "ARENA_TLS_CERT" in env
+        self.links = len(peers) * int(env["ARENA_HTTP_LOOPS"])
         self.process = subprocess.Popen([os.path.join(BUILD, "arena-bridge")], env=env,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = []
@@ -61,18 +74,18 @@ class Bridge:
         for raw in self.process.stderr:
             self.lines.append(raw.decode(errors="replace"))
 
-    def ready(self, timeout=10):
-        """Waits until a peer answers."""
-        code = None
-        done = threading.Event()
-        timer = threading.Timer(timeout, done.set)
-        timer.start()
-        while code != 200 and not done.is_set():
-            code = self.get("/readyz")[0]
-            done.wait(0.02)
-        timer.cancel()
-        assert code == 200, "no peer answered"
+    def ready(self):
+        """Waits until every peer has answered every loop, and jobs are taken."""
+        until("it is ready", lambda: self.get("/readyz")[0] == 200)
+        return self.wait_for_links(self.links)
+
+    def wait_for_links(self, n):
+        until("%d links" % n, lambda: self.gauge("mesh_bridge_links_up") == n)
         return self
+
+    def gauge(self, name):
+        text = self.get("/metrics")[1].decode()
+        return int(text.split("\n%s " % name)[1].split("\n")[0])
 
     def stop(self):
         """Ends it as an operator would; its exit status must be 0."""
