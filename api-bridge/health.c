@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Three probes: /livez says that the loop turns; /readyz that a job would be taken now, so that
- * a load balancer may send requests: languages are known, the server is not stopping, and a
- * node says that the mesh is whole enough to keep a job. The next is asked when one does not, as
- * it is for a job (api-bridge/link.c). /health is answered at once, with what is known here and
- * what the last /readyz found.
+ * a load balancer may send requests: every loop has a peer and knows the languages, the server is
+ * not stopping, and a node says that the mesh is whole enough to keep a job. The next is asked
+ * when one does not, as it is for a job (api-bridge/link.c). /health is answered at once, with
+ * what is known here and what the last /readyz found.
  */
-#include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -29,7 +28,7 @@ static enum api_fault_code unready_here(const struct api_server *s)
 {
     if (s->stopping)
         return API_FAULT_DRAINING;
-    if (api_link_peers_up(s->link) == 0 || api_languages_len(s->languages) == 0)
+    if (!api_server_all_serve(s))
         return API_FAULT_UNAVAILABLE;
     return API_FAULT_NONE;
 }

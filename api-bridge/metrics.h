@@ -40,6 +40,7 @@ struct api_metrics {
     atomic_int_fast64_t connections;
     atomic_int_fast64_t streams;
     atomic_int_fast64_t peers_up;
+    atomic_bool serves; /* not a metric: see api_server_all_serve() */
     atomic_uint_fast64_t resubmits;
     atomic_uint_fast64_t streams_dropped;
     atomic_uint_fast64_t connections_refused;

@@ -148,6 +148,22 @@ static void stop_when_empty(struct api_server *s)
     uv_close((uv_handle_t *)&s->wake, NULL);
 }
 
+static bool serves(const struct api_server *s)
+{
+    return api_link_peers_up(s->link) > 0 && api_languages_len(s->languages) > 0;
+}
+
+bool api_server_all_serve(const struct api_server *s)
+{
+    const struct api_metrics_set *set = s->shared->metrics;
+
+    for (unsigned i = 0; i < set->n; i++) {
+        if (!atomic_load_explicit(&set->shares[i].serves, memory_order_relaxed))
+            return false;
+    }
+    return serves(s);
+}
+
 static void on_tick(uv_timer_t *t)
 {
     struct api_server *s = t->data;
@@ -162,6 +178,7 @@ static void on_tick(uv_timer_t *t)
     atomic_store_explicit(&s->metrics->connections, s->n_connections, memory_order_relaxed);
     atomic_store_explicit(&s->metrics->streams, s->n_streams, memory_order_relaxed);
     atomic_store_explicit(&s->metrics->peers_up, api_link_peers_up(s->link), memory_order_relaxed);
+    atomic_store_explicit(&s->metrics->serves, serves(s), memory_order_relaxed);
     stop_when_empty(s);
 }
 

@@ -91,6 +91,9 @@ void api_server_stop(struct api_server *s);
 /* From any thread: use these settings from now on. They must outlive the server. */
 void api_server_reload(struct api_server *s, const struct api_config *config);
 
+/* Every loop has a peer that answers and knows the languages: whichever gets the next connection
+ * can take a job. Of the other loops, as it was at their last tick. */
+bool api_server_all_serve(const struct api_server *s);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 const char *api_server_date(struct api_server *s);
 /* A new exchange, and its end: memory of small requests is used again. */

@@ -307,6 +307,13 @@ class Ready(Case):
         self.assertNotIn("reason", self.bridge.get("/health")[1])
 
 
+    def test_ready_means_that_every_loop_would_take_a_job(self):
+        other = Bridge([self.peer], ARENA_HTTP_LOOPS="4")
+        self.addCleanup(other.stop)
+        until("it is ready", lambda: other.get("/readyz")[0] == 200)
+        self.assertEqual([other.post("/api/execute", JOB)[0] for _ in range(20)], [202] * 20)
+
+
 class Crowd(Case):
     settings = {"ARENA_HTTP_ADDRESS_MAX": 3, "ARENA_HTTP_LOOPS": 2}
 
