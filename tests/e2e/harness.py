@@ -12,6 +12,7 @@ import functools
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ PROGRAMS = os.path.join(HERE, "programs")
 LANGUAGES = ("python", "javascript", "c", "cpp", "java")
 FINAL = ("completed", "failed", "cancelled")
 PATIENCE = 90  # seconds before a test says that it waits in vain
+PORTS_FROM = 10000
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,14 +49,21 @@ def _kill_all():
 
 
 def free_ports(count):
-    """Ports nobody listens on, each with the one above it free too (a node's bulk lane)."""
+    """Ports nobody listens on, each with the one above it free too (a node's bulk lane). They are
+    below those the kernel gives to whoever connects: else a client, or its closed connection for
+    a minute, may sit on the port of a daemon that is down and is to come back."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        end = int(f.read().split()[0])
+    if end - PORTS_FROM < 1000:
+        end = 65536
     held = []
     while len(held) < count:
+        port = random.randrange(PORTS_FROM, end - 1)
         one, above = socket.socket(), socket.socket()
-        one.bind(("127.0.0.1", 0))
         try:
-            above.bind(("127.0.0.1", one.getsockname()[1] + 1))
-        except (OSError, OverflowError):
+            one.bind(("127.0.0.1", port))
+            above.bind(("127.0.0.1", port + 1))
+        except OSError:
             one.close()
             above.close()
             continue
@@ -100,6 +109,7 @@ class Daemon:
         self.ready_port = None
 
     def start(self):
+        self.check()
         clean = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR")}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -119,6 +129,11 @@ class Daemon:
             return request(self.ready_port, "GET", "/readyz")[0] == 200
         except OSError:
             return False
+
+    def check(self):
+        """Fails when it ended badly and nobody had killed it."""
+        if self.process and self.process.poll() not in (None, 0, -signal.SIGKILL):
+            raise AssertionError(f"{self.name} died: {self.process.returncode}\n{self.tail()}")
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -201,6 +216,7 @@ class Mesh:
             daemon.start()
         for daemon in self.nodes + [self.bridge]:
             daemon.wait_ready()
+        self.await_acquainted()
         # Nodes that have just met refuse jobs until they trust each other to keep them.
         until("a job is accepted", lambda: self.call("POST", "/api/execute", {
             "language": "python", "code": "print()"})[0] == 202, pause=0.2)
@@ -210,6 +226,26 @@ class Mesh:
         for daemon in [self.bridge] + self.nodes:
             daemon.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def await_acquainted(self):
+        """Until every node hears every other: it is ready with the first."""
+        line = f'\nmesh_gossip_members{{state="alive"}} {len(self.nodes)}\n'.encode()
+        until("the nodes have met", lambda: all(
+            line in request(node.ready_port, "GET", "/metrics")[2] for node in self.nodes))
+
+    def await_links(self):
+        """Until a bridge of one loop is linked to every node: it is ready with the first."""
+        line = f"\nmesh_bridge_links_up {len(self.nodes)}\n".encode()
+        until("the bridge is linked to every node",
+              lambda: line in request(self.port, "GET", "/metrics")[2])
+
+    def restart(self, node):
+        """kill -9, and back to where the bridge asks it again."""
+        node.kill()
+        node.start()
+        node.wait_ready()
+        self.await_acquainted()
+        self.await_links()
 
     def tails(self):
         return "\n".join(d.tail() for d in self.nodes + [self.bridge] if d.process)
@@ -295,14 +331,14 @@ class MeshCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.mesh = Mesh(cls.nodes, cls.bridge, **cls.settings)
+        cls.mesh = Mesh(cls.nodes, {"ARENA_HTTP_LOOPS": "1", **cls.bridge}, **cls.settings)
         cls.addClassCleanup(cls.mesh.stop)
         cls.mesh.start()
+        cls.mesh.await_links()
 
     def tearDown(self):
         for daemon in self.mesh.nodes + [self.mesh.bridge]:
-            if daemon.process and daemon.process.poll() not in (None, 0, -signal.SIGKILL):
-                self.fail(f"{daemon.name} died: {daemon.process.returncode}\n{daemon.tail()}")
+            daemon.check()
 
 
 def main():
