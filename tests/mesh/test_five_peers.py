@@ -17,7 +17,7 @@ class Five(cluster.ClusterCase):
     settings = {"WORKER_CONCURRENCY": "1"}
 
     def test_one_after_the_other_dies_under_load(self):
-        history = self.cluster.history(jobs=200, threads=8)
+        history = self.cluster.history(threads=8)
         for node in self.cluster.nodes[:3]:
             node.kill()
             self.cluster.await_members(4)
@@ -27,7 +27,7 @@ class Five(cluster.ClusterCase):
         self.check(self.cluster.finish(history))
 
     def test_two_die_at_once_and_come_back(self):
-        history = self.cluster.history(jobs=150, threads=8)
+        history = self.cluster.history(threads=8)
         pair = self.cluster.nodes[1:3]
         harness.until("both have work", lambda: all(
             n.metric("mesh_jobs_running") > 0 for n in pair))
@@ -56,7 +56,7 @@ class Partition(cluster.ClusterCase):
     settings = {"WORKER_CONCURRENCY": "1"}
 
     def test_a_minority_promises_nothing_and_the_majority_goes_on(self):
-        history = self.cluster.history(jobs=150, threads=6)
+        history = self.cluster.history(threads=6)
         small, large = self.cluster.nodes[:2], self.cluster.nodes[2:]
         harness.until("there is work", lambda: any(
             n.metric("mesh_jobs_running") > 0 for n in large))

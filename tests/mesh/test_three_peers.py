@@ -67,9 +67,9 @@ class Three(cluster.ClusterCase):
 
     def test_a_stalled_owner_does_not_decide_twice(self):
         owner = self.cluster.nodes[0]
-        path = self.cluster.program("main.py", "import time\ntime.sleep(1)\nprint('once')\n")
+        path = self.cluster.program("main.py", "import time\ntime.sleep(2)\nprint('once')\n")
         jid = self.cluster.submit(path, peers=owner.endpoint)
-        self.cluster.await_state(jid, "active", peers=owner.endpoint)
+        self.cluster.await_begun(jid, peers=owner.endpoint)
         owner.signal(signal.SIGSTOP)
         try:
             self.cluster.await_state(jid, "accepted", peers=self.others(owner))
@@ -79,7 +79,7 @@ class Three(cluster.ClusterCase):
         self.assertEqual(self.cluster.status(jid, owner.endpoint)[1], "once\n")
 
     def test_a_node_drains_under_load(self):
-        history = self.cluster.history(jobs=150, threads=8)
+        history = self.cluster.history(threads=8)
         node = self.cluster.nodes[1]
         harness.until("the node has work", lambda: node.metric("mesh_jobs_running") > 0)
         self.assertEqual(node.stop(cluster.PATIENCE), 0)
@@ -87,7 +87,7 @@ class Three(cluster.ClusterCase):
         self.check(self.cluster.finish(history))
 
     def test_a_rolling_restart_under_load(self):
-        history = self.cluster.history(jobs=300, threads=8)
+        history = self.cluster.history(threads=8)
         for node in self.cluster.nodes:
             self.assertEqual(node.stop(cluster.PATIENCE), 0)
             node.start()

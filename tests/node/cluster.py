@@ -169,17 +169,22 @@ class Cluster:
         return harness.until(f"job {jid} is {word}",
                              lambda: word in self.status(jid, peers)[2], patience=patience)
 
-    def history(self, **options):
-        """Start the checking client; see finish()."""
+    def await_begun(self, jid, peers=None):
+        """Until its program was started: it may have ended by now, on a slow machine."""
+        harness.until(f"job {jid} was started", lambda: any(
+            word in self.status(jid, peers)[2] for word in ("active", "accepted")))
+
+    def history(self, jobs=0, seconds=600, **options):
+        """Start the checking client, with so many jobs or (0) new ones until finish()."""
         argv = [HISTORY, "--peers", self.peers]
-        for name, value in options.items():
+        for name, value in {"jobs": jobs, "seconds": seconds, **options}.items():
             argv += [f"--{name}", str(value)]
-        self.clients.append(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
-                                             preexec_fn=harness._die_with_parent))
+        self.clients.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                             text=True, preexec_fn=harness._die_with_parent))
         return self.clients[-1]
 
     def finish(self, history, patience=600):
-        out, _ = history.communicate(timeout=patience)
+        out, _ = history.communicate(timeout=patience)  # which ends its standard input
         if not out:
             raise AssertionError("the checking client said nothing")
         return json.loads(out)
@@ -267,6 +272,8 @@ class ClusterCase(unittest.TestCase):
 
     def tearDown(self):
         self.last_words = self.cluster.tails()
+        for node in self.cluster.nodes:
+            node.check()
 
     def check(self, report):
         """What the mesh promises, of what a client saw."""
@@ -274,6 +281,7 @@ class ClusterCase(unittest.TestCase):
             self.assertEqual(report[name], 0, report)
         self.assertEqual(report["acknowledged"], report["jobs"], report)
         self.assertEqual(report["finished"], report["jobs"], report)
+        self.assertGreaterEqual(report["reread"], report["jobs"], report)
 
 
 def main():

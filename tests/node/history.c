@@ -11,7 +11,10 @@
  *   changed        a final state or a result that differed from one read before
  *   wrong          not what the program prints
  *
+ *   reread         final states that were read again, from one peer or another
+ *
  * usage: history --peers LIST [--jobs N] [--threads N] [--language L] [--seconds N] [--pace MS]
+ * With 0 jobs it begins new ones until its standard input ends.
  * Exit 0: nothing lost, doubled, changed or wrong.
  */
 #include "node/client.h"
@@ -32,6 +35,7 @@
 enum {
     HISTORY_PEERS_MAX = 32,
     HISTORY_THREADS_MAX = 64,
+    HISTORY_JOBS_MAX = 100000,
     HISTORY_CALL_MS = 3000,
     HISTORY_QUERY_MS = 1000,
     HISTORY_PAUSE_MS = 50,
@@ -58,7 +62,9 @@ struct history {
     uint64_t run; /* makes the keys of this run its own */
     struct entry *entries;
     _Atomic uint32_t next;
+    _Atomic bool enough;
     _Atomic uint32_t doubled, changed, wrong, retried;
+    uint32_t reread;
 };
 
 struct worker {
@@ -205,7 +211,7 @@ static void *work(void *arg)
     struct history *h = w->h;
     uint32_t n;
 
-    while ((n = atomic_fetch_add(&h->next, 1)) < h->jobs) {
+    while (!h->enough && (n = atomic_fetch_add(&h->next, 1)) < h->jobs) {
         struct entry *e = &h->entries[n];
 
         submit(w, n);
@@ -231,8 +237,10 @@ static void read_again(struct history *h)
 
         w.client = client_open(h->peers[p], HISTORY_CALL_MS, &err);
         for (uint32_t n = 0; n < h->jobs && w.client; n++) {
-            if (h->entries[n].final)
-                (void)look(&w, n, 0);
+            if (h->entries[n].final && look(&w, n, 0))
+                h->reread++;
+            if (!w.client)
+                w.client = client_open(h->peers[p], HISTORY_CALL_MS, &err);
         }
         drop(&w);
     }
@@ -266,10 +274,10 @@ static int report(const struct history *h)
             slowest = e->final_ns - e->acked_ns;
     }
     (void)printf("{\"jobs\": %u, \"acknowledged\": %u, \"finished\": %u, \"lost\": %u, "
-                 "\"doubled\": %u, \"changed\": %u, \"wrong\": %u, \"retried\": %u, "
-                 "\"slowest_s\": %.3f}\n",
+                 "\"doubled\": %u, \"changed\": %u, \"wrong\": %u, \"reread\": %u, "
+                 "\"retried\": %u, \"slowest_s\": %.3f}\n",
                  h->jobs, acked, finished, acked - finished, h->doubled, h->changed, h->wrong,
-                 h->retried, (double)slowest / 1e9);
+                 h->reread, h->retried, (double)slowest / 1e9);
     return acked == h->jobs && finished == acked && !h->doubled && !h->changed && !h->wrong ? 0 : 1;
 }
 
@@ -308,7 +316,19 @@ static int parse(struct history *h, int argc, char **argv)
         else
             return -EINVAL;
     }
-    return h->n_peers && h->threads && h->threads <= HISTORY_THREADS_MAX ? 0 : -EINVAL;
+    return h->n_peers && h->threads && h->threads <= HISTORY_THREADS_MAX &&
+                   h->jobs <= HISTORY_JOBS_MAX
+               ? 0
+               : -EINVAL;
+}
+
+/* Whoever started us says when there was enough, by closing it. */
+static void read_to_end(int fd)
+{
+    char some[64];
+
+    while (read(fd, some, sizeof(some)) > 0)
+        continue;
 }
 
 int main(int argc, char **argv)
@@ -316,6 +336,7 @@ int main(int argc, char **argv)
     static struct history h;
     static struct worker workers[HISTORY_THREADS_MAX];
     struct err err = {0};
+    bool endless;
     int status;
 
     if (parse(&h, argc, argv) != 0 || getrandom(&h.run, sizeof(h.run), 0) < 0 ||
@@ -323,6 +344,9 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "history: bad arguments %s\n", err.text);
         return 2;
     }
+    endless = h.jobs == 0;
+    if (endless)
+        h.jobs = HISTORY_JOBS_MAX;
     h.entries = own_calloc(h.jobs, sizeof(*h.entries));
     for (uint32_t i = 0; i < h.threads; i++) {
         workers[i].h = &h;
@@ -330,12 +354,16 @@ int main(int argc, char **argv)
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             abort();
     }
+    if (endless)
+        read_to_end(STDIN_FILENO);
+    h.enough = endless;
     for (uint32_t i = 0; i < h.threads; i++) {
         (void)pthread_join(workers[i].thread, NULL);
         if (workers[i].trouble[0])
             (void)fprintf(stderr, "history: repeated, the last time because: %s\n",
                           workers[i].trouble);
     }
+    h.jobs = h.next < h.jobs ? h.next : h.jobs;
     h.until_ns += 60ull * 1000000000u;
     read_again(&h);
     status = report(&h);

@@ -116,9 +116,9 @@ class One(cluster.ClusterCase):
 
     def test_told_to_stop_it_lets_a_running_job_finish(self):
         node = self.cluster.nodes[0]
-        path = self.cluster.program("main.py", "import time\ntime.sleep(1)\nprint('end')\n")
+        path = self.cluster.program("main.py", "import time\ntime.sleep(2)\nprint('end')\n")
         jid = self.cluster.submit(path)
-        self.cluster.await_state(jid, "active")
+        self.cluster.await_begun(jid)
         self.assertEqual(node.stop(), 0)
         node.start()
         node.wait_ready()
@@ -140,9 +140,9 @@ class One(cluster.ClusterCase):
 
     def test_drained_by_the_command_line_it_goes(self):
         node = self.cluster.nodes[0]
-        path = self.cluster.program("main.py", "import time\ntime.sleep(1)\nprint('end')\n")
+        path = self.cluster.program("main.py", "import time\ntime.sleep(2)\nprint('end')\n")
         jid = self.cluster.submit(path)
-        self.cluster.await_state(jid, "active")
+        self.cluster.await_begun(jid)
         self.cluster.arena("drain", "--wait", "60")
         self.assertEqual(node.process.wait(cluster.PATIENCE), 0)
         node.start()
