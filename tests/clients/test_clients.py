@@ -99,7 +99,8 @@ class Piston(harness.MeshCase):
 
 
 class EventSource(harness.MeshCase):
-    code = "for i in range(40):\n    print(i, flush=True)\n    __import__('time').sleep(0.1)\n"
+    # It prints for longer than a client may take to start.
+    code = "for i in range(40):\n    print(i, flush=True)\n    __import__('time').sleep(0.25)\n"
 
     def follow(self, jid):
         return node("follow.mjs", f"http://127.0.0.1:{self.mesh.port}/api/jobs/{jid}/events")

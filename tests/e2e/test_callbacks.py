@@ -139,7 +139,7 @@ class Whole(unittest.TestCase):
         mesh.bridge.wait_ready()
         # Another node may hear of the last one a moment later, and refuse until it has.
         harness.until("a job is accepted", lambda: mesh.call(
-            "POST", "/api/execute", {"language": "python", "code": "1"})[0] == 202, patience=5)
+            "POST", "/api/execute", {"language": "python", "code": "1"})[0] == 202)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,6 @@ class Sessions(SessionCase):
               "ARENA_HTTP_HEARTBEAT": "1s", "ARENA_HTTP_WRITE_TIMEOUT": "3s",
               "ARENA_CORS_ORIGINS": "https://good.example"}
 
-    def tearDown(self):
-        super().tearDown()
-        self.nothing_runs()
-
     def test_programs_answer_line_by_line(self):
         for language, code in ECHO.items():
             with self.subTest(language=language):
@@ -326,7 +322,7 @@ class Sessions(SessionCase):
 class Slots(SessionCase):
     """Two nodes of three slots: one session each."""
     nodes = 2
-    settings = {"WORKER_CONCURRENCY": "3", "ARENA_SESSION_IDLE": "3s", "ARENA_SESSION_TIME": "20s"}
+    settings = {"WORKER_CONCURRENCY": "3"}
 
     def test_sessions_go_where_there_is_room_and_then_nowhere(self):
         first, second = self.session(WAIT), self.session(WAIT)
@@ -350,11 +346,6 @@ class Slots(SessionCase):
         finally:
             s.ws.close()
 
-    def test_who_is_idle_is_ended(self):
-        s = self.session("input()\n")
-        closed = s.end()
-        self.assertEqual((closed.code, s.messages[-1]["error"]["code"]), (4003, "request_timeout"))
-
     def test_a_node_that_is_killed_ends_its_sessions_with_a_reason(self):
         s = self.session(WAIT)
         s.hear(b"here\n")
@@ -363,9 +354,7 @@ class Slots(SessionCase):
         closed = s.end()
         self.assertEqual(closed.code, 4002)
         self.assertTrue(closed.reason)
-        node.kill()
-        node.start()
-        node.wait_ready()
+        self.mesh.restart(node)
 
     def test_a_node_that_leaves_says_so(self):
         s = self.session(WAIT)
@@ -375,9 +364,16 @@ class Slots(SessionCase):
         closed = s.end()
         self.assertEqual(closed.code, 4004)
         self.assertEqual(node.process.wait(60), 0)
-        node.kill()
-        node.start()
-        node.wait_ready()
+        self.mesh.restart(node)
+
+
+class Idle(SessionCase):
+    settings = {"ARENA_SESSION_IDLE": "3s"}
+
+    def test_who_is_idle_is_ended(self):
+        s = self.session("input()\n")
+        closed = s.end()
+        self.assertEqual((closed.code, s.messages[-1]["error"]["code"]), (4003, "request_timeout"))
 
 
 def token(secret, **claims):
