@@ -17,7 +17,7 @@ struct heard {
     struct span unread; /* of what was sent to the client */
     struct buf text;    /* messages, a line each: t or b, and the bytes */
     unsigned drained, stopping, gone;
-    enum { OWNER_LISTENS, OWNER_FREES, OWNER_CLOSES, OWNER_ECHOES } owner;
+    enum owner { OWNER_LISTENS, OWNER_FREES, OWNER_CLOSES, OWNER_ECHOES } owner;
 };
 
 static void on_message(void *ctx, bool text, struct span bytes)
@@ -302,18 +302,25 @@ static void a_client_s_good_bye_is_answered_and_ends_it(void **state)
     heard_done(&h);
 }
 
-static void the_owner_may_free_it_within_a_message(void **state)
+/* Two messages in one piece, and an owner who does this within the first: the only one it hears. */
+static void hears_two_at_once(struct heard *h, enum owner owner)
 {
     auto_buf struct buf two = {.max = LIMIT_MIB};
+
+    heard_init(h);
+    h->owner = owner;
+    fakeconn_frame(&two, TEXT, span_of("first"));
+    fakeconn_frame(&two, TEXT, span_of("second"));
+    fakeconn_bytes(&h->c, buf_span(&two));
+    heard_is(h, "t first\n");
+}
+
+static void the_owner_may_free_it_within_a_message(void **state)
+{
     struct heard h;
 
     (void)state;
-    heard_init(&h);
-    h.owner = OWNER_FREES;
-    fakeconn_frame(&two, TEXT, span_of("first"));
-    fakeconn_frame(&two, TEXT, span_of("second"));
-    fakeconn_bytes(&h.c, buf_span(&two));
-    heard_is(&h, "t first\n");
+    hears_two_at_once(&h, OWNER_FREES);
     assert_int_equal(h.gone, 0); /* it knows */
     assert_null(h.c.x);
     heard_done(&h);
@@ -321,16 +328,10 @@ static void the_owner_may_free_it_within_a_message(void **state)
 
 static void the_owner_may_close_it_within_a_message(void **state)
 {
-    auto_buf struct buf two = {.max = LIMIT_MIB};
     struct heard h;
 
     (void)state;
-    heard_init(&h);
-    h.owner = OWNER_CLOSES;
-    fakeconn_frame(&two, TEXT, span_of("first"));
-    fakeconn_frame(&two, TEXT, span_of("second"));
-    fakeconn_bytes(&h.c, buf_span(&two));
-    heard_is(&h, "t first\n");
+    hears_two_at_once(&h, OWNER_CLOSES);
     hears_close(&h, API_WS_POLICY, "no more of that");
     heard_done(&h);
 }
