@@ -150,7 +150,12 @@ class Daemon:
     def stop(self, patience=30):
         """SIGTERM, and its exit status."""
         self.process.terminate()
+        return self.ended(patience)
+
+    def ended(self, patience=PATIENCE):
+        """Its exit status, whatever it is, when it ends by itself, as the test means it to."""
         status = self.process.wait(patience)
+        self.process = None
         if self in _running:
             _running.remove(self)
         return status

@@ -363,7 +363,7 @@ class Slots(SessionCase):
         node.process.terminate()
         closed = s.end()
         self.assertEqual(closed.code, 4004)
-        self.assertEqual(node.process.wait(60), 0)
+        self.assertEqual(node.ended(), 0)
         self.mesh.restart(node)
 
 
@@ -521,7 +521,7 @@ class Crowd(SessionCase):
         self.mesh.bridge.process.terminate()
         closed = s.end()
         self.assertEqual(closed.code, 1001)
-        self.assertEqual(self.mesh.bridge.process.wait(30), 0)
+        self.assertEqual(self.mesh.bridge.ended(), 0)
         self.mesh.bridge.kill()
         self.mesh.bridge.start()
         self.mesh.bridge.wait_ready()

@@ -135,7 +135,7 @@ class One(cluster.ClusterCase):
         node.signal(signal.SIGTERM)
         harness.until("it drains", lambda: "draining" in node.tail())
         node.signal(signal.SIGTERM)
-        self.assertEqual(node.process.wait(cluster.PATIENCE), 0)
+        self.assertEqual(node.ended(), 0)
         self.assertEqual(groups_of(keepers), [])
 
     def test_drained_by_the_command_line_it_goes(self):
@@ -144,7 +144,7 @@ class One(cluster.ClusterCase):
         jid = self.cluster.submit(path)
         self.cluster.await_begun(jid)
         self.cluster.arena("drain", "--wait", "60")
-        self.assertEqual(node.process.wait(cluster.PATIENCE), 0)
+        self.assertEqual(node.ended(), 0)
         node.start()
         node.wait_ready()
         self.cluster.await_state(jid, "accepted")
@@ -153,7 +153,7 @@ class One(cluster.ClusterCase):
         second = cluster.Node(self.cluster, 0, "127.0.0.1", self.cluster.ports(1)[0],
                               {**self.cluster.nodes[0].environment, "ARENA_METRICS_PORT": "0"})
         second.start()
-        self.assertEqual(second.process.wait(cluster.PATIENCE), 2)
+        self.assertEqual(second.ended(), 2)
         self.assertIn("in use by another arenad", second.tail())
 
     def test_a_wrong_setting_is_named(self):
@@ -161,7 +161,7 @@ class One(cluster.ClusterCase):
         wrong = cluster.Node(self.cluster, 0, "127.0.0.1", self.cluster.ports(1)[0],
                              {**node.environment, "WORKER_CONCURRENCY": "many"})
         wrong.start()
-        self.assertEqual(wrong.process.wait(cluster.PATIENCE), 2)
+        self.assertEqual(wrong.ended(), 2)
         self.assertIn("WORKER_CONCURRENCY", wrong.tail())
 
     def test_a_stopped_node_is_alive_again_when_it_goes_on(self):
@@ -215,12 +215,12 @@ os.execv({words[0]!r}, {words!r} + sys.argv[1:])
         node.kill()
         node.environment.update(ARENA_SANDBOX=weak, ARENA_ISOLATION_MIN="ns-noproc")
         node.start()
-        self.assertNotEqual(node.process.wait(cluster.PATIENCE), 0)
+        self.assertNotEqual(node.ended(), 0)
         self.assertIn("ARENA_ISOLATION_MIN is ns-noproc, this machine gives lsm", node.tail())
         for word in ("none", "strong"):
             node.environment["ARENA_ISOLATION_MIN"] = word
             node.start()
-            self.assertNotEqual(node.process.wait(cluster.PATIENCE), 0)
+            self.assertNotEqual(node.ended(), 0)
             self.assertIn(f"ARENA_ISOLATION_MIN: '{word}' is none of", node.tail())
 
     def answer(self, node):
