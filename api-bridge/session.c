@@ -39,6 +39,8 @@ static void session_free(struct session *s)
 
     *(s->prev ? &s->prev->next : &all->first) = s->next;
     *(s->next ? &s->next->prev : &all->last) = s->prev;
+    if (s->opening)
+        s->opening->s = NULL;
     api_quota_give(all->server->shared->sessions, &s->key);
     api_talk_free(s->talk);
     api_websocket_free(s->ws);
@@ -288,9 +290,8 @@ const struct api_talk_events api_session_talk_events = {on_node, on_failed};
 
 /* --- from the client ------------------------------------------------------------------------ */
 
-static void on_message(void *ctx, bool text, struct span bytes)
+void api_session_message(struct session *s, bool text, struct span bytes)
 {
-    struct session *s = ctx;
     struct api_fault f = {0};
 
     if (text && ++s->orders > SESSION_ORDERS_MAX) {
@@ -303,6 +304,16 @@ static void on_message(void *ctx, bool text, struct span bytes)
     } else {
         session_input(s, bytes);
     }
+}
+
+static void on_message(void *ctx, bool text, struct span bytes)
+{
+    struct session *s = ctx;
+
+    if (!s->opening || !s->opening->work.away)
+        api_session_message(s, text, bytes);
+    else if (api_session_keep(s, text, bytes) < 0)
+        session_close(s, API_WS_POLICY, "more input than can be held");
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -395,7 +406,7 @@ static void session_tick(struct session *s)
         s->second_ms = now;
         s->orders = 0;
     }
-    if (s->state == SESSION_WAITING && now >= s->due_ms) {
+    if (s->state == SESSION_WAITING && !s->opening && now >= s->due_ms) {
         api_fault_set(&f, API_FAULT_SLOW_REQUEST, "the first message did not come in time");
         api_session_refuse(s, API_SESSION_LATE, &f);
     } else if (s->stalled_ms && now - s->stalled_ms >= s->all->server->config->write_ms) {

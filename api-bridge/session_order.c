@@ -8,7 +8,18 @@
 #include "api-bridge/submit.h"
 #include "base/own.h"
 
-enum { SESSION_SIDE_MAX = 1000 }; /* of a terminal */
+#include <errno.h>
+
+enum {
+    SESSION_SIDE_MAX = 1000,            /* of a terminal */
+    SESSION_KEPT_MAX = 512 * LIMIT_KIB, /* of what was read already when reading stopped */
+};
+
+/* Before each message that is kept. */
+struct kept {
+    bool text;
+    size_t len;
+};
 
 /* What of a job makes no sense here. */
 static void check_job(const struct api_json_at *job, struct api_fault *f)
@@ -184,21 +195,98 @@ static void take_text(struct session *s, const struct api_json_at *root, struct 
     api_json_fault(&at, f, API_FAULT_BAD_VALUE, "must be open, signal, resize, eof or close");
 }
 
-void api_session_order(struct session *s, struct span bytes)
+/* `f` is what was wrong with its JSON, if anything was. */
+static void take(struct session *s, const struct api_json *tree, struct api_fault *f)
 {
-    struct api_fault f = {0};
-    struct api_json *tree = api_json_parse(bytes, &f);
     struct api_json_at root = api_json_root(tree);
 
     if (tree)
-        take_text(s, &root, &f);
-    api_json_free(tree);
-    if (!f.code)
+        take_text(s, &root, f);
+    if (!f->code)
         return;
     /* A session that never began ends with its first mistake. */
     if (s->state == SESSION_WAITING || !s->talk)
         api_session_refuse(
-            s, api_fault_status(f.code) == 503 ? API_WS_TRY_LATER : API_SESSION_REFUSED, &f);
+            s, api_fault_status(f->code) == 503 ? API_WS_TRY_LATER : API_SESSION_REFUSED, f);
     else
-        (void)api_session_error(s, &f);
+        (void)api_session_error(s, f);
+}
+
+/* --- the first ------------------------------------------------------------------------------ */
+
+static void parse(void *ctx)
+{
+    struct api_session_opening *o = ctx;
+
+    o->tree = api_json_parse(buf_span(&o->text), &o->fault);
+}
+
+/* Takes what came meanwhile, as long as there is a session to take it. */
+static void catch_up(struct api_session_opening *o)
+{
+    struct span rest = buf_span(&o->kept);
+    struct kept head;
+
+    while (o->s && rest.len > 0) {
+        struct span bytes = {rest.data + sizeof(head), 0};
+
+        memcpy(&head, rest.data, sizeof(head));
+        bytes.len = head.len;
+        rest = (struct span){bytes.data + bytes.len, rest.len - sizeof(head) - bytes.len};
+        api_session_message(o->s, head.text, bytes);
+    }
+}
+
+static void on_parsed(void *ctx)
+{
+    struct api_session_opening *o = ctx;
+
+    if (o->s)
+        take(o->s, o->tree, &o->fault);
+    catch_up(o);
+    if (o->s) {
+        o->s->opening = NULL;
+        api_session_pump(o->s);
+    }
+    api_json_free(o->tree);
+    buf_done(&o->text);
+    buf_done(&o->kept);
+    free(o);
+}
+
+static void begin(struct session *s, struct span bytes)
+{
+    struct api_session_opening *o = own_calloc(1, sizeof(*o));
+
+    o->s = s;
+    s->opening = o;
+    buf_init(&o->text, bytes.len);
+    (void)buf_put(&o->text, bytes.data, bytes.len);
+    buf_init(&o->kept, SESSION_KEPT_MAX);
+    o->work = (struct api_work){.read = parse, .done = on_parsed, .ctx = o};
+    api_websocket_read(s->ws, false);
+    api_work_do(&o->work, &s->all->server->loop, bytes.len);
+}
+
+int api_session_keep(struct session *s, bool text, struct span bytes)
+{
+    const struct kept head = {.text = text, .len = bytes.len};
+    struct buf *b = &s->opening->kept;
+
+    return buf_put(b, &head, sizeof(head)) < 0 || buf_put(b, bytes.data, bytes.len) < 0 ? -ENOBUFS
+                                                                                        : 0;
+}
+
+void api_session_order(struct session *s, struct span bytes)
+{
+    struct api_fault f = {0};
+    struct api_json *tree;
+
+    if (s->state == SESSION_WAITING) {
+        begin(s, bytes);
+        return;
+    }
+    tree = api_json_parse(bytes, &f);
+    take(s, tree, &f);
+    api_json_free(tree);
 }

@@ -2,10 +2,12 @@
 #ifndef API_SESSION_STATE_H
 #define API_SESSION_STATE_H
 /* What session.c and session_order.c share of one session; nobody else includes it. */
+#include "api-bridge/json.h"
 #include "api-bridge/quota.h"
 #include "api-bridge/relay.h"
 #include "api-bridge/session.h"
 #include "api-bridge/websocket.h"
+#include "api-bridge/work.h"
 
 enum {
     API_SESSION_WINDOW = 96 * LIMIT_KIB,      /* of output */
@@ -18,7 +20,8 @@ struct session {
     struct session *prev, *next;
     struct api_sessions *all;
     struct api_websocket *ws;
-    struct api_talk *talk; /* from SEEKING on */
+    struct api_talk *talk;               /* from SEEKING on */
+    struct api_session_opening *opening; /* WAITING: the first message is read */
     struct api_quota_key key;
     char tenant[LIMIT_NAME + 1];
     enum session_state state;
@@ -36,6 +39,16 @@ struct session {
     uint64_t stalled_ms;         /* since when it does not read; 0 = it does */
 };
 
+/* The first message while it is read: a whole job, which may be large. Frees itself. */
+struct api_session_opening {
+    struct session *s; /* NULL: it is no more */
+    struct api_work work;
+    struct buf text;
+    struct buf kept; /* what came meanwhile, each with a head */
+    struct api_json *tree;
+    struct api_fault fault;
+};
+
 struct api_sessions {
     struct api_server *server;
     struct api_relay *relay;
@@ -51,6 +64,12 @@ int api_session_error(struct session *s, const struct api_fault *f);
 /* Says what is wrong and ends it. */
 void api_session_refuse(struct session *s, unsigned code, const struct api_fault *f);
 
-/* session_order.c: a text message from the client. */
+/* A message from the client. */
+void api_session_message(struct session *s, bool text, struct span bytes);
+
+/* session_order.c: a text message from the client. The first is read in a worker when it is large;
+ * reading stops until then. */
 void api_session_order(struct session *s, struct span text);
+/* Of what was read already, while `opening`. 0 or -ENOBUFS. */
+int api_session_keep(struct session *s, bool text, struct span bytes);
 #endif

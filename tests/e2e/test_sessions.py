@@ -272,6 +272,34 @@ class Sessions(SessionCase):
                 self.assertEqual(caught.exception.code, 4000)
                 ws.close()
 
+    def test_a_large_first_message_is_read_in_a_worker_and_others_wait_for_it(self):
+        def threads():
+            return len(os.listdir(f"/proc/{self.mesh.bridge.process.pid}/task"))
+        large = ECHO["python"] + "#" + "é" * 20000  # six bytes each in JSON
+        before = threads()  # libuv starts its workers with the first that is needed
+        s = self.session(large, then=[(BINARY, b"\0one\n"), (BINARY, b"\0two\n"),
+                                      (TEXT, b'{"type": "eof"}')])
+        self.assertGreater(threads(), before)
+        self.assertEqual(s.exit()["exitCode"], 3)
+        self.assertEqual(s.heard[1], b"<one>\n<two>\n")
+        s = self.session(large, start=False, then=[(TEXT, b'{"type": "open"}')])
+        self.assertIn("open already", s.until("error")["error"]["message"])
+        s.ws.close()
+        s = self.session(large, "cobol", start=False, then=[(BINARY, b"\0one\n")])
+        self.assertEqual(s.end().code, 4000)
+        for _ in range(20):
+            until("one more may come", lambda: self._leave_at_once(large))
+
+    def _leave_at_once(self, code):
+        try:
+            ws = WebSocket(self.mesh.port)
+        except Refused:
+            return False
+        ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        ws.say(type="open", job={"language": "python", "code": code})
+        ws.close()
+        return True
+
     def test_a_flood_of_orders_is_ended(self):
         s = self.session(ECHO["python"])
         order = json.dumps({"type": "signal", "signal": "SIGCONT"}).encode()

@@ -139,11 +139,14 @@ class WebSocket:
 class Session:
     """One session: what was heard, by stream and by message."""
 
-    def __init__(self, port, job, tty=None, headers=None, start=True, **how):
+    def __init__(self, port, job, tty=None, headers=None, start=True, then=(), **how):
+        """`then` are messages that are sent with the first, all at once."""
         self.ws = WebSocket(port, headers=headers, **how)
         self.heard = {1: b"", 2: b"", 3: b""}
         self.messages = []
-        self.ws.say(type="open", job=job, **({} if tty is None else {"tty": tty}))
+        opening = {"type": "open", "job": job, **({} if tty is None else {"tty": tty})}
+        self.ws.socket.sendall(b"".join(
+            self.ws.frame(*one) for one in [(TEXT, json.dumps(opening).encode()), *then]))
         if start:
             self.until("started")
 
