@@ -136,7 +136,7 @@ static void client_submit(struct mesh *m, const struct asker *who, struct span f
 
 /* ---- one job ---- */
 
-static bool tenant_sees(const struct job *j, const char *tenant)
+bool client_sees(const struct job *j, const char *tenant)
 {
     return strcmp(tenant, "*") == 0 ||
            (j->r.origin && strcmp(j->r.origin->head.tenant, tenant) == 0);
@@ -181,7 +181,7 @@ static void client_job(struct mesh *m, const struct asker *who, struct span fram
 
     if (purge_is(m, &msg->job.jid))
         watch_refuse(m, who, MESSAGE_REFUSAL_NOT_FOUND, 0);
-    else if (j && (j->own || j->r.decided) && !tenant_sees(j, msg->job.tenant))
+    else if (j && (j->own || j->r.decided || j->r.origin) && !client_sees(j, msg->job.tenant))
         watch_refuse(m, who, MESSAGE_REFUSAL_NOT_FOUND, 0);
     else if (j && (j->own || j->r.decided))
         job_answer(m, j, who, msg);

@@ -8,6 +8,8 @@ void client_on_frame(struct mesh *m, uint64_t client, struct span frame);
 void client_gone(struct mesh *m, uint64_t client);
 /* A request that another peer passed on. */
 void client_serve(struct mesh *m, const struct asker *who, struct span frame);
+/* Whether who asks for this tenant ("*": for all) may know of the job, whose origin is known. */
+bool client_sees(const struct job *j, const char *tenant);
 /* The origin of a spec that came here now, to be freed; NULL when it is none. */
 struct origin *client_origin(const struct mesh *m, struct span spec);
 /* What a job is to be. */

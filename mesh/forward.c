@@ -167,6 +167,14 @@ static void request_write(struct mesh *m, const struct request *q)
     buf_done(&frame);
 }
 
+static void request_not_found(struct mesh *m, struct request *q)
+{
+    struct asker who = q->who;
+
+    request_end(m, q);
+    watch_refuse(m, &who, MESSAGE_REFUSAL_NOT_FOUND, 0);
+}
+
 /* Nobody answered in time: what is known here, or nothing. */
 static void request_give_up(struct mesh *m, struct request *q)
 {
@@ -174,6 +182,10 @@ static void request_give_up(struct mesh *m, struct request *q)
     struct asker who = q->who;
     enum message_type type = q->type;
 
+    if (j && j->r.origin && !client_sees(j, q->tenant)) {
+        request_not_found(m, q);
+        return;
+    }
     request_end(m, q);
     if (j && j->r.origin && type == MESSAGE_QUERY)
         watch_view(m, j, &who);
@@ -313,14 +325,6 @@ void forward_on_reply(struct mesh *m, const struct id *from, struct wire_reader 
     message_done(&msg);
 }
 
-static void request_not_found(struct mesh *m, struct request *q)
-{
-    struct asker who = q->who;
-
-    request_end(m, q);
-    watch_refuse(m, &who, MESSAGE_REFUSAL_NOT_FOUND, 0);
-}
-
 /* The one asked does not know the job: on to the next, until nobody is left. */
 static void request_unknown(struct mesh *m, struct request *q)
 {
@@ -451,6 +455,10 @@ void forward_decided(struct mesh *m, struct job *j)
         next = q->next;
         if (!id_eq(&q->jid, &j->r.jid) || type == MESSAGE_SUBMIT)
             continue;
+        if (!client_sees(j, q->tenant)) {
+            request_not_found(m, q);
+            continue;
+        }
         request_end(m, q);
         wish.kind = type == MESSAGE_WATCH ? WAIT_EVENTS : WAIT_CHANGE;
         wish.seen = type == MESSAGE_WATCH ? wish.seen : 0;

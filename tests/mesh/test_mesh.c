@@ -100,6 +100,35 @@ static void a_query_is_answered_from_a_copy_while_the_owner_is_silent(void **sta
     hamlet_free(h);
 }
 
+static void no_copy_is_shown_to_another_tenant(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    const struct spec_head head = {.priority = 2, .attempts_max = 1, .tenant = "ann"};
+    struct message msg = {.type = MESSAGE_QUERY};
+    uint64_t token, waits;
+
+    (void)state;
+    hamlet_run(h, 3000);
+    hamlet_runs(h, 100000, MESH_OUTCOME_RESULT);
+    token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 100);
+    msg.job.jid = hamlet_answer(h, token)->accepted.jid;
+    memcpy(msg.job.tenant, "bob", 4);
+    hamlet_crash(h, 0);
+    token = hamlet_ask(h, 1, &msg);
+    msg.job.wait_ms = 60000;
+    waits = hamlet_ask(h, 1, &msg);
+    hamlet_run(h, 20000);
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_REFUSED);
+    assert_int_equal(hamlet_answer(h, waits)->type, MESSAGE_REFUSED);
+    memcpy(msg.job.tenant, "ann", 4);
+    msg.job.wait_ms = 0;
+    token = hamlet_ask(h, 1, &msg);
+    hamlet_run(h, 20000);
+    assert_int_equal(hamlet_answer(h, token)->type, MESSAGE_JOB);
+    hamlet_free(h);
+}
+
 static void a_restart_runs_unfinished_jobs_again(void **state)
 {
     struct hamlet *h = hamlet_new(1);
@@ -448,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_lone_node_acknowledges_a_key_after_one_sync),
         cmocka_unit_test(a_query_waits_for_a_change),
         cmocka_unit_test(a_query_is_answered_from_a_copy_while_the_owner_is_silent),
+        cmocka_unit_test(no_copy_is_shown_to_another_tenant),
         cmocka_unit_test(a_restart_runs_unfinished_jobs_again),
         cmocka_unit_test(a_job_that_takes_its_node_down_ends_as_failed),
         cmocka_unit_test(a_broken_run_is_tried_again_with_growing_delays),
