@@ -2,7 +2,7 @@
 /*
  * How this works
  *
- *   for each node: DIR/node-N (its disk), ports it got from the kernel, its own environment
+ *   for each node: DIR/node-N (its disk), ports that are free, its own environment
  *     down -> up (readyz) ... chaos: kill -9, SIGSTOP for a while, SIGTERM -> down -> up
  *   Ctrl-C: SIGTERM to all, SIGKILL to those that do not go, DIR removed if we made it
  *
@@ -32,6 +32,8 @@ enum {
     UP_STOP_MS_MAX = 1500, /* of a SIGSTOP */
     UP_GO_MS_MAX = 20000,  /* for all to end */
     UP_RESTART_MS = 300,
+    UP_PORTS_FROM = 10000,
+    UP_PORTS_LEAST = 1000,
 };
 
 struct up_node {
@@ -93,14 +95,29 @@ static uint16_t port_of(int fd)
     return getsockname(fd, (struct sockaddr *)&a, &len) == 0 ? ntohs(a.sin_port) : 0;
 }
 
+/* A port below those that the kernel gives to whoever connects: one of these, or its connection
+ * that was closed within a minute, could sit on the port of a node that is to come back. */
+static int bound_somewhere(struct up *up)
+{
+    auto_buf struct buf range = {.max = LIMIT_KIB};
+    uint64_t end = 0;
+
+    if (buf_load(&range, "/proc/sys/net/ipv4/ip_local_port_range", NULL) == 0 &&
+        buf_putc(&range, 0) == 0)
+        end = strtoul((const char *)range.data, NULL, 10);
+    if (end < UP_PORTS_FROM + UP_PORTS_LEAST || end > UINT16_MAX)
+        end = UINT16_MAX;
+    return bound((uint16_t)(UP_PORTS_FROM + rng_below(&up->rng, end - UP_PORTS_FROM)));
+}
+
 /* All of a node's ports at once, so that none is given twice: two in a row, and two more. */
 static int up_ports(struct up_node *node)
 {
     for (int tries = 0; tries < 100; tries++) {
-        auto_fd int control = bound(0);
+        auto_fd int control = bound_somewhere(node->up);
         auto_fd int bulk = bound((uint16_t)(port_of(control) + 1));
-        auto_fd int client = bound(0);
-        auto_fd int metrics = bound(0);
+        auto_fd int client = bound_somewhere(node->up);
+        auto_fd int metrics = bound_somewhere(node->up);
 
         if (control < 0 || bulk < 0 || client < 0 || metrics < 0)
             continue;

@@ -1,19 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """1,000 jobs while the peers of a mesh of three are killed and restarted every 2 seconds: none
-lost, none doubled, and what a killed owner had goes on elsewhere within 10 seconds.
+lost, none doubled, and what a killed owner had goes on elsewhere within 10 seconds. And the same
+without a client, as `arena up` does it.
 
 JOBS and EVERY (seconds between kills) come from the environment.
 """
 import os
 import random
+import re
 import subprocess
 import sys
 import time
+import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
 import cluster  # noqa: E402 (found through the line above)
+import harness  # noqa: E402
 
 JOBS = int(os.environ.get("JOBS", "1000"))
 EVERY = float(os.environ.get("EVERY", "2"))
@@ -60,6 +64,22 @@ class Recovery(cluster.ClusterCase):
         took = time.monotonic() - killed
         print(f"{len(jobs)} jobs of a killed owner were finished by others after {took:.1f} s")
         self.assertLess(took, RECOVERY)
+
+
+class Up(unittest.TestCase):
+    def test_arena_up_hurts_its_nodes_and_none_dies_by_itself(self):
+        done = subprocess.run(
+            [cluster.ARENA, "up", "--chaos", "--every", "300", "--seconds", "6"],
+            capture_output=True, text=True, preexec_fn=harness._die_with_parent,
+            env={**os.environ, "ARENA_PROFILE_DIR": harness.PROFILES, "ARENA_SELFTEST": "false"})
+        self.assertRegex(done.stderr, r"\n.* [1-9]\d* times hurt, 0 died by themselves\n$")
+        self.assertEqual(done.returncode, 0)
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            least = int(f.read().split()[0])
+        ports = [int(port) for port in re.findall(r"node-\d peers (\d+) ", done.stdout)]
+        self.assertEqual(len(ports), 3, done.stdout)
+        if least > 11000:  # there are some below
+            self.assertLess(max(ports) + 1, least, "a client may take a bulk lane's port")
 
 
 if __name__ == "__main__":
