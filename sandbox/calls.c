@@ -114,6 +114,11 @@ static const struct call_rule threads_rules[] = {
 static const char *const clocks[] = {"clock_gettime", "clock_getres",    "gettimeofday",
                                      "time",          "clock_nanosleep", "nanosleep"};
 
+/* How a libc asks whether names of users and machines are kept by a service (nscd). */
+static const struct call_rule names_rules[] = {
+    {"socket", {{0, ALL, AF_UNIX}, {1, ALL, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}}},
+};
+
 /* --- what a profile may name --- */
 
 static const char *const processes[] = {"fork", "vfork", "wait4", "waitid", "setpgid", "setsid"};
@@ -154,6 +159,12 @@ static const char *const keys[] = {"pkey_alloc", "pkey_free", "pkey_mprotect"};
 
 static const char *const scheduling[] = {"sched_setaffinity", "setpriority"};
 
+/* How a runtime asks, whatever its program does, whether there is a network. */
+static const struct call_rule offline_rules[] = {
+    {"socket", {{0, ALL, AF_INET}, {1, ALL, SOCK_STREAM}}},
+    {"socket", {{0, ALL, AF_INET6}, {1, ALL, SOCK_STREAM}}},
+};
+
 /* What they ask for has no meaning on a tmpfs, and on the toolchain's files would be the whole
  * machine's work. */
 static const char *const idle[] = {"sync",      "syncfs",   "fsync", "fdatasync", "sync_file_range",
@@ -164,8 +175,10 @@ static const char *const nameless[] = {"memfd_create"};
 
 /* --- refused to all --- */
 
-static const char *const sockets[] = {"socket", "connect",  "accept",   "accept4",   "bind",
-                                      "listen", "sendmmsg", "recvmmsg", "setsockopt"};
+static const char *const sockets[] = {"connect", "accept",   "accept4",  "bind",
+                                      "listen",  "sendmmsg", "recvmmsg", "setsockopt"};
+
+static const struct call_rule sockets_rules[] = {{"socket", {{0, 0, 0} /* any */}}};
 
 static const char *const namespaces[] = {"unshare", "chroot"};
 
@@ -252,6 +265,12 @@ static const char *const power[] = {"reboot",      "swapon", "swapoff", "acct", 
         .counted = true                                                                            \
     }
 
+#define ABSENT(id, of)                                                                             \
+    {                                                                                              \
+        .name = "@" #id, .kind = of, .rules = id##_rules, .n_rules = ARRAY_LEN(id##_rules),        \
+        .absent = true                                                                             \
+    }
+
 const struct call_group call_groups[] = {
     RULED(life, CALLS_BASE),          GROUP(memory, CALLS_BASE),
     RULED(files, CALLS_BASE),         GROUP(signals, CALLS_BASE),
@@ -262,7 +281,7 @@ const struct call_group call_groups[] = {
     GROUP(attributes, CALLS_ASKED),   GROUP(locked, CALLS_REFUSED),
     GROUP(keys, CALLS_ASKED),         GROUP(users, CALLS_REFUSED),
     GROUP(scheduling, CALLS_ASKED),   COUNTED(nameless),
-    GROUP(idle, CALLS_IDLE),          GROUP(sockets, CALLS_REFUSED),
+    GROUP(idle, CALLS_IDLE),          RULED(sockets, CALLS_REFUSED),
     GROUP(namespaces, CALLS_REFUSED), GROUP(rings, CALLS_REFUSED),
     GROUP(watching, CALLS_REFUSED),   GROUP(nodes, CALLS_REFUSED),
     GROUP(hidden, CALLS_REFUSED),     GROUP(sysv, CALLS_REFUSED),
@@ -272,7 +291,8 @@ const struct call_group call_groups[] = {
     GROUP(machine, CALLS_REFUSED),    GROUP(old, CALLS_REFUSED),
     GROUP(tracing, CALLS_DEADLY),     GROUP(keyring, CALLS_DEADLY),
     GROUP(modules, CALLS_DEADLY),     GROUP(mounts, CALLS_DEADLY),
-    GROUP(power, CALLS_DEADLY),
+    GROUP(power, CALLS_DEADLY),       ABSENT(names, CALLS_BASE),
+    ABSENT(offline, CALLS_ASKED),
 };
 const size_t call_groups_n = ARRAY_LEN(call_groups);
 

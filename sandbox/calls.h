@@ -40,6 +40,7 @@ struct call_group {
     const struct call_rule *rules;
     size_t n_rules;
     bool counted; /* refused also to who names it where no cgroup counts memory */
+    bool absent;  /* what it asks about is not here: EAFNOSUPPORT, of which no listener hears */
 };
 
 extern const struct call_group call_groups[];

@@ -24,7 +24,7 @@ static void print_rule(const struct call_rule *rule)
 
 static void print_group(const struct call_group *g)
 {
-    const char *kind = kinds[g->kind];
+    const char *kind = g->absent ? "absent" : kinds[g->kind];
 
     for (size_t i = 0; i < g->n_calls; i++)
         (void)printf("%s\t%s\t%s\n", kind, g->name, g->calls[i]);

@@ -77,7 +77,7 @@ static int add_opens(scmp_filter_ctx ctx, int nr, unsigned at)
     return r;
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct call_rule *rule)
+static int add_rule(scmp_filter_ctx ctx, uint32_t action, const struct call_rule *rule)
 {
     struct scmp_arg_cmp tests[ARRAY_LEN(rule->tests)];
     unsigned n = 0;
@@ -87,7 +87,7 @@ static int add_rule(scmp_filter_ctx ctx, const struct call_rule *rule)
         if (rule->tests[i].mask)
             tests[n++] = SCMP_CMP(rule->tests[i].arg, SCMP_CMP_MASKED_EQ, rule->tests[i].mask,
                                   rule->tests[i].is);
-    return nr < 0 ? 0 : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, n, tests);
+    return nr < 0 ? 0 : seccomp_rule_add_array(ctx, action, nr, n, tests);
 }
 
 /* Where files of others are: a socket that takes datagrams from nobody in particular sends them to
@@ -113,7 +113,7 @@ static int add_pairs(scmp_filter_ctx ctx, const struct call_rule *rule, unsigned
 
         one.tests[1] = (struct call_test){1, kind, (uint32_t)kinds[i]};
         if (is_safe_pair(AF_UNIX, kinds[i], flags))
-            r = add_rule(ctx, &one);
+            r = add_rule(ctx, SCMP_ACT_ALLOW, &one);
     }
     return r;
 }
@@ -126,6 +126,7 @@ static bool is_owner_rule(const struct call_rule *rule)
 
 static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned flags)
 {
+    const uint32_t action = g->absent ? SCMP_ACT_ERRNO(EAFNOSUPPORT) : SCMP_ACT_ALLOW;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < g->n_rules; i++) {
@@ -134,7 +135,7 @@ static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned f
         if (strcmp(rule->call, "socketpair") == 0)
             r = add_pairs(ctx, rule, flags);
         else if (!(flags & FILTER_NO_SIGNALS) || !is_owner_rule(rule))
-            r = add_rule(ctx, rule);
+            r = add_rule(ctx, action, rule);
     }
     return r;
 }
@@ -161,10 +162,12 @@ static bool is_named(const char *name, struct profile_list list)
     return false;
 }
 
+/* Without a listener nobody hears of what is refused anyway. */
 static bool is_granted(const struct call_group *g, struct profile_list extra, unsigned flags)
 {
-    return g->kind == CALLS_BASE || (g->kind == CALLS_ASKED && is_named(g->name, extra) &&
-                                     !(g->counted && (flags & FILTER_UNCOUNTED)));
+    if ((g->counted && (flags & FILTER_UNCOUNTED)) || (g->absent && !(flags & FILTER_LISTENS)))
+        return false;
+    return g->kind == CALLS_BASE || (g->kind == CALLS_ASKED && is_named(g->name, extra));
 }
 
 static int add_allowed(scmp_filter_ctx ctx, struct profile_list extra, unsigned flags)

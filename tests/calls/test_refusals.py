@@ -45,6 +45,8 @@ class Case:
 CASES = [
     Case("absent, and its libc tries another: clone3", CALL % "SYS_clone3, 0, 0", ENOSYS),
     Case("absent in every kernel", CALL % "9999", ENOSYS),
+    Case("a libc's own question: getpwuid",
+         "#include <pwd.h>\nint main(void) { return getpwuid(4242) != 0; }\n"),
     Case("refused to all: socket", CALL % "SYS_socket, 2, 1, 0", EPERM, "socket"),
     Case("refused to this language: listxattr", CALL % 'SYS_listxattr, "/", 0, 0', EPERM,
          "listxattr"),

@@ -10,8 +10,8 @@
 
 #include "sandbox/client.h"
 #include "sandbox/profile.h"
+#include "tests/sandbox/tiny.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -224,6 +224,38 @@ static void a_refused_call_is_named(void **state)
     assert_int_equal(o.exit_code, 1);
     assert_string_equal(o.refused, "socket");
     step_outcome_done(&o);
+}
+
+/* The number of a run's process in its pid namespace: it grows as long as that is the same. */
+static int run_and_get_pid(struct world *w, const char *code, const char *refused)
+{
+    struct step_outcome o;
+
+    run(w, code, NULL, NULL, &o);
+    assert_int_equal(o.end, STEP_END_EXITED);
+    assert_string_equal(o.refused, refused);
+    char *text = own_memdup(o.out.data, o.out.len);
+    int pid = (int)strtol(text, NULL, 10);
+    free(text);
+    step_outcome_done(&o);
+    return pid;
+}
+
+static void a_libcs_own_questions_are_no_doubt(void **state)
+{
+    static const char plain[] = "import os\nprint(os.getpid())",
+                      libc[] = "import os, pwd\nprint(os.getpid())\n"
+                               "try: pwd.getpwuid(4242)\n"
+                               "except KeyError: pass",
+                      hostile[] = "import os, socket\nprint(os.getpid(), flush=True)\n"
+                                  "socket.socket()";
+    int first = run_and_get_pid(*state, plain, ""), second = run_and_get_pid(*state, libc, "");
+
+    if (second <= first)
+        skip(); /* here every run has an init of its own */
+    int third = run_and_get_pid(*state, hostile, "socket");
+    assert_true(third > second);
+    assert_true(run_and_get_pid(*state, plain, "") < third);
 }
 
 static void a_step_that_cannot_start_is_broken_and_the_slot_lives(void **state)
@@ -489,42 +521,6 @@ static void a_step_with_a_terminal_and_a_pipe_is_nonsense(void **state)
     step_done(&s);
 }
 
-/* Touches some pages, then exit(1). With one page, what it takes is within what the kernel had
- * charged before, so its memory is what its init has seen. */
-static int tiny_program(uint32_t pages)
-{
-    enum { BASE = 0x400000, PAGE = 4096, AT = 1, COUNT = 6 };
-    struct {
-        Elf64_Ehdr elf;
-        Elf64_Phdr load;
-        unsigned char code[35];
-    } tiny = {.elf = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, 1},
-                      .e_type = ET_EXEC,
-                      .e_machine = EM_X86_64,
-                      .e_version = EV_CURRENT,
-                      .e_entry = BASE + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
-                      .e_phoff = sizeof(Elf64_Ehdr),
-                      .e_ehsize = sizeof(Elf64_Ehdr),
-                      .e_phentsize = sizeof(Elf64_Phdr),
-                      .e_phnum = 1},
-              .load = {.p_type = PT_LOAD,
-                       .p_flags = PF_R | PF_W | PF_X,
-                       .p_vaddr = BASE,
-                       .p_filesz = sizeof(tiny),
-                       .p_memsz = (pages + 1UL) * PAGE,
-                       .p_align = PAGE},
-              /* mov edi, AT; mov ecx, COUNT; 1: movb [rdi], 1; add edi, PAGE; dec ecx; jnz 1b;
-               * mov edi, 1; mov eax, SYS_exit; syscall */
-              .code = {0xbf, 0,    0,    0, 0,    0xb9, 0, 0,    0,    0,    0xc6, 7,
-                       1,    0x81, 0xc7, 0, 0x10, 0,    0, 0xff, 0xc9, 0x75, 0xf3, 0xbf,
-                       1,    0,    0,    0, 0xb8, 60,   0, 0,    0,    0x0f, 5}};
-    const uint32_t at = BASE + PAGE;
-
-    memcpy(tiny.code + AT, &at, sizeof(at));
-    memcpy(tiny.code + COUNT, &pages, sizeof(pages));
-    return client_memfd((struct span){(const uint8_t *)&tiny, sizeof(tiny)}, NULL);
-}
-
 static void run_tiny(struct world *w, uint32_t pages, uint64_t memory, struct step_outcome *ret)
 {
     const struct profile *p = profile_find(w->profiles, "c");
@@ -580,6 +576,7 @@ int main(void)
         BOTH(a_killed_run_does_not_harm_the_next),
         BOTH(output_is_cut_to_the_byte),
         BOTH(a_refused_call_is_named),
+        cmocka_unit_test_setup_teardown(a_libcs_own_questions_are_no_doubt, setup_reused, teardown),
         BOTH(a_step_that_cannot_start_is_broken_and_the_slot_lives),
         BOTH(a_program_is_spoken_to_while_it_runs),
         BOTH(a_signal_reaches_the_program_and_not_its_children),

@@ -401,6 +401,41 @@ static void memory_that_nobody_counts_is_refused(void **state)
     filter_done(&f);
 }
 
+static int ask_for_names(void)
+{
+    return fails_with(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), EAFNOSUPPORT);
+}
+
+static int ask_for_a_network(void)
+{
+    return ask_for_names() + fails_with(socket(AF_INET, SOCK_STREAM, 0), EAFNOSUPPORT) +
+           fails_with(socket(AF_INET6, SOCK_STREAM, 0), EAFNOSUPPORT);
+}
+
+static int ask_nothing(void)
+{
+    return make_socket() +
+           fails_with(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), EPERM);
+}
+
+/* There is a listener, but nobody here who could answer for it. */
+static void no_listener_hears_who_asks_for_what_is_not_there(void **state)
+{
+    const struct profile_list offline = {(const char *const[]){"@offline"}, 1};
+    struct filter f;
+
+    (void)state;
+    assert_int_equal(filter_build(none, FILTER_LISTENS, &f, NULL), 0);
+    assert_int_equal(behind(&f, ask_for_names), 0);
+    filter_done(&f);
+    assert_int_equal(filter_build(offline, FILTER_LISTENS, &f, NULL), 0);
+    assert_int_equal(behind(&f, ask_for_a_network), 0);
+    filter_done(&f);
+    assert_int_equal(filter_build(offline, 0, &f, NULL), 0);
+    assert_int_equal(behind(&f, ask_nothing), 0);
+    filter_done(&f);
+}
+
 /* The child of the next test: makes pairs behind a listener until it has none. */
 static void make_pairs(int sock, const struct filter *f) __attribute__((noreturn));
 static void make_pairs(int sock, const struct filter *f)
@@ -454,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_group_that_is_not_named_is_refused),
         cmocka_unit_test(processes_are_for_who_asks_and_threads_for_all),
         cmocka_unit_test(a_pair_of_sockets_reaches_nobody_else),
+        cmocka_unit_test(no_listener_hears_who_asks_for_what_is_not_there),
         cmocka_unit_test(memory_that_nobody_counts_is_refused),
         cmocka_unit_test(few_pairs_are_handed_out_by_the_listener),
     };
