@@ -11,7 +11,7 @@
 #include <math.h>
 #include <strings.h>
 
-enum { LANGUAGES_MAX = 256, LANGUAGES_FRESH_MS = 30000, LANGUAGES_RETRY_MS = 1000 };
+enum { LANGUAGES_MAX = 256, LANGUAGES_FRESH_MS = 5000, LANGUAGES_RETRY_MS = 1000 };
 
 /* X(name in the API, name in the profile, phase, in struct spec_limits, of it in one there) */
 #define LANGUAGE_LIMITS(X)                                                                         \

@@ -6,6 +6,7 @@
  */
 #include "mesh/client.h"
 
+#include "mesh/ability.h"
 #include "mesh/accept.h"
 #include "mesh/drain.h"
 #include "mesh/forward.h"
@@ -17,6 +18,7 @@
 #include "mesh/peer.h"
 #include "mesh/placement.h"
 #include "mesh/purge.h"
+#include "mesh/sched.h"
 #include "mesh/stats.h"
 #include "mesh/store.h"
 #include "mesh/watch.h"
@@ -112,7 +114,7 @@ static bool submit_refused(struct mesh *m, const struct asker *who)
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
     else if (m->disk != MESH_DISK_OK)
         watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_DISK_MS);
-    else if (queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
+    else if (sched_is_full(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_QUEUE_MS);
     else if (!placement_quorum(m) || !life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_QUORUM_MS);
@@ -231,18 +233,6 @@ static void client_nodes(struct mesh *m, const struct asker *who)
     free(msg.nodes.nodes);
 }
 
-static void client_languages(struct mesh *m, const struct asker *who)
-{
-    struct message msg = {.type = MESSAGE_LANGUAGES_REPLY};
-    struct err err;
-
-    if (m->languages_len > 0 &&
-        message_decode((struct span){m->languages, m->languages_len}, &msg, &err) != 0)
-        return;
-    watch_answer(m, who, &msg);
-    message_done(&msg);
-}
-
 static void client_dispatch(struct mesh *m, const struct asker *who, struct span frame,
                             const struct message *msg)
 {
@@ -273,7 +263,7 @@ static void client_dispatch(struct mesh *m, const struct asker *who, struct span
         client_nodes(m, who);
         break;
     case MESSAGE_LANGUAGES:
-        client_languages(m, who);
+        ability_answer(m, who);
         break;
     case MESSAGE_READY:
         keyed_ready(m, who);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "mesh/dispatch.h"
 
+#include "mesh/ability.h"
 #include "mesh/accept.h"
 #include "mesh/blob.h"
 #include "mesh/digest.h"
@@ -59,6 +60,8 @@ static handler_fn *const handlers[FRAME_TYPE_N] = {
     [FRAME_DIGEST] = digest_on_digest,
     [FRAME_KEYS] = digest_on_keys,
     [FRAME_START] = session_on_start,
+    [FRAME_LANGUAGES_GET] = ability_on_get,
+    [FRAME_LANGUAGES] = ability_on_list,
 };
 
 /* These make or end a session; all others need one. */

@@ -11,6 +11,7 @@
  */
 #include "mesh/exec.h"
 
+#include "mesh/ability.h"
 #include "mesh/job.h"
 #include "mesh/owner.h"
 #include "mesh/peer.h"
@@ -25,7 +26,9 @@ uint32_t exec_free(const struct mesh *m)
 {
     uint32_t taken = m->busy + m->slots_kept + steal_reserved(m);
 
-    return m->draining || taken >= m->slots ? 0 : m->slots - taken;
+    if (m->draining || taken >= m->slots || !ability_is_told(m))
+        return 0;
+    return m->slots - taken;
 }
 
 static struct run *run_add(struct mesh *m, const struct id *jid)

@@ -89,7 +89,7 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
     /* Past its deadline a peer that leaves hands over even what runs: what it still gave away would
      * be started twice. */
     while (granted < want && !m->drain_killed) {
-        struct job *j = sched_take(m, LIMIT_PRIORITIES - 1);
+        struct job *j = sched_take_for(m, from);
 
         if (!j)
             break;

@@ -6,6 +6,7 @@
 #include "mesh/job.h"
 #include "mesh/peer.h"
 #include "mesh/purge.h"
+#include "mesh/sched.h"
 #include "mesh/store.h"
 #include "mesh/takeover.h"
 #include "mesh/watch.h"
@@ -178,7 +179,7 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
         forward_submit(m, who, frame, &jid, first);
     else if (!life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
-    else if (!j && queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max)
+    else if (!j && sched_is_full(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_QUEUE_FULL, RETRY_MS);
     else if (!j && is_alone(m, &v))
         client_create_as(m, who, &(struct client_wish){origin, spec}, &jid, &v);

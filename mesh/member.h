@@ -38,6 +38,11 @@ enum member_state {
         MEMBER_STATE_N
 };
 
+/* A language a node can run, by the CRC-32C of its name. */
+struct member_language {
+    uint32_t hash;
+};
+
 /* What a node says of itself. */
 struct member_meta {
     char name[LIMIT_NAME + 1]; /* stable: a StatefulSet's ordinal */
@@ -48,6 +53,8 @@ struct member_meta {
     uint32_t slots;
     bool draining;
     int64_t born_ms; /* Unix time by its own clock when its disk was new; 0: not known */
+    uint8_t n_languages;
+    struct member_language languages[LIMIT_LANGUAGES];
 };
 
 /* Read only outside mesh/member.c. */
@@ -102,7 +109,7 @@ enum member_payload {
 enum member_output_type {
     MEMBER_OUT_SEND,     /* `payload` of type `kind` to `nid` */
     MEMBER_OUT_STATE,    /* `nid` went from `before` to `after`; a new one has before == after */
-    MEMBER_OUT_META,     /* `nid` says other things of itself: slots, draining, endpoint */
+    MEMBER_OUT_META,     /* `nid` says other things of itself: slots, draining, languages */
     MEMBER_OUT_BOOT,     /* `nid` runs a new life: its sessions are void */
     MEMBER_OUT_CONFLICT, /* `nid` is up under the name of another that is up */
     MEMBER_OUT_NAMESAKE, /* `nid` has this node's name and stays: this one must not go on */

@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "mesh/ability.h"
 #include "mesh/client.h"
 #include "mesh/damage.h"
 #include "mesh/digest.h"
@@ -82,7 +83,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     heap_init(&m->owed);
     m->jobs = map_new(rng_u64(&m->rng));
     m->purged_keys = map_new(rng_u64(&m->rng));
-    m->queue = queue_new(rng_u64(&m->rng));
+    sched_init(m);
     tally_init(m);
     lag_init(m);
     m->stored_last = &m->stored_first;
@@ -114,13 +115,13 @@ void mesh_free(struct mesh *m)
     peers_done(m);
     members_free(m->members);
     load_free(m->load);
-    queue_free(m->queue);
+    sched_done(m);
     effects_done(&m->fx);
     heap_done(&m->timers);
     heap_done(&m->kept);
     heap_done(&m->owed);
     buf_done(&m->sink);
-    free(m->languages);
+    ability_done(m);
     free(m);
 }
 
@@ -273,13 +274,6 @@ static void on_start(struct mesh *m)
 
 /* ---- events ---- */
 
-static void on_languages(struct mesh *m, struct span list)
-{
-    free(m->languages);
-    m->languages = own_memdup(list.data, list.len);
-    m->languages_len = list.len;
-}
-
 static void on_disk(struct mesh *m, const struct mesh_event *e)
 {
     m->disk = e->disk.state;
@@ -342,7 +336,7 @@ static void event_take(struct mesh *m, const struct mesh_event *e)
         on_disk(m, e);
         break;
     case MESH_EV_LANGUAGES:
-        on_languages(m, e->languages.list);
+        ability_told(m, e->languages.list);
         break;
     case MESH_EV_DRAIN:
         drain_begin(m, e->drain.deadline_ms);
@@ -409,7 +403,7 @@ uint64_t mesh_deadline(const struct mesh *m)
         return STATE_NEVER;
     due = timer_min(due, members_deadline(m->members));
     due = timer_min(due, exec_deadline(m));
-    return timer_min(due, queue_deadline(m->queue));
+    return timer_min(due, sched_deadline(m));
 }
 
 /* ---- for tests ---- */
@@ -471,7 +465,7 @@ void mesh_check(const struct mesh *m)
     assert(busy == m->busy);
     tally_check(m);
     lag_check(m);
-    queue_check(m->queue);
+    sched_check(m);
     members_check(m->members);
     load_check(m->load);
 }

@@ -61,7 +61,7 @@ void owner_end(struct mesh *m, struct job *j)
     if (!j->own)
         return;
     owner_keep_slot(m, j, false);
-    queue_remove(m->queue, &j->own->item);
+    sched_remove(m, j);
     free(STEAL(j->own));
 }
 
@@ -78,7 +78,7 @@ static void owner_wait(struct mesh *m, struct job *j)
     j->own->stage = OWN_WAITING;
     j->own->run_due_ns = STATE_NEVER;
     j->own->queued_ns = m->now.mono_ns;
-    queue_add(m->queue, &j->own->item, &wish, m->now.mono_ns);
+    sched_add(m, j, &wish);
     /* The queue counts it from here on; both are read together. */
     tally_set(m, j);
     watch_changed(m, j);
@@ -222,7 +222,7 @@ void owner_set_end(const struct mesh *m, struct value *v, enum record_end end, c
 
 static void owner_finish(struct mesh *m, struct job *j)
 {
-    queue_remove(m->queue, &j->own->item);
+    sched_remove(m, j);
     owner_keep_slot(m, j, false);
     j->own->stage = OWN_FINISHING;
     j->own->run_due_ns = STATE_NEVER;

@@ -2,6 +2,7 @@
 #include "mesh/peer.h"
 
 #include "base/log.h"
+#include "mesh/ability.h"
 #include "mesh/repair.h"
 #include "mesh/session.h"
 #include "mesh/store.h"
@@ -232,8 +233,14 @@ const char *peer_name(const struct mesh *m, const struct id *nid)
 /* ---- memory of peers ---- */
 
 /* Before the state was stored there were two less, and in its place whether it was forgotten;
- * then one less, without when it was new. */
-enum { FIELDS_NODE = 9, FIELDS_NODE_UNBORN = 8, FIELDS_NODE_OLD = 7, NODE_MAX = 1024 };
+ * then one less, without when it was new; then one less, without its languages. */
+enum {
+    FIELDS_NODE = 10,
+    FIELDS_NODE_MUTE = 9,
+    FIELDS_NODE_UNBORN = 8,
+    FIELDS_NODE_OLD = 7,
+    NODE_MAX = 2048
+};
 
 static void peer_store(struct mesh *m, struct peer *p)
 {
@@ -254,6 +261,9 @@ static void peer_store(struct mesh *m, struct peer *p)
     wire_put_str(&b, c->meta.client_endpoint);
     wire_put_uint(&b, c->incarnation);
     wire_put_int(&b, c->meta.born_ms);
+    wire_put_array(&b, c->meta.n_languages);
+    for (uint32_t i = 0; i < c->meta.n_languages; i++)
+        wire_put_uint(&b, c->meta.languages[i].hash);
     store_put(m, &name, buf_span(&b));
     buf_done(&b);
     life_remember_put(m, p);
@@ -287,6 +297,10 @@ void peer_load(struct mesh *m, struct span key, struct span bytes)
         c.incarnation = wire_get_uint(&r, UINT64_MAX);
     if (n > FIELDS_NODE_UNBORN)
         c.meta.born_ms = wire_get_int(&r);
+    if (n > FIELDS_NODE_MUTE)
+        c.meta.n_languages = (uint8_t)wire_get_array(&r, LIMIT_LANGUAGES);
+    for (uint32_t i = 0; i < c.meta.n_languages; i++)
+        c.meta.languages[i].hash = (uint32_t)wire_get_uint(&r, UINT32_MAX);
     if (wire_reader_end(&r) != 0 || id_eq(&c.nid, &m->cfg.nid))
         return;
     members_load(m->members, &c);
@@ -355,6 +369,7 @@ static void meta_fill(const struct mesh *m, struct member_meta *meta)
     meta->slots = m->slots;
     meta->draining = m->draining;
     meta->born_ms = m->born_ms;
+    ability_meta(m, meta);
 }
 
 void peers_new(struct mesh *m)
@@ -432,6 +447,7 @@ static void state_changed(struct mesh *m, const struct member_output *o)
     }
     effect_log(&m->fx, LOG_INFO, "peer %s is %s", peer_name(m, &o->nid),
                member_state_name(members_get(m->members, &o->nid)));
+    ability_changed(m);
     repair_member_changed(m, &o->nid, o->after);
 }
 
@@ -445,10 +461,12 @@ static void output_use(struct mesh *m, const struct member_output *o)
         state_changed(m, o);
         break;
     case MEMBER_OUT_META:
+        ability_changed(m);
         if (peer_get(m, &o->nid))
             peer_remember(m, peer_get(m, &o->nid));
         break;
     case MEMBER_OUT_BOOT:
+        ability_reborn(m, &o->nid);
         if (peer_get(m, &o->nid) && peer_get(m, &o->nid)->link)
             session_close(m, peer_get(m, &o->nid));
         break;

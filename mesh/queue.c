@@ -243,6 +243,20 @@ void queue_remove(struct queue *q, struct queue_item *it)
     it->lane = NULL;
 }
 
+void queue_move(struct queue *from, struct queue *to, struct queue_item *it, uint64_t now_ns)
+{
+    char tenant[LIMIT_NAME + 1];
+    struct queue_wish wish = {.tenant = tenant,
+                              .priority = it->class_asked,
+                              .cost = it->cost,
+                              .since_ns = it->since_ns,
+                              .not_before_ns = queue_is_delayed(it) ? it->timer.key : 0};
+
+    memcpy(tenant, it->lane->tenant->name, sizeof(tenant));
+    queue_remove(from, it);
+    queue_add(to, it, &wish, now_ns);
+}
+
 uint32_t queue_advance(struct queue *q, uint64_t now_ns)
 {
     struct heap_node *n;
@@ -310,10 +324,11 @@ static void put_back(struct queue *q, struct look *look)
     }
 }
 
+/* Lanes that were passed over keep their turn: virtual time stays with the first of them. */
 static void charge(struct queue_class *c, struct queue_lane *lane, uint32_t cost)
 {
-    c->vtime = lane->node.key;
-    lane->finish = c->vtime + cost;
+    c->vtime = heap_min(&c->lanes)->key;
+    lane->finish = lane->node.key + cost;
     if (lane->finish > c->finish_max)
         c->finish_max = lane->finish;
     heap_set(&c->lanes, &lane->node, lane->finish);

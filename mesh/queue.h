@@ -50,6 +50,8 @@ void queue_add(struct queue *q, struct queue_item *it, const struct queue_wish *
                uint64_t now_ns);
 /* Takes it out, wherever it stands; nothing happens when it is not in. */
 void queue_remove(struct queue *q, struct queue_item *it);
+/* From one queue into another, where it waits on as it did here. Not for one that is in neither. */
+void queue_move(struct queue *from, struct queue *to, struct queue_item *it, uint64_t now_ns);
 /* Ready or delayed. */
 bool queue_has(const struct queue_item *it);
 bool queue_is_delayed(const struct queue_item *it);

@@ -23,11 +23,20 @@
 
 enum { RUMOUR_NUMBER_BITS = 40, INCARNATION_BOOT_SHIFT = 32 };
 
+static const struct field language_fields[] = {FIELD(struct member_language, hash)};
+static const struct field_table language_table =
+    FIELD_TABLE(struct member_language, language_fields);
+
 static const struct field meta_fields[] = {
-    FIELD(struct member_meta, name),      FIELD(struct member_meta, zone),
-    FIELD(struct member_meta, endpoint),  FIELD(struct member_meta, client_endpoint),
-    FIELD(struct member_meta, isolation), FIELD(struct member_meta, slots),
-    FIELD(struct member_meta, draining),  FIELD(struct member_meta, born_ms),
+    FIELD(struct member_meta, name),
+    FIELD(struct member_meta, zone),
+    FIELD(struct member_meta, endpoint),
+    FIELD(struct member_meta, client_endpoint),
+    FIELD(struct member_meta, isolation),
+    FIELD(struct member_meta, slots),
+    FIELD(struct member_meta, draining),
+    FIELD(struct member_meta, born_ms),
+    FIELD_INLINE(struct member_meta, languages, n_languages, LIMIT_LANGUAGES, language_table),
 };
 static const struct field_table meta_table = FIELD_TABLE(struct member_meta, meta_fields);
 
@@ -86,7 +95,9 @@ static bool meta_same(const struct member_meta *a, const struct member_meta *b)
            strcmp(a->endpoint, b->endpoint) == 0 &&
            strcmp(a->client_endpoint, b->client_endpoint) == 0 &&
            strcmp(a->isolation, b->isolation) == 0 && a->slots == b->slots &&
-           a->draining == b->draining && a->born_ms == b->born_ms;
+           a->draining == b->draining && a->born_ms == b->born_ms &&
+           a->n_languages == b->n_languages &&
+           memcmp(a->languages, b->languages, a->n_languages * sizeof(a->languages[0])) == 0;
 }
 
 static void rumour_rank(struct members *m, struct roster_entry *e)

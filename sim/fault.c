@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sim/fault.h"
 
+#include "sim/language.h"
 #include "sim/world.h"
 
 /*
@@ -453,22 +454,6 @@ static void sim_faults_seeds_fire(struct sim_world *w, struct sim_event *e)
     sim_faults_seeds(w, h);
 }
 
-static void sim_faults_languages(struct sim_world *w, struct sim_host *h)
-{
-    struct message_language python = {.name = "python", .version = "3"};
-    struct message m = {.type = MESSAGE_LANGUAGES_REPLY, .languages = {1, &python}};
-    struct mesh_event event = {.type = MESH_EV_LANGUAGES};
-    auto_buf struct buf out;
-    struct sim_blob *blob;
-
-    buf_init(&out, LIMIT_MIB);
-    if (message_encode(&m, &out) < 0)
-        return;
-    blob = sim_blob_new(buf_span(&out));
-    event.languages.list = sim_blob_span(blob);
-    sim_host_feed(w, h, &event, blob);
-}
-
 void sim_faults_greet(struct sim_world *w, struct sim_host *h)
 {
     struct sim_event *e;
@@ -478,7 +463,7 @@ void sim_faults_greet(struct sim_world *w, struct sim_host *h)
     e = sim_queue_add(&w->queue, SIM_MS, sim_faults_seeds_fire);
     e->host = h->index;
     e->life = h->life;
-    sim_faults_languages(w, h);
+    sim_language_tell(w, h);
 }
 
 void sim_faults_drained(struct sim_world *w, struct sim_host *h)

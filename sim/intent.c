@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "mesh/message.h"
 #include "mesh/spec.h"
+#include "sim/language.h"
 #include "sim/world.h"
 
 enum {
@@ -170,7 +171,7 @@ static struct sim_blob *sim_intent_spec(struct sim_world *w, const struct sim_in
     snprintf(text, sizeof(text), "%u %u %u", index, (unsigned)want->deed, want->ms);
     spec.input = span_of(text);
     snprintf(spec.head.tenant, sizeof(spec.head.tenant), "t%u", (unsigned)rng_below(rng, 3));
-    snprintf(spec.head.language, sizeof(spec.head.language), "python");
+    snprintf(spec.head.language, sizeof(spec.head.language), "%s", sim_language_of_job(w));
     spec.head.priority = (uint8_t)rng_below(rng, LIMIT_PRIORITIES);
     spec.head.attempts_max = (uint8_t)want->attempts_max;
     spec.head.backoff_ms = (uint32_t)rng_between(rng, 50, 1000);

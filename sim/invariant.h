@@ -50,6 +50,7 @@ struct sim_host;
     X(I18, "Bounded", "frames, effects of a step, timers, runs and links stay within limits")      \
     X(I19, "StatsConserve", "gauges add up to the live jobs at rest, and counters never go back")  \
     X(I20, "HandoverClean", "a peer that says it is drained owns no live job")                     \
+    X(I21, "LanguageFits", "a job starts only on a peer that has its language")                    \
     X(CRASH, "NoCrash", "no assertion fails and nothing is read that must not be")                 \
     X(TWICE, "Deterministic", "the same seed gives the same history")
 

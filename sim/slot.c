@@ -3,6 +3,7 @@
 
 #include "mesh/result.h"
 #include "mesh/spec.h"
+#include "sim/language.h"
 #include "sim/world.h"
 
 /*
@@ -13,7 +14,8 @@
  *               +-- KILL ----+--> DONE (KILLED)
  */
 
-enum { SIM_RUN_HANG_S = 20, SIM_RUN_HUGE = 300 * 1024 };
+/* SIM_LANGUAGE_S: in this time every peer has heard what the others have. */
+enum { SIM_RUN_HANG_S = 20, SIM_RUN_HUGE = 300 * 1024, SIM_LANGUAGE_S = 10 };
 
 static struct sim_run *sim_run_find(struct sim_host *h, uint64_t exec)
 {
@@ -85,7 +87,8 @@ static void sim_run_done(struct sim_world *w, struct sim_host *h, struct sim_run
     buf_init(&bytes, LIMIT_RESULT);
     if (run->killed) {
         event.exec.outcome = MESH_OUTCOME_KILLED;
-    } else if (w->phase == SIM_PHASE_SAFETY && rng_chance(rng, w->swarm.broken_ppm)) {
+    } else if (run->foreign ||
+               (w->phase == SIM_PHASE_SAFETY && rng_chance(rng, w->swarm.broken_ppm))) {
         event.exec.outcome = MESH_OUTCOME_BROKEN;
         buf_puts(&bytes, "the simulated sandbox broke");
     } else {
@@ -127,7 +130,8 @@ static void sim_run_fire(struct sim_world *w, struct sim_event *e)
 }
 
 /* What the job asks for, from its spec. */
-static void sim_run_read(struct sim_world *w, struct sim_run *run, struct span bytes)
+static void sim_run_read(struct sim_world *w, const struct sim_host *h, struct sim_run *run,
+                         struct span bytes)
 {
     struct spec spec;
     unsigned job, deed, ms;
@@ -141,6 +145,10 @@ static void sim_run_read(struct sim_world *w, struct sim_run *run, struct span b
         run->deed = (enum sim_deed)deed;
         run->run_ns = ms * SIM_MS;
     }
+    run->foreign = !sim_language_has(w, h, spec.head.language);
+    if (run->foreign && w->queue.now_ns > SIM_LANGUAGE_S * SIM_S)
+        sim_violate(w, SIM_I21, "%s runs job %u, and has no %s", h->name, run->job,
+                    spec.head.language);
     spec_done(&spec);
     /* Once healed, what piled up must not take longer than it is waited for. */
     if (w->phase != SIM_PHASE_SAFETY && run->run_ns > SIM_S / 2)
@@ -159,7 +167,7 @@ void sim_slots_exec(struct sim_world *w, struct sim_host *h, const struct mesh_e
     run->attempt = fx->exec.attempt;
     run->serial = ++w->history.runs;
     run->run_ns = SIM_MS;
-    sim_run_read(w, run, fx->exec.spec);
+    sim_run_read(w, h, run, fx->exec.spec);
     sim_watch_exec(w, h, run);
     if (sim_run_find(h, run->exec))
         sim_violate(w, SIM_I18, "%s: run number %llu is used twice", h->name,

@@ -37,6 +37,7 @@ struct sim_run {
     uint64_t serial; /* of all runs of the world */
     uint64_t run_ns;
     enum sim_deed deed;
+    bool foreign; /* in a language that is not here */
     bool started;
     bool killed;
 };

@@ -40,7 +40,8 @@
     X(drift_ppm, 1, 500, 500000, "drift of the clocks against each other")                         \
     X(rogue, 1, 1, 150000, "a peer of another cluster knocks at this one's door")                  \
     X(old_ppm, 0, 0, 0, "starts of a program that writes the wire version before this one")        \
-    X(scrub_ms, 2000, 60000, 500000, "the whole disk is read once in so long (else a day)")
+    X(scrub_ms, 2000, 60000, 500000, "the whole disk is read once in so long (else a day)")        \
+    X(java_ppm, 0, 0, 0, "jobs in a language that two of three peers have, as the other is")
 
 struct sim_swarm {
 #define X(name, lo, hi, chance, text) uint32_t name;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a client of a hamlet does: asks, waits, looks at the answers. */
+/* What comes to a hamlet from outside, and what a client does: asks, waits, looks at the answers.
+ */
 #include "tests/mesh/hamlet.h"
 
 #include <assert.h>
@@ -20,6 +21,35 @@ struct hamlet *hamlet_new(int nodes)
     return hamlet_new_expecting(nodes, (uint32_t)nodes);
 }
 
+void hamlet_languages(struct hamlet *h, int node, const char *language)
+{
+    struct message_language one = {.version = "1", .profile = span_of("{}")};
+    struct message msg = {.type = MESSAGE_LANGUAGES_REPLY, .languages = {1, &one}};
+    struct buf b;
+
+    (void)snprintf(one.name, sizeof(one.name), "%s", language);
+    buf_init(&b, LIMIT_MIB);
+    int bad = message_encode(&msg, &b);
+    assert(bad == 0);
+    struct mesh_event e = {.type = MESH_EV_LANGUAGES, .languages.list = buf_span(&b)};
+    hamlet_event(h, node, &e);
+    buf_done(&b);
+}
+
+void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state)
+{
+    struct mesh_event e = {.type = MESH_EV_DISK, .disk.state = state};
+
+    hamlet_event(h, node, &e);
+}
+
+void hamlet_drain(struct hamlet *h, int node)
+{
+    struct mesh_event e = {.type = MESH_EV_DRAIN, .drain.deadline_ms = 5000};
+
+    hamlet_event(h, node, &e);
+}
+
 uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg)
 {
     uint64_t token = hamlet_token(h);
@@ -29,7 +59,8 @@ uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg)
     buf_init(&b, LIMIT_FRAME_BULK);
     int bad = message_encode(msg, &b);
     assert(bad == 0);
-    hamlet_client_frame(h, node, buf_span(&b));
+    struct mesh_event e = {.type = MESH_EV_CLIENT, .client = {1, buf_span(&b)}};
+    hamlet_event(h, node, &e);
     buf_done(&b);
     return token;
 }
@@ -45,7 +76,8 @@ uint64_t hamlet_submit(struct hamlet *h, int node, const struct spec_head *head)
     spec.head.attempts_max = 1;
     if (head)
         spec.head = *head;
-    (void)snprintf(spec.head.language, sizeof(spec.head.language), "python");
+    if (!spec.head.language[0])
+        (void)snprintf(spec.head.language, sizeof(spec.head.language), "python");
     buf_init(&b, LIMIT_SPEC);
     int bad = spec_encode(&spec, &b);
     assert(bad == 0);

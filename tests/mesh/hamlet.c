@@ -39,6 +39,7 @@ struct node {
     struct id nid;
     uint64_t boot, life, synced;
     bool up, drained, gave_up;
+    const char *language;
     uint64_t snapshot_boot; /* 0: none, and none that it was put back to */
     size_t snapshot_pairs;
     struct pair *pairs; /* a log of operations */
@@ -428,6 +429,7 @@ void hamlet_restart(struct hamlet *h, int node)
     n->synced = 0;
     load_all(h, n);
     step(h, node, &e);
+    hamlet_languages(h, node, n->language);
     e = (struct mesh_event){.type = MESH_EV_SEEDS, .seeds = {seeds, 1}};
     step(h, node, &e);
 }
@@ -438,6 +440,7 @@ void hamlet_join(struct hamlet *h)
 
     n->nid.b[0] = n->nid.b[15] = (uint8_t)(h->n + 1);
     n->pairs = own_calloc(OPS_MAX, sizeof(struct pair));
+    n->language = "python";
     hamlet_restart(h, h->n++);
 }
 
@@ -537,11 +540,9 @@ bool hamlet_gave_up(const struct hamlet *h, int node)
     return h->nodes[node].gave_up;
 }
 
-void hamlet_drain(struct hamlet *h, int node)
+void hamlet_event(struct hamlet *h, int node, struct mesh_event *e)
 {
-    struct mesh_event e = {.type = MESH_EV_DRAIN, .drain.deadline_ms = 5000};
-
-    step(h, node, &e);
+    step(h, node, e);
 }
 
 bool hamlet_drained(const struct hamlet *h, int node)
@@ -565,6 +566,12 @@ uint32_t hamlet_killed(const struct hamlet *h)
     return h->killed;
 }
 
+void hamlet_speaks(struct hamlet *h, int node, const char *language)
+{
+    h->nodes[node].language = language;
+    hamlet_languages(h, node, language);
+}
+
 struct mesh *hamlet_mesh(struct hamlet *h, int node)
 {
     return h->nodes[node].m;
@@ -575,16 +582,6 @@ void hamlet_rot(struct hamlet *h, int node, enum store_key kind, const struct id
     uint8_t key[1 + ID_SIZE] = {(uint8_t)kind};
     memcpy(key + 1, jid->b, ID_SIZE);
     stored(&h->nodes[node], key, sizeof(key))->value[0] ^= 1;
-}
-
-void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state)
-{
-    step(h, node, &(struct mesh_event){.type = MESH_EV_DISK, .disk.state = state});
-}
-
-void hamlet_client_frame(struct hamlet *h, int node, struct span frame)
-{
-    step(h, node, &(struct mesh_event){.type = MESH_EV_CLIENT, .client = {1, frame}});
 }
 
 const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n)

@@ -43,20 +43,23 @@ void hamlet_roll_back(struct hamlet *h, int node);
 bool hamlet_gave_up(const struct hamlet *h, int node);
 /* A bit of what is stored of a job flips. */
 void hamlet_rot(struct hamlet *h, int node, enum store_key kind, const struct id *jid);
-void hamlet_drain(struct hamlet *h, int node);
 bool hamlet_drained(const struct hamlet *h, int node);
 /* How runs end from now on: after so long, with this outcome. */
 void hamlet_runs(struct hamlet *h, uint64_t run_ms, enum mesh_outcome outcome);
 uint32_t hamlet_started(const struct hamlet *h); /* runs begun so far, on all nodes */
 uint32_t hamlet_killed(const struct hamlet *h);
 struct mesh *hamlet_mesh(struct hamlet *h, int node);
-void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state);
-
-void hamlet_client_frame(struct hamlet *h, int node, struct span frame);
+/* What the node can run, from now on and after each start; "python" until said otherwise. */
+void hamlet_speaks(struct hamlet *h, int node, const char *language);
+void hamlet_event(struct hamlet *h, int node, struct mesh_event *e);
 const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n);
 uint64_t hamlet_token(struct hamlet *h);
 
-/* tests/mesh/customer.c. What a run that went well brings; the caller's. */
+/* tests/mesh/customer.c. */
+void hamlet_languages(struct hamlet *h, int node, const char *language);
+void hamlet_disk_state(struct hamlet *h, int node, enum mesh_disk state);
+void hamlet_drain(struct hamlet *h, int node);
+/* What a run that went well brings; the caller's. */
 struct buf hamlet_result(void);
 /* Sends a request to a node and returns its token. */
 uint64_t hamlet_ask(struct hamlet *h, int node, struct message *msg);

@@ -218,6 +218,54 @@ static void what_does_not_fit_keeps_its_place(void **state)
     queue_free(q);
 }
 
+static void who_was_passed_over_goes_before_who_comes_later(void **state)
+{
+    struct queue *q = queue_new(1);
+    struct job jobs[4] = {0};
+    int python = 1;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        jobs[i].number = i;
+    jobs[1].language = jobs[2].language = python;
+    add(q, &jobs[0], "waits", 1, 1);
+    add(q, &jobs[1], "served", 1, 1);
+    add(q, &jobs[2], "served", 1, 1);
+    assert_int_equal(job_of(queue_take(q, 1, speaks, &python))->number, 1);
+    queue_check(q);
+    assert_int_equal(job_of(queue_take(q, 1, speaks, &python))->number, 2);
+    queue_check(q);
+    add(q, &jobs[3], "new", 1, 1);
+    assert_int_equal(take(q)->number, 0);
+    queue_check(q);
+    queue_free(q);
+}
+
+static void a_job_that_moves_waits_on_as_it_did(void **state)
+{
+    struct queue *from = queue_new(1);
+    struct queue *to = queue_new(2);
+    struct job jobs[2] = {{.number = 0}, {.number = 1}};
+    struct queue_wish later = {"t", 1, 1, 0, 700 * ms};
+
+    (void)state;
+    add(from, &jobs[0], "t", 3, 1);
+    queue_add(from, &jobs[1].item, &later, 0);
+    queue_move(from, to, &jobs[0].item, 10 * ms);
+    queue_move(from, to, &jobs[1].item, 10 * ms);
+    assert_int_equal(queue_len(from) + queue_delayed(from), 0);
+    assert_int_equal(queue_top(to), 3);
+    assert_true(queue_oldest_ns(to) < 10 * ms);
+    assert_true(queue_deadline(to) == 700 * ms);
+    assert_int_equal(queue_advance(to, 700 * ms), 1);
+    assert_int_equal(take(to)->number, 1);
+    assert_int_equal(take(to)->number, 0);
+    queue_check(from);
+    queue_check(to);
+    queue_free(from);
+    queue_free(to);
+}
+
 static void less_urgent_classes_are_left_when_not_asked_for(void **state)
 {
     struct queue *q = queue_new(1);
@@ -256,10 +304,16 @@ static void any_history_keeps_the_counts_right(void **state)
                                       (uint32_t)rng_below(&rng, 20), 0,
                                       rng_chance(&rng, 300000) ? now + 1000 * ms : 0};
 
+            j->language = (int)rng_below(&rng, 3);
             queue_add(q, &j->item, &wish, now);
             in++;
-        } else if (queue_take(q, (uint8_t)rng_below(&rng, LIMIT_PRIORITIES), NULL, NULL)) {
-            in--;
+        } else {
+            int tongue = (int)rng_below(&rng, 3);
+
+            in -= queue_take(q, (uint8_t)rng_below(&rng, LIMIT_PRIORITIES),
+                             rng_chance(&rng, 500000) ? speaks : NULL, &tongue)
+                      ? 1
+                      : 0;
         }
         assert_int_equal(queue_len(q) + queue_delayed(q), in);
         if (step % 16 == 0)
@@ -279,6 +333,8 @@ int main(void)
         cmocka_unit_test(coming_back_does_not_wipe_out_what_was_used),
         cmocka_unit_test(a_delayed_job_waits_for_its_time),
         cmocka_unit_test(what_does_not_fit_keeps_its_place),
+        cmocka_unit_test(who_was_passed_over_goes_before_who_comes_later),
+        cmocka_unit_test(a_job_that_moves_waits_on_as_it_did),
         cmocka_unit_test(less_urgent_classes_are_left_when_not_asked_for),
         cmocka_unit_test(any_history_keeps_the_counts_right),
     };
