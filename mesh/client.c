@@ -162,6 +162,8 @@ static void job_answer(struct mesh *m, struct job *j, const struct asker *who,
         if (!id_is_zero(&who->peer))
             wish.due_ns = m->now.mono_ns + REMOTE_WATCH_MS * STATE_MS;
         watch_add(m, j, &wish);
+    } else if (msg->type == MESSAGE_SPEC) {
+        watch_spec(m, j, who);
     } else if (msg->type == MESSAGE_TOLD || j->r.decided) {
         if (msg->type == MESSAGE_TOLD)
             owed_told(m, j);
@@ -202,7 +204,7 @@ void client_serve(struct mesh *m, const struct asker *who, struct span frame)
     if (msg.type == MESSAGE_SUBMIT)
         client_submit(m, &asker, frame, &msg);
     else if (msg.type == MESSAGE_QUERY || msg.type == MESSAGE_CANCEL || msg.type == MESSAGE_WATCH ||
-             msg.type == MESSAGE_TOLD)
+             msg.type == MESSAGE_TOLD || msg.type == MESSAGE_SPEC)
         client_job(m, &asker, frame, &msg);
     else if (msg.type == MESSAGE_LIST)
         list_serve(m, &asker, &msg);
@@ -247,6 +249,7 @@ static void client_dispatch(struct mesh *m, const struct asker *who, struct span
     case MESSAGE_CANCEL:
     case MESSAGE_WATCH:
     case MESSAGE_TOLD:
+    case MESSAGE_SPEC:
         client_job(m, who, frame, msg);
         break;
     case MESSAGE_UNWATCH:

@@ -464,7 +464,9 @@ void forward_decided(struct mesh *m, struct job *j)
         wish.seen = type == MESSAGE_WATCH ? wish.seen : 0;
         if (type == MESSAGE_TOLD)
             owed_told(m, j);
-        if (type == MESSAGE_CANCEL || type == MESSAGE_TOLD)
+        if (type == MESSAGE_SPEC)
+            watch_spec(m, j, &wish.who);
+        else if (type == MESSAGE_CANCEL || type == MESSAGE_TOLD)
             watch_answer(m, &wish.who, &done);
         else
             watch_add(m, j, &wish);

@@ -284,6 +284,8 @@ static const struct field_table types[MESSAGE_TYPE_N] = {
     [MESSAGE_SESSION_ALIVE] = {.size = sizeof(struct message)},
     [MESSAGE_SESSION_CLOSE] = {.size = sizeof(struct message)},
     [MESSAGE_SESSION_CLOSED] = CARRIES(session_closed_fields),
+    [MESSAGE_SPEC] = CARRIES(job_fields),
+    [MESSAGE_SPEC_REPLY] = CARRIES(submit_fields),
 };
 
 static int encoded(struct buf *out, size_t start)

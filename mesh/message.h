@@ -64,10 +64,14 @@ enum { MESSAGE_VERSION = 1 };
     X(SESSION_ALIVE) /* both ways; an end that is silent for MESSAGE_SESSION_SILENCE_MS is lost */ \
     X(SESSION_CLOSE) /* kill it; SESSION_CLOSED follows */                                         \
     X(SESSION_CLOSED) /* the last message of a session */
+/* A job's request, for who wants to see it again. */
+#define MESSAGE_SPECS(X)                                                                           \
+    X(SPEC) /* jid: answered by SPEC_REPLY or REFUSED */                                           \
+    X(SPEC_REPLY)
 
 enum message_type {
 #define X(id) MESSAGE_##id,
-    MESSAGE_REQUESTS(X) MESSAGE_ANSWERS(X) MESSAGE_SESSIONS(X)
+    MESSAGE_REQUESTS(X) MESSAGE_ANSWERS(X) MESSAGE_SESSIONS(X) MESSAGE_SPECS(X)
 #undef X
         MESSAGE_TYPE_N
 };
@@ -310,13 +314,13 @@ struct message {
         } hello;
         struct {
             struct span spec;
-        } submit;
+        } submit; /* SUBMIT, SPEC_REPLY */
         struct {
             struct id jid;
             char tenant[LIMIT_NAME + 1]; /* "*" sees all tenants' jobs */
             uint32_t wait_ms;
             uint64_t seen; /* of QUERY: a version; of WATCH: an event's seq */
-        } job;             /* QUERY, CANCEL, WATCH, UNWATCH */
+        } job;             /* QUERY, CANCEL, WATCH, UNWATCH, TOLD, SPEC */
         struct {
             char tenant[LIMIT_NAME + 1];
             char tag[LIMIT_TAG + 1];

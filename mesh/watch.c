@@ -268,6 +268,21 @@ void watch_view(struct mesh *m, struct job *j, const struct asker *who)
         view_send(m, j, who, (struct span){0});
 }
 
+void watch_spec(struct mesh *m, struct job *j, const struct asker *who)
+{
+    struct read what = {.kind = READ_ANSWER, .who = *who};
+
+    store_read(m, j, &what);
+}
+
+static void spec_send(struct mesh *m, const struct asker *who, struct span spec)
+{
+    struct message msg = {.type = MESSAGE_SPEC_REPLY};
+
+    msg.submit.spec = spec;
+    watch_answer(m, who, &msg);
+}
+
 /* The events before the end go with it. One who has seen some and comes back for the rest is
  * told of a gap, unless this node counted them and knows that there was no more. */
 static void watch_end(struct mesh *m, struct job *j, const struct asker *who, uint64_t seen)
@@ -284,7 +299,7 @@ static void watch_end(struct mesh *m, struct job *j, const struct asker *who, ui
         decided_send(m, j, who, (struct span){0});
 }
 
-void watch_read(struct mesh *m, const struct read *r, int status, struct span result)
+void watch_read(struct mesh *m, const struct read *r, int status, struct span bytes)
 {
     struct job *j = job_find(m, &r->jid);
 
@@ -292,10 +307,12 @@ void watch_read(struct mesh *m, const struct read *r, int status, struct span re
         watch_refuse(m, &r->who, MESSAGE_REFUSAL_NOT_FOUND, 0);
     } else if (status != 0) {
         forward_elsewhere(m, j, &r->who);
+    } else if (!r->result) {
+        spec_send(m, &r->who, bytes);
     } else if (r->kind == READ_ANSWER) {
-        view_send(m, j, &r->who, result);
+        view_send(m, j, &r->who, bytes);
     } else {
-        decided_send(m, j, &r->who, result);
+        decided_send(m, j, &r->who, bytes);
     }
 }
 

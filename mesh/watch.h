@@ -36,8 +36,10 @@ void watch_refuse(struct mesh *m, const struct asker *who, enum message_refusal 
                   uint32_t retry_after_ms);
 /* The job as it is now, with its result when it has one. */
 void watch_view(struct mesh *m, struct job *j, const struct asker *who);
-/* The result was read for a READ_ANSWER or READ_EVENT. */
-void watch_read(struct mesh *m, const struct read *r, int status, struct span result);
+/* What the job was submitted as. */
+void watch_spec(struct mesh *m, struct job *j, const struct asker *who);
+/* The result, or the spec, was read for a READ_ANSWER or READ_EVENT. */
+void watch_read(struct mesh *m, const struct read *r, int status, struct span bytes);
 /* The seq of the event that ends a stream; above all others. */
 extern const uint64_t watch_seq_decided;
 #endif

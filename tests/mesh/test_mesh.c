@@ -129,6 +129,69 @@ static void no_copy_is_shown_to_another_tenant(void **state)
     hamlet_free(h);
 }
 
+static void assert_spec(const struct message *said)
+{
+    struct spec spec;
+    struct err err;
+
+    assert_non_null(said);
+    assert_int_equal(said->type, MESSAGE_SPEC_REPLY);
+    assert_int_equal(spec_decode(said->submit.spec, &spec, &err), 0);
+    assert_int_equal(spec.files[0].content.len, strlen("print(1)"));
+    assert_memory_equal(spec.files[0].content.data, "print(1)", spec.files[0].content.len);
+    spec_done(&spec);
+}
+
+static void every_node_shows_what_was_submitted_before_and_after_the_end(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+    uint64_t tokens[3];
+
+    (void)state;
+    hamlet_run(h, 3000);
+    hamlet_runs(h, 5000, MESH_OUTCOME_RESULT);
+    jid = hamlet_job(h, 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++)
+            tokens[i] = hamlet_about(h, i, MESSAGE_SPEC, &jid);
+        hamlet_run(h, 1000);
+        for (int i = 0; i < 3; i++)
+            assert_spec(hamlet_answer(h, tokens[i]));
+        if (round == 0) {
+            hamlet_run(h, 10000);
+            assert_int_equal(hamlet_state(h, 0, &jid), MESSAGE_STATE_COMPLETED);
+            continue;
+        }
+        for (int i = 0; i < 3; i++) /* now from the disk */
+            hamlet_crash(h, i);
+        for (int i = 0; i < 3; i++)
+            hamlet_restart(h, i);
+        hamlet_run(h, 5000);
+    }
+    hamlet_free(h);
+}
+
+static void what_was_submitted_is_not_shown_to_another_tenant(void **state)
+{
+    struct hamlet *h = hamlet_new(2);
+    struct message msg = {.type = MESSAGE_SPEC, .job = {.tenant = "bob"}};
+    uint64_t tokens[2];
+
+    (void)state;
+    hamlet_run(h, 3000);
+    msg.job.jid = hamlet_job(h, 0);
+    hamlet_run(h, 3000);
+    for (int i = 0; i < 2; i++)
+        tokens[i] = hamlet_ask(h, i, &msg);
+    hamlet_run(h, 1000);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(hamlet_answer(h, tokens[i])->type, MESSAGE_REFUSED);
+        assert_int_equal(hamlet_answer(h, tokens[i])->refused.why, MESSAGE_REFUSAL_NOT_FOUND);
+    }
+    hamlet_free(h);
+}
+
 static void a_restart_runs_unfinished_jobs_again(void **state)
 {
     struct hamlet *h = hamlet_new(1);
@@ -478,6 +541,8 @@ int main(void)
         cmocka_unit_test(a_query_waits_for_a_change),
         cmocka_unit_test(a_query_is_answered_from_a_copy_while_the_owner_is_silent),
         cmocka_unit_test(no_copy_is_shown_to_another_tenant),
+        cmocka_unit_test(every_node_shows_what_was_submitted_before_and_after_the_end),
+        cmocka_unit_test(what_was_submitted_is_not_shown_to_another_tenant),
         cmocka_unit_test(a_restart_runs_unfinished_jobs_again),
         cmocka_unit_test(a_job_that_takes_its_node_down_ends_as_failed),
         cmocka_unit_test(a_broken_run_is_tried_again_with_growing_delays),
