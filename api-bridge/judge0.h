@@ -4,8 +4,8 @@
 /*
  * What the files of Judge0's API (version 1.13) share: its languages, statuses and fields, its
  * form of a submission, and its form of an error. A submission is a job; its token is the
- * job's id. The mesh keeps what came of a job, not what it was: fields that only repeat the
- * request (source_code, stdin, limits) are null in an answer.
+ * job's id. A job's request is another question to the mesh than the job: it is asked when
+ * `fields` names one that repeats it (source_code, stdin, limits).
  *
  * All calls are behind ARENA_COMPAT_JUDGE0. Everything belongs to one loop's thread.
  */
@@ -95,9 +95,11 @@ bool api_judge0_fields(const char *list, uint64_t *ret_fields, struct buf *odd);
 bool api_judge0_is(const struct message_job *job);
 /* What a callback says of it: the usual fields, in base64; with all texts or with none. */
 void api_judge0_callback(const struct message_job *job, bool texts, struct buf *out);
+/* Fields are to be shown that api_judge0_put() needs the spec for. */
+bool api_judge0_wants_spec(const struct api_judge0_view *how);
 /* Writes the object; false when some text is not UTF-8 and base64 was not asked for. */
-bool api_judge0_put(struct api_json_writer *w, const char *key, const struct message_job *job,
-                    const struct api_judge0_view *how);
+bool api_judge0_put(struct api_json_writer *w, const struct message_job *job,
+                    const struct spec *spec, const struct api_judge0_view *how);
 
 /* A submission as it is read; `errors` is empty, or {"field": ["what is wrong"], ...}. */
 struct api_judge0_form {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Judge0's submissions by token: one, several, the list, and DELETE. All but the list's tokens
- * come from one question per submission:
+ * come from one question per submission, or two:
  *
- *   tokens (given, or from LIST) --> a view of each --> all there --> 200
+ *   tokens (given, or from LIST) --> (its request, if asked for) --> a view of each --> 200
  *
  * A submission that is queued or running can be deleted: the job is cancelled. What is
  * finished stays until its retention ends, and then the answer is Judge0's for a server that
@@ -35,7 +35,9 @@ struct get {
     struct item {
         struct get *all;
         struct id jid;
-        bool there; /* it may be a job */
+        bool there;      /* it may be a job */
+        uint64_t number; /* of a SPEC under way */
+        struct buf spec; /* encoded; empty: it was not asked for */
         struct api_wait *wait;
         struct buf json; /* empty: there is no such job */
         enum api_judge0_status status;
@@ -54,8 +56,10 @@ static struct get *get_new(struct api_exchange *x, enum get_kind kind)
 
 static void get_free(struct get *g)
 {
-    for (size_t i = 0; i < g->n; i++)
+    for (size_t i = 0; i < g->n; i++) {
         buf_done(&g->items[i].json);
+        buf_done(&g->items[i].spec);
+    }
     free(g->found);
     free(g);
 }
@@ -65,8 +69,10 @@ static void get_gone(struct api_exchange *x)
     struct get *g = x->state;
 
     api_link_forget(api_exchange_link(x), g->number);
-    for (size_t i = 0; i < g->n; i++)
+    for (size_t i = 0; i < g->n; i++) {
+        api_link_forget(api_exchange_link(x), g->items[i].number);
         api_wait_free(g->items[i].wait);
+    }
     get_free(g);
 }
 
@@ -93,6 +99,7 @@ static void get_add(struct get *g, const struct id *jid, bool there)
 
     *it = (struct item){.all = g, .jid = *jid, .there = there};
     buf_init(&it->json, API_ANSWER_MAX);
+    buf_init(&it->spec, LIMIT_SPEC);
 }
 
 /* --- the answers ----------------------------------------------------------------------------- */
@@ -178,39 +185,89 @@ static void answer_when_all(struct get *g)
         answer_one(g);
 }
 
-static void on_view(void *ctx, const struct message_job *job, const struct api_fault *f)
+static void put_item(struct item *it, const struct message_job *job)
 {
-    struct item *it = ctx;
     struct get *g = it->all;
     struct api_json_writer w;
+    struct spec spec;
+    struct err err;
+    bool asked = it->spec.len > 0 && spec_decode(buf_span(&it->spec), &spec, &err) == 0;
 
-    it->wait = NULL;
+    api_json_writer_init(&w, &it->json);
+    g->garbled |= !api_judge0_put(&w, job, asked ? &spec : NULL, &g->how);
+    if (asked)
+        spec_done(&spec);
+    it->status =
+        job->state == MESSAGE_STATE_COMPLETED ? JUDGE0_STATUS_NONE : api_judge0_status(job, 0);
+}
+
+/* No more is to come of this one. */
+static void item_end(struct item *it, const struct api_fault *f)
+{
+    struct get *g = it->all;
+
     g->pending--;
     if (f && f->code != API_FAULT_JOB_NOT_FOUND && !g->fault.code)
         g->fault = *f;
-    if (job) {
-        api_json_writer_init(&w, &it->json);
-        g->garbled |= !api_judge0_put(&w, NULL, job, &g->how);
-        it->status =
-            job->state == MESSAGE_STATE_COMPLETED ? JUDGE0_STATUS_NONE : api_judge0_status(job, 0);
-    }
     answer_when_all(g);
+}
+
+static void on_view(void *ctx, const struct message_job *job, const struct api_fault *f)
+{
+    struct item *it = ctx;
+
+    it->wait = NULL;
+    if (job)
+        put_item(it, job);
+    item_end(it, f);
+}
+
+static bool look(struct item *it)
+{
+    struct api_exchange *x = it->all->x;
+    struct api_wait_for what = {it->jid, x->who.tenant, 0};
+
+    it->wait = api_wait_new(api_exchange_link(x), &what, on_view, it);
+    return it->wait != NULL;
+}
+
+static void on_spec(void *ctx, const struct message *m, const struct api_fault *f)
+{
+    struct item *it = ctx;
+    struct api_fault busy = {0};
+
+    it->number = 0;
+    if (!f)
+        (void)buf_put(&it->spec, m->submit.spec.data, m->submit.spec.len);
+    api_fault_set(&busy, API_FAULT_BUSY, NULL);
+    if (f || !look(it))
+        item_end(it, f ? f : &busy);
+}
+
+static bool ask_spec(struct item *it)
+{
+    struct api_exchange *x = it->all->x;
+    struct message m = {.type = MESSAGE_SPEC};
+
+    m.job.jid = it->jid;
+    (void)snprintf(m.job.tenant, sizeof(m.job.tenant), "%s", x->who.tenant);
+    it->number = api_link_ask(api_exchange_link(x), &m, 0, on_spec, it);
+    return it->number != 0;
 }
 
 static void look_at_all(struct get *g)
 {
     struct api_exchange *x = g->x;
+    const bool spec = api_judge0_wants_spec(&g->how);
 
     x->state = g;
     x->on_gone = get_gone;
     for (size_t i = 0; i < g->n; i++) {
         struct item *it = &g->items[i];
-        struct api_wait_for what = {it->jid, x->who.tenant, 0};
 
         if (!it->there)
             continue;
-        it->wait = api_wait_new(api_exchange_link(x), &what, on_view, it);
-        if (it->wait)
+        if (spec ? ask_spec(it) : look(it))
             g->pending++;
         else
             api_fault_set(&g->fault, API_FAULT_BUSY, NULL);

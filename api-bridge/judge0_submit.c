@@ -109,7 +109,7 @@ static void on_view(void *ctx, const struct message_job *job, const struct api_f
     api_json_writer_init(&w, &x->body);
     if (f) { /* the submission is safe; its token is worth more than the trouble */
         put_token(&w, &j->items[0]);
-    } else if (!api_judge0_put(&w, NULL, job, &j->how)) {
+    } else if (!api_judge0_put(&w, job, &j->items[0].form.submission.spec, &j->how)) {
         char id[ID_TEXT_SIZE];
 
         buf_reset(&x->body);

@@ -4,22 +4,14 @@
  * one function for each that has a value. Texts end a line of base64 after 60 characters, as
  * Ruby does. Messages are those of its sandbox, isolate.
  */
+#include "api-bridge/judge0_view.h"
 #include "api-bridge/base64.h"
-#include "api-bridge/judge0.h"
 #include "api-bridge/view.h"
 #include "base/own.h"
 
 #include <signal.h>
 
 enum { VIEW_LINE = 60, VIEW_NAME_MAX = LIMIT_NAME * 2, VIEW_LIST_MAX = 1024 };
-
-struct view {
-    const struct message_job *job;
-    const struct result *r; /* NULL: there is none */
-    const struct api_judge0_view *how;
-    struct api_json_writer *w;
-    bool garbled;
-};
 
 static enum api_judge0_status status_of_run(const struct result_run *run)
 {
@@ -71,7 +63,7 @@ enum api_judge0_status api_judge0_status(const struct message_job *job, const st
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-static void put_text(struct view *v, const char *key, struct span text)
+void api_judge0_put_text(struct api_judge0_shown *v, const char *key, struct span text)
 {
     auto_buf struct buf plain = {.max = LIMIT_FRAME_BULK}, lines = {.max = LIMIT_FRAME_BULK * 2};
 
@@ -95,7 +87,7 @@ static void put_text(struct view *v, const char *key, struct span text)
 }
 
 /* Its decimals are strings without zeros at the end: "0.002", "1.0". */
-static void put_decimal(struct view *v, const char *key, uint64_t us)
+void api_judge0_put_decimal(struct api_judge0_shown *v, const char *key, uint64_t us)
 {
     char text[40];
     size_t len;
@@ -106,7 +98,7 @@ static void put_decimal(struct view *v, const char *key, uint64_t us)
     api_json_put_str(v->w, key, text);
 }
 
-static void put_when(struct view *v, const char *key, int64_t ms)
+static void put_when(struct api_judge0_shown *v, const char *key, int64_t ms)
 {
     if (ms)
         api_view_time(v->w, key, ms);
@@ -114,7 +106,7 @@ static void put_when(struct view *v, const char *key, int64_t ms)
         api_json_put_null(v->w, key);
 }
 
-static void put_word(struct view *v, const char *key, const char *text)
+static void put_word(struct api_judge0_shown *v, const char *key, const char *text)
 {
     if (text[0])
         api_json_put_str(v->w, key, text);
@@ -123,7 +115,7 @@ static void put_word(struct view *v, const char *key, const char *text)
 }
 
 /* The program was run: else its figures are null. */
-static bool has_run(const struct view *v)
+static bool has_run(const struct api_judge0_shown *v)
 {
     return v->r && v->r->verdict != RESULT_COMPILE_ERROR;
 }
@@ -174,7 +166,7 @@ static const struct api_judge0_language *language_of(const struct message_job *j
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-static void field_language_id(struct view *v, const char *key)
+static void field_language_id(struct api_judge0_shown *v, const char *key)
 {
     const struct api_judge0_language *l = language_of(v->job);
 
@@ -184,37 +176,37 @@ static void field_language_id(struct view *v, const char *key)
         api_json_put_null(v->w, key);
 }
 
-static void field_stdout(struct view *v, const char *key)
+static void field_stdout(struct api_judge0_shown *v, const char *key)
 {
-    put_text(v, key, has_run(v) ? v->r->run.out : (struct span){0});
+    api_judge0_put_text(v, key, has_run(v) ? v->r->run.out : (struct span){0});
 }
 
-static void field_stderr(struct view *v, const char *key)
+static void field_stderr(struct api_judge0_shown *v, const char *key)
 {
-    put_text(v, key, has_run(v) ? v->r->run.err : (struct span){0});
+    api_judge0_put_text(v, key, has_run(v) ? v->r->run.err : (struct span){0});
 }
 
-static void field_status_id(struct view *v, const char *key)
+static void field_status_id(struct api_judge0_shown *v, const char *key)
 {
     api_json_put_int(v->w, key, api_judge0_status(v->job, v->r));
 }
 
-static void field_created_at(struct view *v, const char *key)
+static void field_created_at(struct api_judge0_shown *v, const char *key)
 {
     put_when(v, key, v->job->queued_ms);
 }
 
-static void field_started_at(struct view *v, const char *key)
+static void field_started_at(struct api_judge0_shown *v, const char *key)
 {
     put_when(v, key, v->job->started_ms);
 }
 
-static void field_finished_at(struct view *v, const char *key)
+static void field_finished_at(struct api_judge0_shown *v, const char *key)
 {
     put_when(v, key, message_state_final(v->job->state) ? v->job->finished_ms : 0);
 }
 
-static void field_updated_at(struct view *v, const char *key)
+static void field_updated_at(struct api_judge0_shown *v, const char *key)
 {
     const struct message_job *j = v->job;
 
@@ -224,23 +216,23 @@ static void field_updated_at(struct view *v, const char *key)
                              : j->queued_ms);
 }
 
-static void field_time(struct view *v, const char *key)
+static void field_time(struct api_judge0_shown *v, const char *key)
 {
     if (has_run(v))
-        put_decimal(v, key, mean(v->r, figure_cpu));
+        api_judge0_put_decimal(v, key, mean(v->r, figure_cpu));
     else
         api_json_put_null(v->w, key);
 }
 
-static void field_wall_time(struct view *v, const char *key)
+static void field_wall_time(struct api_judge0_shown *v, const char *key)
 {
     if (has_run(v))
-        put_decimal(v, key, mean(v->r, figure_wall));
+        api_judge0_put_decimal(v, key, mean(v->r, figure_wall));
     else
         api_json_put_null(v->w, key);
 }
 
-static void field_memory(struct view *v, const char *key)
+static void field_memory(struct api_judge0_shown *v, const char *key)
 {
     if (has_run(v))
         api_json_put_uint(v->w, key, mean(v->r, figure_memory) / LIMIT_KIB);
@@ -248,19 +240,19 @@ static void field_memory(struct view *v, const char *key)
         api_json_put_null(v->w, key);
 }
 
-static void field_token(struct view *v, const char *key)
+static void field_token(struct api_judge0_shown *v, const char *key)
 {
     char id[ID_TEXT_SIZE];
 
     api_json_put_str(v->w, key, id_format(&v->job->jid, id));
 }
 
-static void field_number_of_runs(struct view *v, const char *key)
+static void field_number_of_runs(struct api_judge0_shown *v, const char *key)
 {
     api_json_put_uint(v->w, key, v->job->total ? v->job->total : 1);
 }
 
-static void field_compile_output(struct view *v, const char *key)
+static void field_compile_output(struct api_judge0_shown *v, const char *key)
 {
     auto_buf struct buf both = {.max = LIMIT_RESULT};
 
@@ -268,10 +260,10 @@ static void field_compile_output(struct view *v, const char *key)
         (void)buf_put(&both, v->r->compile.out.data, v->r->compile.out.len);
         (void)buf_put(&both, v->r->compile.err.data, v->r->compile.err.len);
     }
-    put_text(v, key, buf_span(&both));
+    api_judge0_put_text(v, key, buf_span(&both));
 }
 
-static void field_exit_code(struct view *v, const char *key)
+static void field_exit_code(struct api_judge0_shown *v, const char *key)
 {
     if (has_run(v))
         api_json_put_int(v->w, key, v->r->run.signal ? 0 : v->r->run.exit_code);
@@ -279,7 +271,7 @@ static void field_exit_code(struct view *v, const char *key)
         api_json_put_null(v->w, key);
 }
 
-static void field_exit_signal(struct view *v, const char *key)
+static void field_exit_signal(struct api_judge0_shown *v, const char *key)
 {
     if (has_run(v) && v->r->run.signal)
         api_json_put_int(v->w, key, v->r->run.signal);
@@ -287,7 +279,7 @@ static void field_exit_signal(struct view *v, const char *key)
         api_json_put_null(v->w, key);
 }
 
-static void field_message(struct view *v, const char *key)
+static void field_message(struct api_judge0_shown *v, const char *key)
 {
     enum api_judge0_status s = api_judge0_status(v->job, v->r);
     char text[LIMIT_TEXT + 1] = "";
@@ -305,20 +297,20 @@ static void field_message(struct view *v, const char *key)
         (void)snprintf(text, sizeof(text), "Caught fatal signal %d", v->r->run.signal);
     else
         (void)snprintf(text, sizeof(text), "Exited with error status %d", v->r->run.exit_code);
-    put_text(v, key, span_of(text));
+    api_judge0_put_text(v, key, span_of(text));
 }
 
-static void field_callback_url(struct view *v, const char *key)
+static void field_callback_url(struct api_judge0_shown *v, const char *key)
 {
     put_word(v, key, v->job->callback);
 }
 
-static void field_execution_host(struct view *v, const char *key)
+static void field_execution_host(struct api_judge0_shown *v, const char *key)
 {
     put_word(v, key, v->job->node);
 }
 
-static void field_status(struct view *v, const char *key)
+static void field_status(struct api_judge0_shown *v, const char *key)
 {
     enum api_judge0_status s = api_judge0_status(v->job, v->r);
 
@@ -328,7 +320,7 @@ static void field_status(struct view *v, const char *key)
     api_json_close(v->w, '}');
 }
 
-static void field_language(struct view *v, const char *key)
+static void field_language(struct api_judge0_shown *v, const char *key)
 {
     const struct api_judge0_language *l = language_of(v->job);
     char name[VIEW_NAME_MAX];
@@ -344,18 +336,33 @@ static void field_language(struct view *v, const char *key)
     api_json_close(v->w, '}');
 }
 
-/* What the mesh does not keep. */
-static void field_forgotten(struct view *v, const char *key)
+/* What repeats the request. */
+static void field_asked(struct api_judge0_shown *v, const char *key)
+{
+    if (v->spec)
+        api_judge0_asked(v, key);
+    else
+        api_json_put_null(v->w, key);
+}
+
+/* What cannot be switched on. */
+static void field_off(struct api_judge0_shown *v, const char *key)
+{
+    api_json_put_bool(v->w, key, false);
+}
+
+/* What there is not here, or is not kept. */
+static void field_nothing(struct api_judge0_shown *v, const char *key)
 {
     api_json_put_null(v->w, key);
 }
 
 /* X(name, function, shown when nothing else is asked for) */
 #define JUDGE0_FIELDS(X)                                                                           \
-    X(source_code, forgotten, false)                                                               \
+    X(source_code, asked, false)                                                                   \
     X(language_id, language_id, false)                                                             \
-    X(stdin, forgotten, false)                                                                     \
-    X(expected_output, forgotten, false)                                                           \
+    X(stdin, asked, false)                                                                         \
+    X(expected_output, asked, false)                                                               \
     X(stdout, stdout, true)                                                                        \
     X(status_id, status_id, false)                                                                 \
     X(created_at, created_at, false)                                                               \
@@ -365,37 +372,37 @@ static void field_forgotten(struct view *v, const char *key)
     X(stderr, stderr, true)                                                                        \
     X(token, token, true)                                                                          \
     X(number_of_runs, number_of_runs, false)                                                       \
-    X(cpu_time_limit, forgotten, false)                                                            \
-    X(cpu_extra_time, forgotten, false)                                                            \
-    X(wall_time_limit, forgotten, false)                                                           \
-    X(memory_limit, forgotten, false)                                                              \
-    X(stack_limit, forgotten, false)                                                               \
-    X(max_processes_and_or_threads, forgotten, false)                                              \
-    X(enable_per_process_and_thread_time_limit, forgotten, false)                                  \
-    X(enable_per_process_and_thread_memory_limit, forgotten, false)                                \
-    X(max_file_size, forgotten, false)                                                             \
+    X(cpu_time_limit, asked, false)                                                                \
+    X(cpu_extra_time, nothing, false)                                                              \
+    X(wall_time_limit, asked, false)                                                               \
+    X(memory_limit, asked, false)                                                                  \
+    X(stack_limit, asked, false)                                                                   \
+    X(max_processes_and_or_threads, asked, false)                                                  \
+    X(enable_per_process_and_thread_time_limit, off, false)                                        \
+    X(enable_per_process_and_thread_memory_limit, off, false)                                      \
+    X(max_file_size, asked, false)                                                                 \
     X(compile_output, compile_output, true)                                                        \
     X(exit_code, exit_code, false)                                                                 \
     X(exit_signal, exit_signal, false)                                                             \
     X(message, message, true)                                                                      \
     X(wall_time, wall_time, false)                                                                 \
-    X(compiler_options, forgotten, false)                                                          \
-    X(command_line_arguments, forgotten, false)                                                    \
-    X(redirect_stderr_to_stdout, forgotten, false)                                                 \
+    X(compiler_options, nothing, false)                                                            \
+    X(command_line_arguments, asked, false)                                                        \
+    X(redirect_stderr_to_stdout, off, false)                                                       \
     X(callback_url, callback_url, false)                                                           \
-    X(additional_files, forgotten, false)                                                          \
-    X(enable_network, forgotten, false)                                                            \
+    X(additional_files, nothing, false)                                                            \
+    X(enable_network, off, false)                                                                  \
     X(started_at, started_at, false)                                                               \
     X(queued_at, created_at, false)                                                                \
     X(updated_at, updated_at, false)                                                               \
-    X(queue_host, forgotten, false)                                                                \
+    X(queue_host, nothing, false)                                                                  \
     X(execution_host, execution_host, false)                                                       \
     X(status, status, true)                                                                        \
     X(language, language, false)
 
 static const struct {
     const char *name;
-    void (*put)(struct view *v, const char *key);
+    void (*put)(struct api_judge0_shown *v, const char *key);
     bool usual;
 } fields[] = {
 #define X(name, function, usual) {#name, field_##function, usual},
@@ -403,16 +410,16 @@ static const struct {
 #undef X
 };
 
-bool api_judge0_put(struct api_json_writer *w, const char *key, const struct message_job *job,
-                    const struct api_judge0_view *how)
+bool api_judge0_put(struct api_json_writer *w, const struct message_job *job,
+                    const struct spec *spec, const struct api_judge0_view *how)
 {
-    struct view v = {.job = job, .how = how, .w = w};
+    struct api_judge0_shown v = {.job = job, .spec = spec, .how = how, .w = w};
     struct result result;
     struct err err = {0};
 
     if (job->state == MESSAGE_STATE_COMPLETED && result_decode(job->result, &result, &err) == 0)
         v.r = &result;
-    api_json_open(w, key, '{');
+    api_json_open(w, NULL, '{');
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (how->fields & 1ULL << i)
             fields[i].put(&v, fields[i].name);
@@ -421,6 +428,15 @@ bool api_judge0_put(struct api_json_writer *w, const char *key, const struct mes
     if (v.r)
         result_done(&result);
     return !v.garbled;
+}
+
+bool api_judge0_wants_spec(const struct api_judge0_view *how)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (fields[i].put == field_asked && how->fields & 1ULL << i)
+            return true;
+    }
+    return false;
 }
 
 /* Its bit; 0 when there is no such field. */
@@ -479,7 +495,7 @@ void api_judge0_callback(const struct message_job *job, bool texts, struct buf *
     for (size_t i = 0; !texts && i < ARRAY_LEN(all); i++)
         how.fields &= ~field_bit(all[i], strlen(all[i]));
     api_json_writer_init(&w, out);
-    (void)api_judge0_put(&w, NULL, job, &how);
+    (void)api_judge0_put(&w, job, NULL, &how);
 }
 
 bool api_judge0_view_read(struct api_exchange *x, struct api_judge0_view *how)

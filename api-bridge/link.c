@@ -466,7 +466,8 @@ uint64_t api_link_ask(struct api_link *l, struct message *m, uint32_t wait_ms, a
     c->end_ms = now_ms(l) + wait_ms + LINK_TOTAL_MS;
     c->fn = fn;
     c->ctx = ctx;
-    if (m->type == MESSAGE_QUERY || m->type == MESSAGE_CANCEL || m->type == MESSAGE_TOLD)
+    if (m->type == MESSAGE_QUERY || m->type == MESSAGE_CANCEL || m->type == MESSAGE_TOLD ||
+        m->type == MESSAGE_SPEC)
         c->jid = m->job.jid;
     m->token = call_token(c);
     return call_start(l, c, message_encode(m, &c->frame) == 0);

@@ -46,6 +46,7 @@ bool api_refusal_fits(enum message_type question, enum message_type answer)
         [MESSAGE_STATS] = MESSAGE_STATS_REPLY,
         [MESSAGE_LANGUAGES] = MESSAGE_LANGUAGES_REPLY,
         [MESSAGE_READY] = MESSAGE_DONE,
+        [MESSAGE_SPEC] = MESSAGE_SPEC_REPLY,
     };
 
     return !answers[question] || answers[question] == answer;

@@ -24,6 +24,7 @@ enum { FAKE_BURST = 1000, FAKE_PIECE = 1024, FAKE_LANGUAGES = 2, FAKE_LATE = 200
 struct job {
     struct message_job view;
     struct buf result;
+    struct buf spec;
     uint8_t body_hash[ID_SIZE];
     bool burst;
     bool told; /* its callback was delivered */
@@ -132,6 +133,8 @@ static void on_submit(const struct message *m)
     }
     a.accepted.jid = id_job_keyed(spec.head.key);
     j = job_new(&a.accepted.jid, &spec);
+    buf_init(&j->spec, LIMIT_SPEC);
+    (void)buf_put(&j->spec, m->submit.spec.data, m->submit.spec.len);
     known = map_get(jobs, &a.accepted.jid, sizeof(a.accepted.jid));
     a.accepted.duplicate = known != NULL;
     if (tagged(j, "mute")) {
@@ -252,6 +255,12 @@ static void on_job(const struct message *m)
         on_watch(m, j);
         return;
     }
+    if (m->type == MESSAGE_SPEC) {
+        a.type = MESSAGE_SPEC_REPLY;
+        a.submit.spec = buf_span(&j->spec);
+        answer(&a);
+        return;
+    }
     if (m->type == MESSAGE_TOLD) {
         j->told = true;
         a.type = MESSAGE_DONE;
@@ -335,6 +344,7 @@ static void serve(const struct message *m)
     case MESSAGE_CANCEL:
     case MESSAGE_TOLD:
     case MESSAGE_WATCH:
+    case MESSAGE_SPEC:
         on_job(m);
         break;
     case MESSAGE_READY:

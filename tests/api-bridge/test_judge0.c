@@ -94,7 +94,7 @@ static bool show(struct span out, const char *field, bool base64, struct buf *te
     assert_true(api_judge0_fields(field, &how.fields, &odd));
     buf_reset(text);
     api_json_writer_init(&w, text);
-    good = api_judge0_put(&w, NULL, &job, &how);
+    good = api_judge0_put(&w, &job, NULL, &how);
     (void)buf_putc(text, 0);
     return good;
 }

@@ -157,6 +157,33 @@ class Judge0(harness.MeshCase):
         status, _, answer = self.mesh.call("GET", path + "status,nope,neither")
         self.assertEqual((status, answer), (400, {"error": "invalid fields: [nope, neither]"}))
 
+    def test_a_submission_can_be_read_again(self):
+        asked = {"source_code": "print(input())\n", "language_id": 71, "stdin": "ä\n",
+                 "expected_output": "ä", "command_line_arguments": "a 'b c' d\\\"e",
+                 "stack_limit": 64000, "cpu_time_limit": 1.5, "memory_limit": 65536,
+                 "max_processes_and_or_threads": 7}
+        shown = dict(asked, cpu_time_limit="1.5", command_line_arguments='a "b c" "d\\"e"',
+                     wall_time_limit=None, max_file_size=None, number_of_runs=1,
+                     enable_network=False, compiler_options=None, additional_files=None)
+        fields = "status_id," + ",".join(shown)
+        status, _, answer = self.create("?wait=true&fields=token," + fields, **asked)
+        token = answer.pop("token")
+        self.assertEqual((status, answer), (201, dict(shown, status_id=3)))
+        for _ in range(2):
+            status, _, answer = self.mesh.call("GET", f"/submissions/{token}?fields={fields}")
+            self.assertEqual((status, answer), (200, dict(shown, status_id=3)))
+        answer = self.mesh.call("GET", f"/submissions/batch?tokens={token},{token[:-1]}x"
+                                "&base64_encoded=true&fields=source_code,stdin")[2]
+        self.assertEqual(answer["submissions"],
+                         [{"source_code": b64(asked["source_code"]) + "\n",
+                           "stdin": b64(asked["stdin"]) + "\n"}, None])
+        # While it waits, and one that is run several times.
+        token = self.create(source_code="while True: pass", language_id=71, stdin="x",
+                            number_of_runs=2)[2]["token"]
+        answer = self.mesh.call("GET", f"/submissions/{token}?fields=source_code,stdin")[2]
+        self.assertEqual(answer, {"source_code": "while True: pass", "stdin": "x"})
+        self.mesh.call("DELETE", f"/submissions/{token}")
+
     def test_arguments_and_runs(self):
         answer = self.python("import sys\nprint(sys.argv[1:])",
                              command_line_arguments="a 'b c' \"d\" e\\ f $HOME")
