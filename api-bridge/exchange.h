@@ -58,6 +58,8 @@ const struct api_config *api_exchange_config(const struct api_exchange *x);
 
 /* Adds a header line to the answer to come; name and value must be clean (no CR, LF, NUL). */
 void api_answer_header(struct api_exchange *x, const char *name, const char *value);
+/* Adds Retry-After, when the fault has a time. */
+void api_answer_retry(struct api_exchange *x, const struct api_fault *f);
 /* Sends x->body with this status; `type` NULL is application/json. */
 void api_answer(struct api_exchange *x, int status, const char *type);
 /* Sends bytes that live as long as the program (a page, a document). */

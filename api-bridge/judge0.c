@@ -89,13 +89,8 @@ void api_judge0_refuse(struct api_exchange *x, int status, const char *text)
 
 void api_judge0_refuse_fault(struct api_exchange *x, const struct api_fault *f)
 {
-    char seconds[16];
-
     x->fault = f->code;
-    if (f->retry_after_s) {
-        (void)snprintf(seconds, sizeof(seconds), "%u", f->retry_after_s);
-        api_answer_header(x, "Retry-After", seconds);
-    }
+    api_answer_retry(x, f);
     if (f->code == API_FAULT_QUEUE_FULL)
         api_judge0_refuse(x, 503, "queue is full");
     else if (f->code == API_FAULT_JOB_NOT_FOUND)

@@ -60,12 +60,8 @@ static void piston_stop(struct api_exchange *x)
 static void piston_refuse(struct api_exchange *x, const struct api_fault *f)
 {
     struct api_json_writer w;
-    char seconds[16];
 
-    if (f->retry_after_s) {
-        (void)snprintf(seconds, sizeof(seconds), "%u", f->retry_after_s);
-        api_answer_header(x, "Retry-After", seconds);
-    }
+    api_answer_retry(x, f);
     x->fault = f->code;
     api_json_writer_init(&w, &x->body);
     api_json_open(&w, NULL, '{');

@@ -102,14 +102,19 @@ void api_answer_static(struct api_exchange *x, int status, const char *type, str
     answer_bytes(x, status, type, body);
 }
 
+void api_answer_retry(struct api_exchange *x, const struct api_fault *f)
+{
+    if (f->retry_after_s)
+        (void)buf_printf(&x->headers, "Retry-After: %u\r\n", f->retry_after_s);
+}
+
 void api_answer_fault(struct api_exchange *x, const struct api_fault *f)
 {
     x->fault = f->code;
     buf_done(&x->body);
     buf_init(&x->body, API_ANSWER_MAX);
     api_json_put_fault(&x->body, f);
-    if (f->retry_after_s)
-        (void)buf_printf(&x->headers, "Retry-After: %u\r\n", f->retry_after_s);
+    api_answer_retry(x, f);
     answer_bytes(x, api_fault_status(f->code), type_json, buf_span(&x->body));
 }
 

@@ -762,6 +762,11 @@ class FailOver(unittest.TestCase):
         status, answer, headers = self.bridge.post("/api/execute", JOB)
         self.assertEqual((status, answer["error"]["code"]), (503, "unavailable"))
         self.assertTrue(headers["Retry-After"])
+        for path, body in (("/api/v2/execute", LargeBodies.piston),
+                           ("/submissions", LargeBodies.judge0)):
+            status, _, headers = self.bridge.post(path, body)
+            self.assertEqual(status, 503)
+            self.assertTrue(headers["Retry-After"], path)
         self.assertEqual(self.bridge.get("/readyz")[0], 503)
         self.assertEqual(self.bridge.get("/livez")[0], 200)
 
