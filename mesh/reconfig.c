@@ -23,7 +23,8 @@ static bool member_lost(const struct mesh *m, const struct id *nid)
            m->now.mono_ns - c->since_ns >= (uint64_t)m->cfg.repair_after_ms * STATE_MS;
 }
 
-/* The set that should follow; false when the present one is as good as can be. */
+/* The set that should follow; false when the present one is as good as can be. Most are: what
+ * costs as much as there are members is asked for the others only. */
 static bool value_next(const struct mesh *m, const struct job *j, struct value *v)
 {
     struct id add;
@@ -33,6 +34,8 @@ static bool value_next(const struct mesh *m, const struct job *j, struct value *
     for (uint32_t i = 0; i < v->n_rset; i++)
         if (member_lost(m, &v->rset[i]))
             lost = i;
+    if (lost == v->n_rset && v->n_rset >= m->cfg.replicas)
+        return false;
     can_add = placement_next(m, &j->r.jid, v, &add);
     v->n_prev = v->n_rset;
     memcpy(v->prev, v->rset, sizeof(v->prev));
