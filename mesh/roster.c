@@ -107,12 +107,14 @@ uint32_t roster_draw(struct members *m,
                                   uint64_t ctx),
                      uint64_t ctx, struct roster_entry **ret, uint32_t n)
 {
+    enum { AHEAD = 8 }; /* entries on the way from memory */
     uint32_t seen = 0;
 
     /* Reservoir sampling (Vitter 1985, algorithm R): one pass, nothing allocated. */
     for (uint32_t i = 1; i < m->n; i++) {
         uint64_t place;
 
+        __builtin_prefetch(&m->all[i + AHEAD < m->n ? i + AHEAD : i]->pub.state);
         if (!fits(m, m->all[i], ctx))
             continue;
         place = seen < n ? seen : rng_below(&m->rng, seen + 1u);
