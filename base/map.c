@@ -15,10 +15,11 @@
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 6U
 
+/* What a look-up reads stands together, from the end of the handle on: in a map that is not in
+ * the cache, each item on the way is a miss. */
 struct map_item {
-    void *value;
-    size_t len;
     UT_hash_handle hh;
+    void *value;
     uint8_t key[];
 };
 
@@ -73,7 +74,6 @@ void *map_set(struct map *m, const void *key, size_t len, void *value)
     }
     it = own_calloc(1, sizeof(*it) + len);
     it->value = value;
-    it->len = len;
     memcpy(it->key, key, len);
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->items, it->key, (unsigned)len, hash, it);
     return NULL;
@@ -127,6 +127,6 @@ void *map_value(const struct map_item *it)
 const void *map_key(const struct map_item *it, size_t *ret_len)
 {
     if (ret_len)
-        *ret_len = it->len;
+        *ret_len = it->hh.keylen;
     return it->key;
 }
