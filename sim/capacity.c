@@ -23,6 +23,7 @@ enum {
     SIM_CAPACITY_RETAIN_S = 5,
     SIM_CAPACITY_MEAN_MS = 1000,
     SIM_CAPACITY_DRAIN_S = 30,
+    SIM_CAPACITY_SHOW_MS = 10000,
 };
 
 struct sim_arrival {
@@ -36,7 +37,8 @@ struct sim_load {
     struct sim_arrival *all;
     double *ideal_ms;
     double *mesh_ms;
-    uint32_t skip; /* the first ones find an empty mesh: not counted */
+    uint32_t skip;     /* the first ones find an empty mesh: not counted */
+    uint64_t shown_ms; /* when it was last told how far it has come */
 };
 
 /* When the load begins: handshakes are no part of the traffic that is measured. */
@@ -128,6 +130,25 @@ static struct sim_world *sim_capacity_world(const struct sim_options *o)
             sim_host_start_later(w, &w->hosts[i], rng_below(&w->faults.rng, 2 * SIM_S));
     }
     return w;
+}
+
+/* With a thousand peers a second of theirs is several of ours: tells how far it has come. */
+static void sim_capacity_until(struct sim_world *w, const struct sim_options *o, struct sim_load *l,
+                               uint64_t until_ns)
+{
+    while (w->queue.now_ns < until_ns && !w->violation.found) {
+        uint64_t next_ns = (w->queue.now_ns / SIM_S + 1) * SIM_S;
+        uint64_t now_ms;
+
+        sim_world_until(w, next_ns < until_ns ? next_ns : until_ns);
+        now_ms = clock_mono_ns() / SIM_MS;
+        if (now_ms < l->shown_ms + SIM_CAPACITY_SHOW_MS)
+            continue;
+        l->shown_ms = now_ms;
+        fprintf(stderr, "%u peers: %" PRIu64 " of %" PRIu64 " s, %" PRIu64 " frames\n", o->nodes,
+                (uint64_t)(w->queue.now_ns / SIM_S), sim_capacity_boot_s(o) + o->seconds,
+                w->net.frames);
+    }
 }
 
 struct sim_traffic {
@@ -223,13 +244,14 @@ int sim_capacity_run(const struct sim_options *o)
 
     sim_load_draw(o, &l);
     sim_load_ideal(o, &l);
-    sim_world_until(w, sim_capacity_boot_s(o) * SIM_S);
+    l.shown_ms = clock_mono_ns() / SIM_MS;
+    sim_capacity_until(w, o, &l, sim_capacity_boot_s(o) * SIM_S);
     before = sim_capacity_traffic(w);
     for (uint32_t i = 0; i < l.n && !w->violation.found; i++) {
-        sim_world_until(w, l.all[i].at_ns);
+        sim_capacity_until(w, o, &l, l.all[i].at_ns);
         (void)sim_intent_new(w, &w->hosts[l.all[i].host], l.all[i].ms);
     }
-    sim_world_until(w, (sim_capacity_boot_s(o) + o->seconds) * SIM_S);
+    sim_capacity_until(w, o, &l, (sim_capacity_boot_s(o) + o->seconds) * SIM_S);
     t = sim_capacity_traffic(w);
     t = (struct sim_traffic){t.frames - before.frames, t.bytes - before.bytes,
                              t.steals - before.steals, t.commits - before.commits};
