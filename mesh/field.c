@@ -323,26 +323,33 @@ void field_get_more(struct wire_reader *r, const struct field_table *t, uint32_t
     field_get_members(r, t, t->n, obj, NULL);
 }
 
-static void done_elements(const struct field *f, void *obj)
+static void free_arrays(const struct field_table *t, void *obj);
+
+static void free_elements(const struct field *f, void *obj)
 {
     uint32_t n = count_get(f, obj);
     char *first = elements(f, obj);
 
     for (uint32_t i = 0; i < n; i++)
-        field_done(f->of, first + i * f->of->size);
+        free_arrays(f->of, first + i * f->of->size);
     if (f->kind == FIELD_KIND_ARRAY)
         free(first);
 }
 
-void field_done(const struct field_table *t, void *obj)
+static void free_arrays(const struct field_table *t, void *obj)
 {
     for (uint32_t i = 0; i < t->n; i++) {
         const struct field *f = &t->fields[i];
 
         if (f->kind == FIELD_KIND_STRUCT)
-            field_done(f->of, member_of(obj, f->offset));
+            free_arrays(f->of, member_of(obj, f->offset));
         else if (f->kind == FIELD_KIND_ARRAY || f->kind == FIELD_KIND_INLINE)
-            done_elements(f, obj);
+            free_elements(f, obj);
     }
+}
+
+void field_done(const struct field_table *t, void *obj)
+{
+    free_arrays(t, obj);
     memset(obj, 0, t->size);
 }

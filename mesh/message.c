@@ -248,44 +248,54 @@ static const struct field session_closed_fields[] = {
     FIELD(struct message, closed.memory),
 };
 
-#define CARRIES(list) FIELD_TABLE(struct message, list)
+/* Of a message only its head and what its type carries is read, written and emptied: most are
+ * small, and the largest is a hundred times as large. */
+#define CARRIES(list, member)                                                                      \
+    {                                                                                              \
+        .fields = (list), .n = sizeof(list) / sizeof((list)[0]),                                   \
+        .size = offsetof(struct message, member) + sizeof(((struct message *)0)->member),          \
+    }
+#define CARRIES_NOTHING                                                                            \
+    {                                                                                              \
+        .size = offsetof(struct message, hello)                                                    \
+    }
 static const struct field_table types[MESSAGE_TYPE_N] = {
-    [MESSAGE_HELLO] = CARRIES(hello_fields),
-    [MESSAGE_SUBMIT] = CARRIES(submit_fields),
-    [MESSAGE_QUERY] = CARRIES(job_fields),
-    [MESSAGE_CANCEL] = CARRIES(job_fields),
-    [MESSAGE_WATCH] = CARRIES(job_fields),
-    [MESSAGE_UNWATCH] = CARRIES(job_fields),
-    [MESSAGE_LIST] = CARRIES(list_fields),
-    [MESSAGE_STATS] = {.size = sizeof(struct message)},
-    [MESSAGE_NODES] = {.size = sizeof(struct message)},
-    [MESSAGE_LANGUAGES] = {.size = sizeof(struct message)},
-    [MESSAGE_DRAIN] = CARRIES(target_fields),
-    [MESSAGE_FORGET] = CARRIES(target_fields),
-    [MESSAGE_TOLD] = CARRIES(job_fields),
-    [MESSAGE_READY] = {.size = sizeof(struct message)},
-    [MESSAGE_WELCOME] = CARRIES(welcome_fields),
-    [MESSAGE_ACCEPTED] = CARRIES(accepted_fields),
-    [MESSAGE_REFUSED] = CARRIES(refused_fields),
-    [MESSAGE_JOB] = CARRIES(job_reply_fields),
-    [MESSAGE_EVENT] = CARRIES(event_fields),
-    [MESSAGE_JOBS] = CARRIES(jobs_fields),
-    [MESSAGE_STATS_REPLY] = CARRIES(stats_reply_fields),
-    [MESSAGE_NODES_REPLY] = CARRIES(nodes_reply_fields),
-    [MESSAGE_LANGUAGES_REPLY] = CARRIES(languages_reply_fields),
-    [MESSAGE_DONE] = {.size = sizeof(struct message)},
-    [MESSAGE_SESSION_OPEN] = CARRIES(session_open_fields),
-    [MESSAGE_SESSION_OPENED] = CARRIES(session_opened_fields),
-    [MESSAGE_SESSION_STARTED] = {.size = sizeof(struct message)},
-    [MESSAGE_SESSION_DATA] = CARRIES(session_data_fields),
-    [MESSAGE_SESSION_CREDIT] = CARRIES(session_credit_fields),
-    [MESSAGE_SESSION_SIGNAL] = CARRIES(session_signal_fields),
-    [MESSAGE_SESSION_RESIZE] = CARRIES(session_resize_fields),
-    [MESSAGE_SESSION_ALIVE] = {.size = sizeof(struct message)},
-    [MESSAGE_SESSION_CLOSE] = {.size = sizeof(struct message)},
-    [MESSAGE_SESSION_CLOSED] = CARRIES(session_closed_fields),
-    [MESSAGE_SPEC] = CARRIES(job_fields),
-    [MESSAGE_SPEC_REPLY] = CARRIES(submit_fields),
+    [MESSAGE_HELLO] = CARRIES(hello_fields, hello),
+    [MESSAGE_SUBMIT] = CARRIES(submit_fields, submit),
+    [MESSAGE_QUERY] = CARRIES(job_fields, job),
+    [MESSAGE_CANCEL] = CARRIES(job_fields, job),
+    [MESSAGE_WATCH] = CARRIES(job_fields, job),
+    [MESSAGE_UNWATCH] = CARRIES(job_fields, job),
+    [MESSAGE_LIST] = CARRIES(list_fields, list),
+    [MESSAGE_STATS] = CARRIES_NOTHING,
+    [MESSAGE_NODES] = CARRIES_NOTHING,
+    [MESSAGE_LANGUAGES] = CARRIES_NOTHING,
+    [MESSAGE_DRAIN] = CARRIES(target_fields, node),
+    [MESSAGE_FORGET] = CARRIES(target_fields, node),
+    [MESSAGE_TOLD] = CARRIES(job_fields, job),
+    [MESSAGE_READY] = CARRIES_NOTHING,
+    [MESSAGE_WELCOME] = CARRIES(welcome_fields, welcome),
+    [MESSAGE_ACCEPTED] = CARRIES(accepted_fields, accepted),
+    [MESSAGE_REFUSED] = CARRIES(refused_fields, refused),
+    [MESSAGE_JOB] = CARRIES(job_reply_fields, view),
+    [MESSAGE_EVENT] = CARRIES(event_fields, event),
+    [MESSAGE_JOBS] = CARRIES(jobs_fields, jobs),
+    [MESSAGE_STATS_REPLY] = CARRIES(stats_reply_fields, stats),
+    [MESSAGE_NODES_REPLY] = CARRIES(nodes_reply_fields, nodes),
+    [MESSAGE_LANGUAGES_REPLY] = CARRIES(languages_reply_fields, languages),
+    [MESSAGE_DONE] = CARRIES_NOTHING,
+    [MESSAGE_SESSION_OPEN] = CARRIES(session_open_fields, session),
+    [MESSAGE_SESSION_OPENED] = CARRIES(session_opened_fields, opened),
+    [MESSAGE_SESSION_STARTED] = CARRIES_NOTHING,
+    [MESSAGE_SESSION_DATA] = CARRIES(session_data_fields, data),
+    [MESSAGE_SESSION_CREDIT] = CARRIES(session_credit_fields, credit),
+    [MESSAGE_SESSION_SIGNAL] = CARRIES(session_signal_fields, signal),
+    [MESSAGE_SESSION_RESIZE] = CARRIES(session_resize_fields, session),
+    [MESSAGE_SESSION_ALIVE] = CARRIES_NOTHING,
+    [MESSAGE_SESSION_CLOSE] = CARRIES_NOTHING,
+    [MESSAGE_SESSION_CLOSED] = CARRIES(session_closed_fields, closed),
+    [MESSAGE_SPEC] = CARRIES(job_fields, job),
+    [MESSAGE_SPEC_REPLY] = CARRIES(submit_fields, submit),
 };
 
 static int encoded(struct buf *out, size_t start)
@@ -311,28 +321,30 @@ int message_encode(const struct message *m, struct buf *out)
 
 int message_decode(struct span frame, struct message *ret_message, struct err *err)
 {
-    struct message m = {0};
+    struct message *m = ret_message;
+    enum message_type type;
     struct wire_reader r;
     uint32_t n;
-    uint64_t version;
+    uint64_t version, token;
 
     wire_reader_init(&r, frame.data, frame.len);
     n = wire_get_array(&r, LIMIT_WIRE_MEMBERS);
     version = wire_get_uint(&r, UINT32_MAX);
-    m.type = (enum message_type)wire_get_uint(&r, MESSAGE_TYPE_N - 1);
-    m.token = wire_get_uint(&r, UINT64_MAX);
+    type = (enum message_type)wire_get_uint(&r, MESSAGE_TYPE_N - 1);
+    token = wire_get_uint(&r, UINT64_MAX);
     if (r.bad || n < MESSAGE_FRAME_HEAD || frame.len > LIMIT_FRAME_BULK)
         return err_set(err, EBADMSG, "not a message");
     if (version != MESSAGE_VERSION)
         return err_set(err, EBADMSG, "message version %llu", (unsigned long long)version);
-    field_get_members(&r, &types[m.type], n - MESSAGE_FRAME_HEAD, &m, err);
-    if (!r.bad && wire_reader_end(&r) == 0) {
-        *ret_message = m;
+    memset(m, 0, types[type].size);
+    m->type = type;
+    m->token = token;
+    field_get_members(&r, &types[type], n - MESSAGE_FRAME_HEAD, m, err);
+    if (!r.bad && wire_reader_end(&r) == 0)
         return 0;
-    }
     if (!r.bad)
         err_set(err, EBADMSG, "bytes behind the message");
-    message_done(&m);
+    message_done(m);
     return -EBADMSG;
 }
 

@@ -202,32 +202,34 @@ static int version_get(struct wire_reader *r, uint32_t *ret_n, struct err *err)
     return 0;
 }
 
+static int spec_get(struct wire_reader *r, struct spec *s, struct err *err)
+{
+    uint32_t n = 0;
+    int rc = version_get(r, &n, err);
+
+    if (rc)
+        return rc;
+    field_get_members(r, &spec_table, n, s, err);
+    if (r->bad)
+        return -EBADMSG;
+    if (wire_reader_end(r))
+        return err_set(err, EBADMSG, "bytes behind the spec");
+    return spec_check(s, err);
+}
+
 int spec_decode(struct span bytes, struct spec *ret_spec, struct err *err)
 {
-    struct spec s = {0};
     struct wire_reader r;
-    uint32_t n = 0;
     int rc;
 
     if (bytes.len > LIMIT_SPEC)
         return err_set(err, EBADMSG, "a spec of %zu bytes", bytes.len);
     wire_reader_init(&r, bytes.data, bytes.len);
-    rc = version_get(&r, &n, err);
+    memset(ret_spec, 0, sizeof(*ret_spec));
+    rc = spec_get(&r, ret_spec, err);
     if (rc)
-        return rc;
-    field_get_members(&r, &spec_table, n, &s, err);
-    if (r.bad)
-        rc = -EBADMSG;
-    else if (wire_reader_end(&r))
-        rc = err_set(err, EBADMSG, "bytes behind the spec");
-    else
-        rc = spec_check(&s, err);
-    if (rc) {
-        spec_done(&s);
-        return rc;
-    }
-    *ret_spec = s;
-    return 0;
+        spec_done(ret_spec);
+    return rc;
 }
 
 void spec_done(struct spec *s)
