@@ -333,8 +333,9 @@ void watch_add(struct mesh *m, struct job *j, const struct watch_wish *wish)
 
 static void accepted_send(struct mesh *m, struct job *j, const struct wait *w)
 {
-    struct message msg = {.type = MESSAGE_ACCEPTED};
+    struct message msg; /* not zeroed as a whole: one is made for each submit */
 
+    msg.type = MESSAGE_ACCEPTED;
     msg.accepted.jid = j->r.jid;
     msg.accepted.duplicate = w->duplicate;
     watch_answer(m, &w->who, &msg);

@@ -251,7 +251,7 @@ void writer_write(struct writer *w, uint64_t batch, const struct mesh_op *ops, u
     r->number = batch;
     r->n = n;
     r->ops = own_memdup(ops, n * sizeof(*ops));
-    r->data = at = own_calloc(1, r->bytes + 1);
+    r->data = at = own_realloc(NULL, r->bytes + 1);
     for (uint32_t i = 0; i < n; i++) {
         if (ops[i].del || !ops[i].value.len)
             continue;
