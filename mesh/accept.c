@@ -354,9 +354,9 @@ static uint32_t blob_take(struct mesh *m, struct job *j, const struct record *sr
     if (!id_eq(&got, hash))
         return NEED_BLOB;
     if (ended)
-        store_result_put(m, j, blob);
+        store_result_put(m, j, blob, &got);
     else
-        store_spec_put(m, j, blob);
+        store_spec_put(m, j, blob, &got);
     return 0;
 }
 

@@ -176,9 +176,9 @@ void blob_on_blob(struct mesh *m, const struct id *from, struct wire_reader *r)
     if (!blob_is_it(j, result, &hash))
         return;
     if (result)
-        store_result_put(m, j, bytes);
+        store_result_put(m, j, bytes, &hash);
     else
-        store_spec_put(m, j, bytes);
+        store_spec_put(m, j, bytes, &hash);
     if (j->take)
         takeover_progress(m, j);
     job_arm(m, j);

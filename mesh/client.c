@@ -88,7 +88,7 @@ void client_create_as(struct mesh *m, const struct asker *who, const struct clie
         j->r.v.delay_ms = origin->head.delay_ms;
         j->r.v.not_before_ms = m->now.wall_ms + origin->head.delay_ms;
     }
-    store_spec_put(m, j, wanted->spec);
+    store_spec_put(m, j, wanted->spec, &origin->spec_hash);
     m->stats.submitted++;
     watch_add(m, j, &wish);
     owner_begin(m, j);

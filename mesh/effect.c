@@ -113,9 +113,12 @@ static struct mesh_op *op_add(struct effects *fx, struct span key)
     return op;
 }
 
-void effect_put(struct effects *fx, struct span key, struct span value)
+uint8_t *effect_put(struct effects *fx, struct span key, size_t len)
 {
-    op_add(fx, key)->value = effect_copy(fx, value);
+    uint8_t *room = effect_alloc(fx, len);
+
+    op_add(fx, key)->value = (struct span){room, len};
+    return room;
 }
 
 void effect_del(struct effects *fx, struct span key)

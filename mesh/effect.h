@@ -35,8 +35,8 @@ struct span effect_copy(struct effects *fx, struct span bytes);
 /* The new effect, zeroed but for its type; fill it before adding another. */
 struct mesh_effect *effect_add(struct effects *fx, enum mesh_effect_type type,
                                enum effect_when when);
-/* `value` is copied. */
-void effect_put(struct effects *fx, struct span key, struct span value);
+/* Returns the room for a value of `len` bytes, which the caller fills. */
+uint8_t *effect_put(struct effects *fx, struct span key, size_t len);
 void effect_del(struct effects *fx, struct span key);
 void effect_log(struct effects *fx, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

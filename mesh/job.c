@@ -93,6 +93,7 @@ void job_remove(struct mesh *m, struct job *j)
     tally_remove(m, j);
     lag_remove(m, j);
     owed_remove(m, j);
+    store_job_gone(m, j);
     map_del(m->jobs, j->r.jid.b, ID_SIZE);
     timer_stop(m, &j->timer);
     owner_end(m, j);

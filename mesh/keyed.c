@@ -224,7 +224,7 @@ void keyed_create(struct mesh *m, struct job *j)
         j->take->best.v.delay_ms = j->take->best.origin->head.delay_ms;
         j->take->best.v.not_before_ms = m->now.wall_ms + j->take->best.v.delay_ms;
     }
-    store_spec_put(m, j, spec);
+    store_spec_put(m, j, spec, &j->take->best.origin->spec_hash);
     free(STEAL(j->wish_spec));
     m->stats.submitted++;
     takeover_create(m, j);

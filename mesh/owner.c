@@ -240,7 +240,7 @@ static void owner_complete(struct mesh *m, struct job *j, const struct owner_out
     t->len = o->bytes.len;
     t->started_ms = j->own->started_ms;
     (void)snprintf(t->node, sizeof(t->node), "%s", o->node);
-    store_result_put(m, j, o->bytes);
+    store_result_put(m, j, o->bytes, &t->hash);
     owner_finish(m, j);
 }
 

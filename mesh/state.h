@@ -153,6 +153,7 @@ struct job {
     struct ballot synced_acc, synced_promised;
     uint32_t synced_ver;
     bool synced_decided;
+    uint32_t n_stored; /* versions of it on their way there */
     struct own *own;
     struct take *take;
     uint32_t n_replicas;

@@ -18,13 +18,18 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { SEAL_VERSION = 1, SEAL_LEN = 5, CACHE_MAX = 64 * LIMIT_MIB };
+enum {
+    SEAL_VERSION = 1,
+    SEAL_LEN = 5,
+    CACHE_MAX = 64 * LIMIT_MIB,
+    RECORD_USUAL = 500, /* bytes, of most records */
+};
 
 /* A version of a record on its way to the disk. */
 struct stored {
     struct stored *next;
     uint64_t batch;
-    struct id jid;
+    struct job *job; /* NULL: it has gone */
     struct ballot promised, acc;
     uint32_t ver;
     bool decided;
@@ -50,14 +55,26 @@ bool mesh_key_is_blob(struct span key)
     return key.len > 0 && (key.data[0] == STORE_SPEC || key.data[0] == STORE_RESULT);
 }
 
-void store_seal(struct span bytes, struct buf *out)
+/* `out` has room for SEAL_LEN bytes more. */
+static void seal(struct span bytes, uint8_t *out)
 {
     uint32_t crc = hash_crc32c(0, bytes.data, bytes.len);
 
-    buf_putc(out, SEAL_VERSION);
+    out[0] = SEAL_VERSION;
     for (int i = 0; i < 4; i++)
-        buf_putc(out, (uint8_t)(crc >> (8 * i)));
-    buf_put(out, bytes.data, bytes.len);
+        out[1 + i] = (uint8_t)(crc >> (8 * i));
+    if (bytes.len)
+        memcpy(out + SEAL_LEN, bytes.data, bytes.len);
+}
+
+void store_seal(struct span bytes, struct buf *out)
+{
+    uint8_t *room = buf_reserve(out, SEAL_LEN + bytes.len);
+
+    if (!room)
+        return;
+    seal(bytes, room);
+    out->len += SEAL_LEN + bytes.len;
 }
 
 int store_unseal(struct span value, struct span *ret_bytes)
@@ -78,12 +95,7 @@ int store_unseal(struct span value, struct span *ret_bytes)
 
 void store_put(struct mesh *m, const struct store_name *name, struct span bytes)
 {
-    struct buf sealed;
-
-    buf_init(&sealed, bytes.len + SEAL_LEN);
-    store_seal(bytes, &sealed);
-    effect_put(&m->fx, store_name_span(name), buf_span(&sealed));
-    buf_done(&sealed);
+    seal(bytes, effect_put(&m->fx, store_name_span(name), SEAL_LEN + bytes.len));
 }
 
 void store_del(struct mesh *m, const struct store_name *name)
@@ -133,6 +145,7 @@ static void record_store(struct mesh *m, struct job *j)
     if (MUTANT_PROMISE_NOT_PERSISTED && ballot_cmp(&r.promised, &r.acc) > 0)
         r.promised = r.acc;
     buf_init(&b, RECORD_MAX);
+    (void)buf_reserve(&b, RECORD_USUAL);
     int bad = record_encode(&r, &b);
     assert(bad == 0);
     store_put(m, &name, buf_span(&b));
@@ -141,13 +154,14 @@ static void record_store(struct mesh *m, struct job *j)
 
     struct stored *s = own_calloc(1, sizeof(*s));
     s->batch = m->fx.batch + 1;
-    s->jid = j->r.jid;
+    s->job = j;
     s->promised = j->r.promised;
     s->acc = j->r.acc;
     s->ver = j->r.ver;
     s->decided = j->r.decided;
     *m->stored_last = s;
     m->stored_last = &s->next;
+    j->n_stored++;
 }
 
 static void gen_store(struct mesh *m)
@@ -186,12 +200,13 @@ void store_synced(struct mesh *m, uint64_t batch)
     m->fx.synced = batch;
     while (m->stored_first && m->stored_first->batch <= batch) {
         struct stored *s = m->stored_first;
-        struct job *j = job_find(m, &s->jid);
+        struct job *j = s->job;
 
         m->stored_first = s->next;
         if (!m->stored_first)
             m->stored_last = &m->stored_first;
         if (j) {
+            j->n_stored--;
             j->synced_promised = s->promised;
             j->synced_acc = s->acc;
             j->synced_ver = s->ver;
@@ -199,6 +214,16 @@ void store_synced(struct mesh *m, uint64_t batch)
             job_progress(m, j);
         }
         free(s);
+    }
+}
+
+void store_job_gone(struct mesh *m, struct job *j)
+{
+    for (struct stored *s = m->stored_first; s && j->n_stored > 0; s = s->next) {
+        if (s->job != j)
+            continue;
+        s->job = NULL;
+        j->n_stored--;
     }
 }
 
@@ -230,12 +255,12 @@ static bool copy_keep(struct mesh *m, uint8_t **slot, size_t *len, struct span b
     return true;
 }
 
-void store_spec_put(struct mesh *m, struct job *j, struct span spec)
+void store_spec_put(struct mesh *m, struct job *j, struct span spec, const struct id *hash)
 {
     struct store_name name = store_name_id(STORE_SPEC, &j->r.jid);
 
     store_put(m, &name, spec);
-    j->spec_hash = record_blob_hash(spec);
+    j->spec_hash = *hash;
     if (j->spec) {
         m->cached -= j->spec_len;
         free(STEAL(j->spec));
@@ -243,14 +268,14 @@ void store_spec_put(struct mesh *m, struct job *j, struct span spec)
     copy_keep(m, &j->spec, &j->spec_len, spec);
 }
 
-void store_result_put(struct mesh *m, struct job *j, struct span result)
+void store_result_put(struct mesh *m, struct job *j, struct span result, const struct id *hash)
 {
     struct store_name name = store_name_id(STORE_RESULT, &j->r.jid);
 
     if (result.len == 0)
         return;
     store_put(m, &name, result);
-    j->result_hash = record_blob_hash(result);
+    j->result_hash = *hash;
     if (j->result) {
         m->cached -= j->result_len;
         free(STEAL(j->result));

@@ -59,11 +59,13 @@ void store_record_del(struct mesh *m, struct job *j);
 void store_flush(struct mesh *m);
 /* A batch is durable: tells the jobs whose records were in it. */
 void store_synced(struct mesh *m, uint64_t batch);
+/* It leaves the table: nothing is told to it any more. */
+void store_job_gone(struct mesh *m, struct job *j);
 void store_done(struct mesh *m);
 
-/* Blobs. They are written with the record that names them. */
-void store_spec_put(struct mesh *m, struct job *j, struct span spec);
-void store_result_put(struct mesh *m, struct job *j, struct span result);
+/* Blobs, whose hash is known. They are written with the record that names them. */
+void store_spec_put(struct mesh *m, struct job *j, struct span spec, const struct id *hash);
+void store_result_put(struct mesh *m, struct job *j, struct span result, const struct id *hash);
 /* Drops the copies in memory. */
 void store_forget_copies(struct mesh *m, struct job *j);
 /* Asks for a blob; store_read_use() of mesh/blob.c comes at once when it is in memory, else
