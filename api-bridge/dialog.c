@@ -142,6 +142,16 @@ static void answer_now(struct api_conn *c, const struct api_fault *f)
         flush_answer(c);
 }
 
+/* Sixteen hexadecimal digits. */
+static void draw_id(struct api_conn *c, char *out)
+{
+    uint64_t number = rng_u64(&c->server->rng);
+
+    for (int i = 0; i < 16; i++)
+        out[i] = "0123456789abcdef"[number >> (60 - 4 * i) & 15];
+    out[16] = '\0';
+}
+
 static void request_id(struct api_conn *c)
 {
     struct api_request *r = &c->x->req;
@@ -154,8 +164,7 @@ static void request_id(struct api_conn *c)
     if (sane)
         memcpy(r->id, id.data, id.len);
     else
-        (void)snprintf(r->id, sizeof(r->id), "%016llx",
-                       (unsigned long long)rng_u64(&c->server->rng));
+        draw_id(c, r->id);
 }
 
 static void exchange_begin(struct api_conn *c)

@@ -74,8 +74,11 @@ static void answer_bytes(struct api_exchange *x, int status, const char *type, s
     out->max = RESPONSE_HEAD_MAX + body.len;
     (void)buf_reserve(out, 512 + x->headers.len + body.len);
     put_head(x, status, status == 204 ? NULL : type, out);
-    if (status != 204)
-        (void)buf_printf(out, "Content-Length: %zu\r\n", body.len);
+    if (status != 204) {
+        (void)buf_puts(out, "Content-Length: ");
+        (void)buf_put_uint(out, body.len);
+        (void)buf_put(out, "\r\n", 2);
+    }
     put_connection(x, out);
     (void)buf_puts(out, "\r\n");
     if (x->req.method != API_METHOD_HEAD && status != 204)

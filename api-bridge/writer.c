@@ -167,13 +167,15 @@ void api_json_put_base64(struct api_json_writer *w, const char *key, struct span
 void api_json_put_int(struct api_json_writer *w, const char *key, int64_t v)
 {
     put_key(w, key);
-    (void)buf_printf(w->out, "%" PRId64, v);
+    if (v < 0)
+        (void)buf_putc(w->out, '-');
+    (void)buf_put_uint(w->out, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void api_json_put_uint(struct api_json_writer *w, const char *key, uint64_t v)
 {
     put_key(w, key);
-    (void)buf_printf(w->out, "%" PRIu64, v);
+    (void)buf_put_uint(w->out, v);
 }
 
 void api_json_put_bool(struct api_json_writer *w, const char *key, bool v)

@@ -54,6 +54,18 @@ int buf_put(struct buf *b, const void *src, size_t len)
     return 0;
 }
 
+int buf_put_uint(struct buf *b, uint64_t v)
+{
+    char text[20]; /* of 2^64 */
+    size_t at = sizeof(text);
+
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    return buf_put(b, text + at, sizeof(text) - at);
+}
+
 int buf_puts(struct buf *b, const char *s)
 {
     return buf_put(b, s, strlen(s));
@@ -61,7 +73,13 @@ int buf_puts(struct buf *b, const char *s)
 
 int buf_putc(struct buf *b, uint8_t c)
 {
-    return buf_put(b, &c, 1);
+    uint8_t *at = buf_reserve(b, 1);
+
+    if (!at)
+        return -ENOSPC;
+    *at = c;
+    b->len++;
+    return 0;
 }
 
 int buf_printf(struct buf *b, const char *fmt, ...)

@@ -36,6 +36,7 @@ uint8_t *buf_reserve(struct buf *b, size_t len);
 int buf_put(struct buf *b, const void *src, size_t len);
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, uint8_t c);
+int buf_put_uint(struct buf *b, uint64_t v); /* in decimal digits */
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Appends what the file holds. -errno when it cannot be read, -EFBIG when it does not fit. Of a
  * descriptor what is left of it; `name` is for `err`. */

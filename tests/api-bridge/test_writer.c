@@ -19,6 +19,7 @@ static void what_is_written_is_json_whatever_the_bytes(void **state)
     api_json_put_text(&w, "t", (struct span){(const uint8_t *)"a\"\\\n\x01\xff\xe2\x82\xac\0", 10});
     api_json_open(&w, "list", '[');
     api_json_put_int(&w, NULL, -5);
+    api_json_put_int(&w, NULL, INT64_MIN);
     api_json_put_bool(&w, NULL, true);
     api_json_put_null(&w, NULL);
     api_json_close(&w, ']');
@@ -26,8 +27,9 @@ static void what_is_written_is_json_whatever_the_bytes(void **state)
     api_json_put_base64(&w, "b", span_of("hi"));
     api_json_close(&w, '}');
     assert_int_equal(buf_putc(&b, 0), 0);
-    assert_string_equal(b.data, "{\"t\":\"a\\\"\\\\\\n\\u0001\xef\xbf\xbd\xe2\x82\xac\\u0000\","
-                                "\"list\":[-5,true,null],\"s\":1.234567,\"b\":\"aGk=\"}");
+    assert_string_equal(
+        b.data, "{\"t\":\"a\\\"\\\\\\n\\u0001\xef\xbf\xbd\xe2\x82\xac\\u0000\","
+                "\"list\":[-5,-9223372036854775808,true,null],\"s\":1.234567,\"b\":\"aGk=\"}");
 }
 
 static void a_fault_becomes_the_error_object(void **state)

@@ -31,6 +31,22 @@ static void a_buffer_refuses_what_passes_its_cap(void **state)
     assert_memory_equal(b.data, "abcd", 4);
 }
 
+static void a_number_is_written_in_its_digits(void **state)
+{
+    const uint64_t numbers[] = {0, 7, 10, 4294967296, UINT64_MAX};
+    auto_buf struct buf b;
+    auto_buf struct buf expected;
+
+    (void)state;
+    buf_init(&b, 100);
+    buf_init(&expected, 100);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        assert_int_equal(buf_put_uint(&b, numbers[i]), 0);
+        assert_int_equal(buf_printf(&expected, "%llu", (unsigned long long)numbers[i]), 0);
+    }
+    assert_true(span_eq(buf_span(&b), buf_span(&expected)));
+}
+
 static void a_file_is_loaded_whole_or_refused_by_name(void **state)
 {
     auto_buf struct buf b;
@@ -305,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_settings_file_is_taken_or_refused_by_name),
         cmocka_unit_test(nodes_with_like_names_number_their_jobs_apart),
         cmocka_unit_test(a_buffer_refuses_what_passes_its_cap),
+        cmocka_unit_test(a_number_is_written_in_its_digits),
         cmocka_unit_test(a_file_is_loaded_whole_or_refused_by_name),
         cmocka_unit_test(an_error_wraps_outward),
         cmocka_unit_test(hashes_match_their_published_vectors),
