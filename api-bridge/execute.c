@@ -28,7 +28,7 @@ struct reading {
 struct execute {
     struct api_exchange *x; /* NULL: the client left */
     const struct api_config *config;
-    struct reading *reading; /* owned */
+    struct reading *reading; /* owned; NULL: it was read */
     char *callback;          /* owned; NULL when there is none */
     struct api_fault fault;
     struct api_work work;
@@ -41,9 +41,12 @@ struct execute {
     struct id jid;
 };
 
+/* What is read at once needs one at a time, and it is too large to be made for each request. */
+static _Thread_local struct reading at_once;
+
 static struct reading *reading_new(struct buf *body)
 {
-    struct reading *r = own_realloc(NULL, sizeof(*r));
+    struct reading *r = api_work_is_small(body->len) ? &at_once : own_realloc(NULL, sizeof(*r));
 
     r->body = *body;
     buf_init(body, 0);
@@ -59,7 +62,8 @@ static void reading_free(struct reading *r)
     api_submission_done(&r->submission);
     api_json_free(r->tree);
     buf_done(&r->body);
-    free(r);
+    if (r != &at_once)
+        free(r);
 }
 
 static void execute_free(struct execute *e)
@@ -100,9 +104,9 @@ static void answer_accepted(struct execute *e, bool duplicate, const char *state
 {
     struct api_exchange *x = e->x;
     struct api_json_writer w;
-    char id[ID_TEXT_SIZE], place[64];
+    char place[10 + ID_TEXT_SIZE] = "/api/jobs/";
+    const char *id = id_format(&e->jid, place + 10);
 
-    (void)snprintf(place, sizeof(place), "/api/jobs/%s", id_format(&e->jid, id));
     api_answer_header(x, "Location", place);
     api_json_writer_init(&w, &x->body);
     api_json_open(&w, NULL, '{');

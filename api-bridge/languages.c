@@ -198,31 +198,39 @@ static void unknown_yet(struct api_fault *f)
     f->retry_after_s = 1;
 }
 
-void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
-                           const char *field, struct api_fault *f)
+static const struct language *find(const struct api_languages *l, const char *name)
 {
+    for (size_t i = 0; i < l->n; i++) {
+        if (answers_to(&l->all[i], name))
+            return &l->all[i];
+    }
+    return NULL;
+}
+
+/* As api_languages_resolve(), and which one it is; NULL when it is not known. */
+static const struct language *resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
+                                      const char *field, struct api_fault *f)
+{
+    const struct language *found;
     char names[LIMIT_TEXT / 2];
 
     if (l->n == 0 || !name[0] || f->code)
-        return;
-    for (size_t i = 0; i < l->n; i++) {
-        if (!answers_to(&l->all[i], name))
-            continue;
-        memcpy(name, l->all[i].name, LIMIT_NAME + 1);
-        return;
+        return NULL;
+    found = find(l, name);
+    if (found) {
+        memcpy(name, found->name, LIMIT_NAME + 1);
+        return found;
     }
     list_names(l, names, sizeof(names));
     api_fault_field(f, API_FAULT_BAD_VALUE, field, "%s \"%s\" is not known; there are: %s", field,
                     name, names);
+    return NULL;
 }
 
-static const struct language *find(const struct api_languages *l, const char *name)
+void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
+                           const char *field, struct api_fault *f)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        if (strcmp(l->all[i].name, name) == 0)
-            return &l->all[i];
-    }
-    return NULL;
+    (void)resolve(l, name, field, f);
 }
 
 /* A single source without a name gets the one of its language ("Main.java"). */
@@ -267,15 +275,15 @@ static void check_ceilings(const struct language *l, const struct spec_limits *l
 
 void api_languages_check(const struct api_languages *l, struct spec *spec, struct api_fault *f)
 {
+    const struct language *found;
+
     if (l->n == 0)
         unknown_yet(f);
-    api_languages_resolve(l, spec->head.language, "language", f);
+    found = resolve(l, spec->head.language, "language", f);
     api_languages_resolve(l, spec->checker.language, "checker.language", f);
     api_languages_resolve(l, spec->interactor.language, "interactor.language", f);
     if (f->code)
         return;
-
-    const struct language *found = find(l, spec->head.language);
     name_source(found, spec);
     if (found) {
         check_version(found, spec->version, f);

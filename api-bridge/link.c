@@ -29,6 +29,7 @@ enum {
     LINK_HOLD_MS = 2000,  /* how long a call waits for any peer to be up */
     LINK_SHUN_MS = 5000,  /* how long a silent peer is asked last */
     LINK_TICK_MS = 50,
+    LINK_HEAD = 32, /* bytes of a SUBMIT around its spec, at most */
 };
 
 /* What is known of a peer, by its number. */
@@ -470,6 +471,8 @@ uint64_t api_link_ask(struct api_link *l, struct message *m, uint32_t wait_ms, a
         m->type == MESSAGE_SPEC)
         c->jid = m->job.jid;
     m->token = call_token(c);
+    if (m->type == MESSAGE_SUBMIT)
+        (void)buf_reserve(&c->frame, m->submit.spec.len + LINK_HEAD);
     return call_start(l, c, message_encode(m, &c->frame) == 0);
 }
 

@@ -13,7 +13,8 @@ enum {
     SUBMIT_BACKOFF_MS = 1000,
     SUBMIT_PRIORITY = 2,
     SUBMIT_WEIGHT_MAX = 1000000,
-    NAME_POOL = 128 * ID_SIZE
+    NAME_POOL = 128 * ID_SIZE,
+    SUBMIT_USUAL = 1000, /* bytes, of most encoded jobs */
 };
 
 struct api_submission_block {
@@ -530,6 +531,7 @@ uint64_t api_submit_send(struct api_link *link, const struct api_submission *s, 
     struct message m = {.type = MESSAGE_SUBMIT};
     uint64_t number;
 
+    (void)buf_reserve(&encoded, SUBMIT_USUAL);
     if (spec_encode(&s->spec, &encoded) < 0) {
         api_fault_set(f, API_FAULT_TOO_LARGE, "the job is larger than %d bytes", LIMIT_SPEC);
         return 0;

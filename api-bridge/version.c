@@ -116,11 +116,11 @@ int api_version_match(const char *range, const char *version)
     const char *p = skip_space(range);
     int any = 0, all = 1;
 
+    if (!*p)
+        return 1;
     while (*version && !is_digit(*version))
         version++;
     (void)read_numbers(&version, &v); /* of more numbers than we look at, the first */
-    if (!*p)
-        return 1;
     for (;;) {
         int one = match_one(&p, &v);
 

@@ -21,9 +21,14 @@ static void on_worked(uv_work_t *request, int status)
     w->done(w->ctx);
 }
 
+bool api_work_is_small(size_t size)
+{
+    return size <= WORK_INLINE_MAX;
+}
+
 void api_work_do(struct api_work *w, uv_loop_t *loop, size_t size)
 {
-    if (size <= WORK_INLINE_MAX) {
+    if (api_work_is_small(size)) {
         w->read(w->ctx);
         w->done(w->ctx);
         return;

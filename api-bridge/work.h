@@ -19,6 +19,8 @@ struct api_work {
     void *ctx;
 };
 
+/* So few that they are read at once. */
+bool api_work_is_small(size_t size);
 /* Reads `size` bytes: calls read() and then done(), within this call when they are few. */
 void api_work_do(struct api_work *w, uv_loop_t *loop, size_t size);
 #endif
