@@ -4,6 +4,7 @@
 A cluster lives on loopback, or, for partitions, in one network namespace per node joined by a
 bridge (root only). `history` is the client that checks what the mesh promises.
 """
+import http.client
 import json
 import os
 import shutil
@@ -42,10 +43,9 @@ class Node(harness.Daemon):
         except OSError:
             return False
 
-    def get(self, path):
+    def get(self, path, timeout=PATIENCE):
         """(status, text) of the node's own HTTP endpoint."""
-        import http.client
-        connection = http.client.HTTPConnection(self.address, self.ready_port, timeout=5)
+        connection = http.client.HTTPConnection(self.address, self.ready_port, timeout=timeout)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

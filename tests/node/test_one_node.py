@@ -167,6 +167,8 @@ class One(cluster.ClusterCase):
     def test_a_stopped_node_is_alive_again_when_it_goes_on(self):
         node = self.cluster.nodes[0]
         node.signal(signal.SIGSTOP)
+        with self.assertRaises(TimeoutError):
+            node.get("/livez", timeout=1)
         node.signal(signal.SIGCONT)
         self.assertEqual(node.get("/livez")[0], 200)
 
