@@ -5,23 +5,17 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
-import time
 import unittest
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
+import harness  # noqa: E402 (found through the line above)
+from harness import until  # noqa: E402
+
 BUILD = os.environ.get("ARENA_BUILD") or os.getcwd()
-
-
-def until(what, ask, patience=60):
-    """Asks until the answer is true, and returns it."""
-    deadline = time.monotonic() + patience
-    while not (answer := ask()):
-        if time.monotonic() > deadline:
-            raise AssertionError("waited %d s in vain: %s" % (patience, what))
-        time.sleep(0.01)
-    return answer
 
 
 class Peer:
@@ -80,12 +74,11 @@ class Bridge:
         return self.wait_for_links(self.links)
 
     def wait_for_links(self, n):
-        until("%d links" % n, lambda: self.gauge("mesh_bridge_links_up") == n)
+        until("%d links" % n, lambda: self.metric("mesh_bridge_links_up") == n)
         return self
 
-    def gauge(self, name):
-        text = self.get("/metrics")[1].decode()
-        return int(text.split("\n%s " % name)[1].split("\n")[0])
+    def metric(self, name):
+        return harness.metric(self.get("/metrics")[1].decode(), name)
 
     def stop(self):
         """Ends it as an operator would; its exit status must be 0."""

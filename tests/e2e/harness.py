@@ -106,6 +106,7 @@ class Daemon:
         self.environment = environment
         self.log = os.path.join(folder, name + ".log")
         self.process = None
+        self.address = "127.0.0.1"
         self.ready_port = None
 
     def start(self):
@@ -126,9 +127,18 @@ class Daemon:
             raise AssertionError(f"{self.name} ended with {self.process.returncode}\n"
                                  + self.tail())
         try:
-            return request(self.ready_port, "GET", "/readyz")[0] == 200
+            return self.get("/readyz")[0] == 200
         except OSError:
             return False
+
+    def get(self, path, timeout=60):
+        """(status, text) of its own HTTP endpoint."""
+        status, _, body = request(self.ready_port, "GET", path, timeout=timeout,
+                                  address=self.address)
+        return status, body.decode()
+
+    def metric(self, name):
+        return metric(self.get("/metrics")[1], name)
 
     def check(self):
         """Fails when it ended badly and nobody had killed it."""
@@ -167,9 +177,9 @@ class Daemon:
             return f"--- {self.name} ---\n" + f.read().decode(errors="replace")
 
 
-def request(port, method, path, body=None, headers=None, timeout=60):
+def request(port, method, path, body=None, headers=None, timeout=60, address="127.0.0.1"):
     """(status, headers, body) of one HTTP exchange on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         raw = json.dumps(body) if isinstance(body, (dict, list)) else body
         head = {"Content-Type": "application/json"} if body is not None else {}
@@ -180,6 +190,14 @@ def request(port, method, path, body=None, headers=None, timeout=60):
         raise OSError(f"{method} {path}: {e!r}") from e
     finally:
         connection.close()
+
+
+def metric(text, name):
+    """One series of /metrics, written as there, or the sum of all of that name."""
+    series = [line.rsplit(" ", 1) for line in text.splitlines()]
+    found = [float(value) for key, value in series if name in (key, key.split("{")[0])]
+    assert found, f"there is no metric {name}"
+    return sum(found)
 
 
 class Mesh:
@@ -234,15 +252,14 @@ class Mesh:
 
     def await_acquainted(self):
         """Until every node hears every other: it is ready with the first."""
-        line = f'\nmesh_gossip_members{{state="alive"}} {len(self.nodes)}\n'.encode()
         until("the nodes have met", lambda: all(
-            line in request(node.ready_port, "GET", "/metrics")[2] for node in self.nodes))
+            node.metric('mesh_gossip_members{state="alive"}') == len(self.nodes)
+            for node in self.nodes))
 
     def await_links(self):
         """Until a bridge of one loop is linked to every node: it is ready with the first."""
-        line = f"\nmesh_bridge_links_up {len(self.nodes)}\n".encode()
         until("the bridge is linked to every node",
-              lambda: line in request(self.port, "GET", "/metrics")[2])
+              lambda: self.bridge.metric("mesh_bridge_links_up") == len(self.nodes))
 
     def restart(self, node):
         """kill -9, and back to where the bridge asks it again."""

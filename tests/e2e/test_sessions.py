@@ -44,14 +44,9 @@ class SessionCase(harness.MeshCase):
     def session(self, code, language="python", **how):
         return Session(self.mesh.port, {"language": language, "code": code}, **how)
 
-    def metric(self, name, node=0):
-        text = harness.request(self.mesh.nodes[node].ready_port, "GET", "/metrics")[2].decode()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-                   if line.startswith(name + " ") or line.startswith(name + "{"))
-
     def nothing_runs(self):
-        for node in range(len(self.mesh.nodes)):
-            until("no slot is busy", lambda n=node: self.metric("mesh_jobs_running", n) == 0)
+        for node in self.mesh.nodes:
+            until("no slot is busy", lambda n=node: n.metric("mesh_jobs_running") == 0)
 
     def tearDown(self):
         super().tearDown()
@@ -151,7 +146,7 @@ class Sessions(SessionCase):
                 mark = f"vanish-{how}-{os.getpid()}"
                 s = self.session(WAIT.replace("here", mark))
                 s.hear(mark.encode())
-                self.assertEqual(self.metric("mesh_sessions"), 1)
+                self.assertEqual(self.mesh.nodes[0].metric("mesh_sessions"), 1)
                 if how == "reset":
                     s.ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                            b"\1\0\0\0\0\0\0\0")
@@ -342,7 +337,7 @@ class Sessions(SessionCase):
                 s.step()
             except TimeoutError:
                 pass
-        self.assertEqual(self.metric("mesh_jobs_running"), 1)
+        self.assertEqual(self.mesh.nodes[0].metric("mesh_jobs_running"), 1)
         self.nothing_runs()  # and now it does not
         s.ws.close()
 

@@ -4,7 +4,6 @@
 A cluster lives on loopback, or, for partitions, in one network namespace per node joined by a
 bridge (root only). `history` is the client that checks what the mesh promises.
 """
-import http.client
 import json
 import os
 import shutil
@@ -33,34 +32,6 @@ class Node(harness.Daemon):
         self.address = address
         self.control, self.client_port, self.ready_port = ports
         self.endpoint = f"tcp://{address}:{self.client_port}"
-
-    def _ready(self):
-        if self.process.poll() is not None:
-            raise AssertionError(f"{self.name} ended with {self.process.returncode}\n"
-                                 + self.tail())
-        try:
-            return self.get("/readyz")[0] == 200
-        except OSError:
-            return False
-
-    def get(self, path, timeout=PATIENCE):
-        """(status, text) of the node's own HTTP endpoint."""
-        connection = http.client.HTTPConnection(self.address, self.ready_port, timeout=timeout)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        except http.client.HTTPException as e:
-            raise OSError(repr(e)) from e
-        finally:
-            connection.close()
-
-    def metric(self, name):
-        """The value of one series, written as in /metrics."""
-        for line in self.get("/metrics")[1].splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[-1])
-        raise AssertionError(f"{self.name} has no metric {name}")
 
     def signal(self, number):
         os.kill(self.process.pid, number)
