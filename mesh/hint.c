@@ -15,7 +15,6 @@
 
 #include "mesh/frame.h"
 #include "mesh/peer.h"
-#include "mesh/sched.h"
 #include "mesh/timer.h"
 
 enum { HINT_ROUNDS_FAST = 4, HINT_ROUNDS_MAX = 32 };
@@ -32,7 +31,7 @@ static uint64_t gap_ns(uint32_t rounds)
 uint64_t hint_next(const struct mesh *m)
 {
     const struct hint *h = &m->hint;
-    uint32_t waiting = sched_waiting(m);
+    uint32_t waiting = queue_len(m->queue);
 
     /* Alone there is nobody to tell, and the time of the next round would always be past. */
     if (waiting == 0 || members_up(m->members) < 2)
@@ -48,8 +47,8 @@ static void hint_send(struct mesh *m)
     for (uint32_t i = 0; i < n; i++) {
         struct buf *b = peer_open(m, &peers[i], FRAME_HINT, 0);
 
-        wire_put_uint(b, sched_waiting(m));
-        wire_put_uint(b, sched_top(m));
+        wire_put_uint(b, queue_len(m->queue));
+        wire_put_uint(b, queue_top(m->queue));
         load_put_self(m->load, b);
     }
     m->hint.rounds++;
@@ -63,7 +62,7 @@ static void hint_send(struct mesh *m)
 void hint_kick(struct mesh *m)
 {
     struct hint *h = &m->hint;
-    uint32_t waiting = sched_waiting(m);
+    uint32_t waiting = queue_len(m->queue);
 
     if (waiting == 0 && h->rounds > 0) {
         load_hint_anew(m->load);

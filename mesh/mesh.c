@@ -83,7 +83,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     heap_init(&m->owed);
     m->jobs = map_new(rng_u64(&m->rng));
     m->purged_keys = map_new(rng_u64(&m->rng));
-    sched_init(m);
+    m->queue = queue_new(rng_u64(&m->rng));
     tally_init(m);
     lag_init(m);
     m->stored_last = &m->stored_first;
@@ -115,7 +115,7 @@ void mesh_free(struct mesh *m)
     peers_done(m);
     members_free(m->members);
     load_free(m->load);
-    sched_done(m);
+    queue_free(m->queue);
     effects_done(&m->fx);
     heap_done(&m->timers);
     heap_done(&m->kept);
@@ -403,7 +403,7 @@ uint64_t mesh_deadline(const struct mesh *m)
         return STATE_NEVER;
     due = timer_min(due, members_deadline(m->members));
     due = timer_min(due, exec_deadline(m));
-    return timer_min(due, sched_deadline(m));
+    return timer_min(due, queue_deadline(m->queue));
 }
 
 /* ---- for tests ---- */
@@ -465,7 +465,7 @@ void mesh_check(const struct mesh *m)
     assert(busy == m->busy);
     tally_check(m);
     lag_check(m);
-    sched_check(m);
+    queue_check(m->queue);
     members_check(m->members);
     load_check(m->load);
 }

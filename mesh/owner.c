@@ -61,7 +61,7 @@ void owner_end(struct mesh *m, struct job *j)
     if (!j->own)
         return;
     owner_keep_slot(m, j, false);
-    sched_remove(m, j);
+    queue_remove(m->queue, &j->own->item);
     free(STEAL(j->own));
 }
 
@@ -222,7 +222,7 @@ void owner_set_end(const struct mesh *m, struct value *v, enum record_end end, c
 
 static void owner_finish(struct mesh *m, struct job *j)
 {
-    sched_remove(m, j);
+    queue_remove(m->queue, &j->own->item);
     owner_keep_slot(m, j, false);
     j->own->stage = OWN_FINISHING;
     j->own->run_due_ns = STATE_NEVER;

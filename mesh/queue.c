@@ -15,6 +15,8 @@
  *                                 |
  *                             queue_take: least tag of the most urgent class
  *
+ * All that stands apart has classes of its own beside them.
+ *
  * Tags (start-time fair queueing): a lane that becomes busy starts at the later of the class's
  * virtual time and its own last finish; taking an item moves the virtual time to the lane's
  * start and the lane's finish behind it by the item's cost. A tenant without items is kept
@@ -22,7 +24,7 @@
  * out what it has used.
  */
 
-enum { QUEUE_SWEEP_FIRST = 64 };
+enum { QUEUE_SWEEP_FIRST = 64, QUEUE_CLASSES = 2 * LIMIT_PRIORITIES };
 
 static const uint64_t age_ns = TIMING_AGE * UINT64_C(1000000);
 
@@ -36,7 +38,7 @@ struct queue_lane {
 struct queue_tenant {
     char name[LIMIT_NAME + 1];
     uint32_t items; /* ready and delayed */
-    struct queue_lane lanes[LIMIT_PRIORITIES];
+    struct queue_lane lanes[QUEUE_CLASSES];
 };
 
 struct queue_class {
@@ -47,10 +49,10 @@ struct queue_class {
 };
 
 struct queue {
-    struct queue_class classes[LIMIT_PRIORITIES];
-    struct heap ages;    /* ready, by since_ns */
-    struct heap risings; /* ready, by when they rise */
-    struct heap delays;  /* delayed, by when they become ready */
+    struct queue_class classes[QUEUE_CLASSES]; /* those apart behind the others */
+    struct heap ages;                          /* ready, by since_ns */
+    struct heap risings;                       /* ready, by when they rise */
+    struct heap delays;                        /* delayed, by when they become ready */
     struct map *tenants;
     size_t sweep_at;
     uint64_t entries;
@@ -59,6 +61,17 @@ struct queue {
 static struct queue_item *item_of_order(struct heap_node *n)
 {
     return HEAP_OWNER(n, struct queue_item, order);
+}
+
+/* Which of the queue's classes a class is, here or apart. */
+static unsigned slot_of(const struct queue_item *it, uint8_t class_now)
+{
+    return it->apart ? LIMIT_PRIORITIES + class_now : class_now;
+}
+
+static struct queue_class *class_of(struct queue *q, const struct queue_item *it)
+{
+    return &q->classes[slot_of(it, it->class_now)];
 }
 
 static struct queue_item *item_of_timer(struct heap_node *n)
@@ -74,7 +87,7 @@ static size_t tenant_key_len(const struct queue_tenant *t)
 
 static void tenant_free(struct queue_tenant *t)
 {
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+    for (unsigned c = 0; c < QUEUE_CLASSES; c++)
         heap_done(&t->lanes[c].items);
     free(t);
 }
@@ -83,7 +96,7 @@ static bool tenant_is_past(const struct queue *q, const struct queue_tenant *t)
 {
     if (t->items)
         return false;
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++) {
+    for (unsigned c = 0; c < QUEUE_CLASSES; c++) {
         if (t->lanes[c].finish > q->classes[c].vtime)
             return false;
     }
@@ -122,7 +135,7 @@ static struct queue_tenant *tenant_get(struct queue *q, const char *name)
         tenants_sweep(q);
     t = own_calloc(1, sizeof(*t));
     memcpy(t->name, key, sizeof(key));
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++) {
+    for (unsigned c = 0; c < QUEUE_CLASSES; c++) {
         heap_init(&t->lanes[c].items);
         t->lanes[c].tenant = t;
     }
@@ -134,7 +147,7 @@ struct queue *queue_new(uint64_t seed)
 {
     struct queue *q = own_calloc(1, sizeof(*q));
 
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+    for (unsigned c = 0; c < QUEUE_CLASSES; c++)
         heap_init(&q->classes[c].lanes);
     heap_init(&q->ages);
     heap_init(&q->risings);
@@ -151,7 +164,7 @@ void queue_free(struct queue *q)
     for (struct map_item *it = map_first(q->tenants); it; it = map_next(it))
         tenant_free(map_value(it));
     map_free(q->tenants);
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+    for (unsigned c = 0; c < QUEUE_CLASSES; c++)
         heap_done(&q->classes[c].lanes);
     heap_done(&q->ages);
     heap_done(&q->risings);
@@ -172,8 +185,8 @@ bool queue_is_delayed(const struct queue_item *it)
 /* Into the lane of its tenant in class `class_now`. */
 static void attach(struct queue *q, struct queue_item *it, uint8_t class_now)
 {
-    struct queue_class *c = &q->classes[class_now];
-    struct queue_lane *lane = &it->lane->tenant->lanes[class_now];
+    struct queue_class *c = &q->classes[slot_of(it, class_now)];
+    struct queue_lane *lane = &it->lane->tenant->lanes[slot_of(it, class_now)];
 
     it->lane = lane;
     it->class_now = class_now;
@@ -190,7 +203,7 @@ static void attach(struct queue *q, struct queue_item *it, uint8_t class_now)
 
 static void detach(struct queue *q, struct queue_item *it)
 {
-    struct queue_class *c = &q->classes[it->class_now];
+    struct queue_class *c = class_of(q, it);
 
     heap_remove(&q->risings, &it->timer);
     heap_remove(&it->lane->items, &it->order);
@@ -221,7 +234,8 @@ void queue_add(struct queue *q, struct queue_item *it, const struct queue_wish *
     it->since_ns = wish->since_ns ? wish->since_ns : later ? wish->not_before_ns : now_ns;
     it->cost = wish->cost < 1 ? 1 : wish->cost > QUEUE_COST_MAX ? QUEUE_COST_MAX : wish->cost;
     it->class_asked = it->class_now = wish->priority;
-    it->lane = &t->lanes[wish->priority];
+    it->apart = wish->apart;
+    it->lane = &t->lanes[slot_of(it, wish->priority)];
     t->items++;
     if (later)
         heap_set(&q->delays, &it->timer, wish->not_before_ns);
@@ -243,18 +257,19 @@ void queue_remove(struct queue *q, struct queue_item *it)
     it->lane = NULL;
 }
 
-void queue_move(struct queue *from, struct queue *to, struct queue_item *it, uint64_t now_ns)
+void queue_set_apart(struct queue *q, struct queue_item *it, bool apart, uint64_t now_ns)
 {
     char tenant[LIMIT_NAME + 1];
     struct queue_wish wish = {.tenant = tenant,
                               .priority = it->class_asked,
                               .cost = it->cost,
                               .since_ns = it->since_ns,
-                              .not_before_ns = queue_is_delayed(it) ? it->timer.key : 0};
+                              .not_before_ns = queue_is_delayed(it) ? it->timer.key : 0,
+                              .apart = apart};
 
     memcpy(tenant, it->lane->tenant->name, sizeof(tenant));
-    queue_remove(from, it);
-    queue_add(to, it, &wish, now_ns);
+    queue_remove(q, it);
+    queue_add(q, it, &wish, now_ns);
 }
 
 uint32_t queue_advance(struct queue *q, uint64_t now_ns)
@@ -320,7 +335,7 @@ static void put_back(struct queue *q, struct look *look)
 
         heap_set(&lane->items, &it->order, it->entry);
         if (!heap_has(&lane->node))
-            heap_set(&q->classes[it->class_now].lanes, &lane->node, lane->node.key);
+            heap_set(&class_of(q, it)->lanes, &lane->node, lane->node.key);
     }
 }
 
@@ -334,18 +349,22 @@ static void charge(struct queue_class *c, struct queue_lane *lane, uint32_t cost
     heap_set(&c->lanes, &lane->node, lane->finish);
 }
 
-struct queue_item *queue_take(struct queue *q, uint8_t class_max,
+struct queue_item *queue_take(struct queue *q, bool apart,
                               bool (*fits)(const struct queue_item *it, void *ctx), void *ctx)
 {
     struct look look = {.fits = fits, .ctx = ctx};
     struct queue_item *it = NULL;
 
-    for (unsigned c = 0; c <= class_max && c < LIMIT_PRIORITIES && !it; c++)
-        it = class_find(&q->classes[c], &look);
+    for (unsigned c = 0; c < LIMIT_PRIORITIES && !it; c++) {
+        if (apart)
+            it = class_find(&q->classes[LIMIT_PRIORITIES + c], &look);
+        if (!it)
+            it = class_find(&q->classes[c], &look);
+    }
     put_back(q, &look);
     if (!it)
         return NULL;
-    charge(&q->classes[it->class_now], it->lane, it->cost);
+    charge(class_of(q, it), it->lane, it->cost);
     queue_remove(q, it);
     return it;
 }
@@ -355,18 +374,29 @@ uint32_t queue_len(const struct queue *q)
     return (uint32_t)q->ages.len;
 }
 
+uint32_t queue_len_here(const struct queue *q)
+{
+    uint32_t n = 0;
+
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+        n += q->classes[c].ready;
+    return n;
+}
+
 uint32_t queue_len_of(const struct queue *q, uint8_t class_now)
 {
-    return class_now < LIMIT_PRIORITIES ? q->classes[class_now].ready : 0;
+    if (class_now >= LIMIT_PRIORITIES)
+        return 0;
+    return q->classes[class_now].ready + q->classes[LIMIT_PRIORITIES + class_now].ready;
 }
 
 uint8_t queue_top(const struct queue *q)
 {
-    for (uint8_t c = 0; c < LIMIT_PRIORITIES; c++) {
-        if (q->classes[c].ready)
-            return c;
-    }
-    return LIMIT_PRIORITIES;
+    uint8_t c = 0;
+
+    while (c < LIMIT_PRIORITIES && queue_len_of(q, c) == 0)
+        c++;
+    return c;
 }
 
 uint32_t queue_delayed(const struct queue *q)
@@ -398,7 +428,7 @@ static uint32_t lane_check(const struct queue_class *c, const struct queue_lane 
 
 void queue_check(const struct queue *q)
 {
-    uint32_t ready[LIMIT_PRIORITIES] = {0};
+    uint32_t ready[QUEUE_CLASSES] = {0};
     uint32_t items = 0;
     uint32_t sum = 0;
 
@@ -406,10 +436,10 @@ void queue_check(const struct queue *q)
         const struct queue_tenant *t = map_value(it);
 
         items += t->items;
-        for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+        for (unsigned c = 0; c < QUEUE_CLASSES; c++)
             ready[c] += lane_check(&q->classes[c], &t->lanes[c]);
     }
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++) {
+    for (unsigned c = 0; c < QUEUE_CLASSES; c++) {
         assert(ready[c] == q->classes[c].ready);
         sum += ready[c];
     }

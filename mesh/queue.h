@@ -9,6 +9,8 @@
  * deficit of each is kept as a virtual time (start-time fair queueing, Goyal 1996), which
  * shares like deficit round robin without its bursts. Within a tenant, in order of entry.
  *
+ * Some stand apart, because their owner cannot start them: they are in nobody's way.
+ *
  * An item is embedded in what it queues and belongs to the caller, who takes it out before it
  * frees it. Everything is O(log n). Times are the caller's mono_ns.
  */
@@ -29,6 +31,7 @@ struct queue_item {
     uint32_t cost;
     uint8_t class_now;
     uint8_t class_asked;
+    bool apart;
 };
 
 struct queue_wish {
@@ -37,6 +40,7 @@ struct queue_wish {
     uint32_t cost;          /* what it takes from its tenant's share, 1 .. QUEUE_COST_MAX */
     uint64_t since_ns;      /* when it began to wait: 0 = now, or when its delay ends */
     uint64_t not_before_ns; /* 0 = at once */
+    bool apart;
 };
 
 enum { QUEUE_COST_MAX = 1000 };
@@ -50,8 +54,8 @@ void queue_add(struct queue *q, struct queue_item *it, const struct queue_wish *
                uint64_t now_ns);
 /* Takes it out, wherever it stands; nothing happens when it is not in. */
 void queue_remove(struct queue *q, struct queue_item *it);
-/* From one queue into another, where it waits on as it did here. Not for one that is in neither. */
-void queue_move(struct queue *from, struct queue *to, struct queue_item *it, uint64_t now_ns);
+/* Lets it stand apart, or no longer; it waits on as it did. Not for one that is not in. */
+void queue_set_apart(struct queue *q, struct queue_item *it, bool apart, uint64_t now_ns);
 /* Ready or delayed. */
 bool queue_has(const struct queue_item *it);
 bool queue_is_delayed(const struct queue_item *it);
@@ -62,15 +66,16 @@ uint32_t queue_advance(struct queue *q, uint64_t now_ns);
 /* When the next delayed item becomes ready; UINT64_MAX = none. */
 uint64_t queue_deadline(const struct queue *q);
 
-/* The next ready item that `fits` (NULL = any), of class `class_max` or more urgent, taken
- * out and charged to its tenant; NULL when there is none. At most QUEUE_LOOK_MAX items are
- * looked at, so one that fits may be missed behind as many that do not. */
+/* The next ready item that `fits` (NULL = any), taken out and charged to its tenant; NULL when
+ * there is none. `apart`: those that stand apart too, and first among equals. At most
+ * QUEUE_LOOK_MAX items are looked at, so one that fits may be missed behind as many that do not. */
 enum { QUEUE_LOOK_MAX = 64 };
-struct queue_item *queue_take(struct queue *q, uint8_t class_max,
+struct queue_item *queue_take(struct queue *q, bool apart,
                               bool (*fits)(const struct queue_item *it, void *ctx), void *ctx);
 
-/* Ready items. */
+/* Ready items; of them, those that do not stand apart. */
 uint32_t queue_len(const struct queue *q);
+uint32_t queue_len_here(const struct queue *q);
 uint32_t queue_len_of(const struct queue *q, uint8_t class_now);
 /* The most urgent class with a ready item; LIMIT_PRIORITIES when there is none. */
 uint8_t queue_top(const struct queue *q);

@@ -70,9 +70,6 @@ enum own_stage {
     OWN_FINISHING /* an end was proposed */
 };
 
-/* Where a job waits: for a slot here, or for a peer that has its language. */
-enum sched_queue { SCHED_HERE, SCHED_AWAY, SCHED_QUEUES };
-
 /* This node owns the ballot r.acc and may propose. */
 struct own {
     struct job *job;
@@ -81,14 +78,13 @@ struct own {
     bool acked; /* r.ver has been at a majority: everything it says is settled */
     bool remote;
     struct queue_item item;
-    enum sched_queue queue; /* it is in, when it is in one */
-    struct id peer;         /* that runs it, when remote */
-    uint64_t exec;          /* that runs it, when not */
-    uint64_t run_epoch;     /* of the run */
-    uint32_t serial;        /* of the STEAL it was given for */
-    bool confirmed;         /* its executor has said that it runs */
-    uint64_t lease_end_ns;  /* of a remote run */
-    uint64_t run_due_ns;    /* when to look at a remote run */
+    struct id peer;        /* that runs it, when remote */
+    uint64_t exec;         /* that runs it, when not */
+    uint64_t run_epoch;    /* of the run */
+    uint32_t serial;       /* of the STEAL it was given for */
+    bool confirmed;        /* its executor has said that it runs */
+    uint64_t lease_end_ns; /* of a remote run */
+    uint64_t run_due_ns;   /* when to look at a remote run */
     uint64_t queued_ns;
     int64_t started_ms;
     char node[LIMIT_NAME + 1];
@@ -285,9 +281,9 @@ struct mesh {
     uint64_t next_read;
     size_t cached; /* bytes of specs and results in memory */
 
-    struct heap kept;                   /* decided jobs */
-    struct heap owed;                   /* of them, those whose callback is owed */
-    struct queue *queues[SCHED_QUEUES]; /* of mesh/sched.h */
+    struct heap kept; /* decided jobs */
+    struct heap owed; /* of them, those whose callback is owed */
+    struct queue *queue;
     uint32_t slots;
     struct run *runs;
     uint32_t busy;

@@ -2,7 +2,6 @@
 #include "mesh/stats.h"
 
 #include "mesh/job.h"
-#include "mesh/sched.h"
 #include "mesh/tally.h"
 
 enum { RING = 1024, MINUTE_MS = 60000 };
@@ -89,7 +88,7 @@ static uint32_t quantiles(const struct mesh *m, const struct sample *ring, uint3
 void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats)
 {
     struct message_stats s = m->stats;
-    uint64_t oldest = sched_oldest_ns(m);
+    uint64_t oldest = queue_oldest_ns(m->queue);
 
     s.nid = m->cfg.nid;
     memcpy(s.name, m->cfg.name, sizeof(s.name));
@@ -100,7 +99,7 @@ void mesh_stats_get(const struct mesh *m, struct message_stats *ret_stats)
     memset(s.jobs, 0, sizeof(s.jobs));
     tally_states(m, s.jobs);
     for (int i = 0; i < LIMIT_PRIORITIES; i++)
-        s.waiting[i] = sched_waiting_of(m, (uint8_t)i);
+        s.waiting[i] = queue_len_of(m->queue, (uint8_t)i);
     s.oldest_waiting_ms = oldest < m->now.mono_ns ? (m->now.mono_ns - oldest) / STATE_MS : 0;
     s.slots = m->slots;
     s.slots_busy = m->busy;

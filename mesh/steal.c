@@ -83,7 +83,7 @@ static void ask_done(struct mesh *m)
 
 static bool is_idle(const struct mesh *m)
 {
-    return exec_free(m) > 0 && sched_waiting_here(m) == 0 && members_up(m->members) > 1;
+    return exec_free(m) > 0 && queue_len_here(m->queue) == 0 && members_up(m->members) > 1;
 }
 
 /* Who has told us of work comes first; then, when a slot has just become free, whoever is
@@ -107,7 +107,7 @@ void steal_update_load(struct mesh *m)
 {
     uint32_t free = exec_free(m);
     struct load_entry e = {.free = (uint8_t)(free < UINT8_MAX ? free : UINT8_MAX),
-                           .top = sched_top(m),
+                           .top = queue_top(m->queue),
                            .run_ms = m->steal.run_ms};
 
     if (m->draining)
@@ -117,7 +117,7 @@ void steal_update_load(struct mesh *m)
     if (m->slots == 0)
         e.flags |= LOAD_DEGRADED;
     for (int i = 0; i < LIMIT_PRIORITIES; i++) {
-        uint32_t len = sched_waiting_of(m, (uint8_t)i);
+        uint32_t len = queue_len_of(m->queue, (uint8_t)i);
 
         e.queued[i] = (uint16_t)(len < UINT16_MAX ? len : UINT16_MAX);
     }

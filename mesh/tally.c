@@ -10,7 +10,6 @@
 #include "mesh/job.h"
 #include "mesh/list.h"
 #include "mesh/peer.h"
-#include "mesh/sched.h"
 
 #include <assert.h>
 
@@ -130,7 +129,7 @@ static bool set_is_told_here(const struct mesh *m, const struct tally_set *s)
 
 void tally_states(const struct mesh *m, uint64_t jobs[MESSAGE_STATE_N])
 {
-    uint64_t delayed = sched_delayed(m);
+    uint64_t delayed = queue_delayed(m->queue);
 
     for (int i = 0; i < MESSAGE_STATE_N; i++)
         jobs[i] += m->tally.own[i];

@@ -32,7 +32,7 @@ static void add(struct queue *q, struct job *j, const char *tenant, uint8_t prio
 
 static struct job *take(struct queue *q)
 {
-    struct queue_item *it = queue_take(q, LIMIT_PRIORITIES - 1, NULL, NULL);
+    struct queue_item *it = queue_take(q, true, NULL, NULL);
 
     queue_check(q);
     return it ? job_of(it) : NULL;
@@ -205,11 +205,11 @@ static void what_does_not_fit_keeps_its_place(void **state)
         jobs[i].language = i == 3;
         add(q, &jobs[i], i % 2 ? "odd" : "even", (uint8_t)(i / 4), 1);
     }
-    assert_null(queue_take(q, 3, speaks, &cobol));
+    assert_null(queue_take(q, true, speaks, &cobol));
     queue_check(q);
-    assert_null(queue_take(q, 3, speaks, &cobol));
-    assert_int_equal(job_of(queue_take(q, 0, speaks, &python))->number, 3);
-    assert_null(queue_take(q, 3, speaks, &python));
+    assert_null(queue_take(q, true, speaks, &cobol));
+    assert_int_equal(job_of(queue_take(q, true, speaks, &python))->number, 3);
+    assert_null(queue_take(q, true, speaks, &python));
     assert_int_equal(queue_len(q), 7);
     for (int i = 0; i < 3; i++)
         assert_true(take(q)->number <= 2);
@@ -231,9 +231,9 @@ static void who_was_passed_over_goes_before_who_comes_later(void **state)
     add(q, &jobs[0], "waits", 1, 1);
     add(q, &jobs[1], "served", 1, 1);
     add(q, &jobs[2], "served", 1, 1);
-    assert_int_equal(job_of(queue_take(q, 1, speaks, &python))->number, 1);
+    assert_int_equal(job_of(queue_take(q, true, speaks, &python))->number, 1);
     queue_check(q);
-    assert_int_equal(job_of(queue_take(q, 1, speaks, &python))->number, 2);
+    assert_int_equal(job_of(queue_take(q, true, speaks, &python))->number, 2);
     queue_check(q);
     add(q, &jobs[3], "new", 1, 1);
     assert_int_equal(take(q)->number, 0);
@@ -241,40 +241,48 @@ static void who_was_passed_over_goes_before_who_comes_later(void **state)
     queue_free(q);
 }
 
-static void a_job_that_moves_waits_on_as_it_did(void **state)
-{
-    struct queue *from = queue_new(1);
-    struct queue *to = queue_new(2);
-    struct job jobs[2] = {{.number = 0}, {.number = 1}};
-    struct queue_wish later = {"t", 1, 1, 0, 700 * ms};
-
-    (void)state;
-    add(from, &jobs[0], "t", 3, 1);
-    queue_add(from, &jobs[1].item, &later, 0);
-    queue_move(from, to, &jobs[0].item, 10 * ms);
-    queue_move(from, to, &jobs[1].item, 10 * ms);
-    assert_int_equal(queue_len(from) + queue_delayed(from), 0);
-    assert_int_equal(queue_top(to), 3);
-    assert_true(queue_oldest_ns(to) < 10 * ms);
-    assert_true(queue_deadline(to) == 700 * ms);
-    assert_int_equal(queue_advance(to, 700 * ms), 1);
-    assert_int_equal(take(to)->number, 1);
-    assert_int_equal(take(to)->number, 0);
-    queue_check(from);
-    queue_check(to);
-    queue_free(from);
-    queue_free(to);
-}
-
-static void less_urgent_classes_are_left_when_not_asked_for(void **state)
+static void what_stands_apart_is_in_nobodys_way(void **state)
 {
     struct queue *q = queue_new(1);
-    struct job j = {0};
+    struct job jobs[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
+    struct queue_wish apart = {.tenant = "t", .priority = 1, .cost = 1, .apart = true};
 
     (void)state;
-    add(q, &j, "t", 2, 1);
-    assert_null(queue_take(q, 1, NULL, NULL));
-    assert_ptr_equal(queue_take(q, 2, NULL, NULL), &j.item);
+    queue_add(q, &jobs[0].item, &apart, 1);
+    add(q, &jobs[1], "t", 1, 2);
+    add(q, &jobs[2], "t", 0, 3);
+    assert_int_equal(queue_len(q), 3);
+    assert_int_equal(queue_len_here(q), 2);
+    assert_int_equal(queue_len_of(q, 1), 2);
+    assert_int_equal(job_of(queue_take(q, false, NULL, NULL))->number, 2);
+    assert_int_equal(queue_top(q), 1);
+    assert_int_equal(take(q)->number, 0);
+    assert_int_equal(take(q)->number, 1);
+    assert_null(take(q));
+    queue_free(q);
+}
+
+static void a_job_that_is_set_apart_waits_on_as_it_did(void **state)
+{
+    struct queue *q = queue_new(1);
+    struct job jobs[2] = {{.number = 0}, {.number = 1}};
+    struct queue_wish later = {"t", 1, 1, 0, 700 * ms, false};
+
+    (void)state;
+    add(q, &jobs[0], "t", 3, 1);
+    queue_add(q, &jobs[1].item, &later, 0);
+    queue_set_apart(q, &jobs[0].item, true, 10 * ms);
+    queue_set_apart(q, &jobs[1].item, true, 10 * ms);
+    queue_check(q);
+    assert_int_equal(queue_len_here(q), 0);
+    assert_int_equal(queue_top(q), 3);
+    assert_true(queue_oldest_ns(q) < 10 * ms);
+    assert_true(queue_deadline(q) == 700 * ms);
+    assert_int_equal(queue_advance(q, 700 * ms), 1);
+    assert_null(queue_take(q, false, NULL, NULL));
+    queue_set_apart(q, &jobs[1].item, false, 700 * ms);
+    assert_int_equal(job_of(queue_take(q, false, NULL, NULL))->number, 1);
+    assert_int_equal(take(q)->number, 0);
     queue_free(q);
 }
 
@@ -300,9 +308,12 @@ static void any_history_keeps_the_counts_right(void **state)
             queue_remove(q, &j->item);
             in--;
         } else if (rng_chance(&rng, 600000)) {
-            struct queue_wish wish = {tenant, (uint8_t)rng_below(&rng, LIMIT_PRIORITIES),
-                                      (uint32_t)rng_below(&rng, 20), 0,
-                                      rng_chance(&rng, 300000) ? now + 1000 * ms : 0};
+            struct queue_wish wish = {tenant,
+                                      (uint8_t)rng_below(&rng, LIMIT_PRIORITIES),
+                                      (uint32_t)rng_below(&rng, 20),
+                                      0,
+                                      rng_chance(&rng, 300000) ? now + 1000 * ms : 0,
+                                      rng_chance(&rng, 300000)};
 
             j->language = (int)rng_below(&rng, 3);
             queue_add(q, &j->item, &wish, now);
@@ -310,8 +321,8 @@ static void any_history_keeps_the_counts_right(void **state)
         } else {
             int tongue = (int)rng_below(&rng, 3);
 
-            in -= queue_take(q, (uint8_t)rng_below(&rng, LIMIT_PRIORITIES),
-                             rng_chance(&rng, 500000) ? speaks : NULL, &tongue)
+            in -= queue_take(q, rng_chance(&rng, 500000), rng_chance(&rng, 500000) ? speaks : NULL,
+                             &tongue)
                       ? 1
                       : 0;
         }
@@ -334,8 +345,8 @@ int main(void)
         cmocka_unit_test(a_delayed_job_waits_for_its_time),
         cmocka_unit_test(what_does_not_fit_keeps_its_place),
         cmocka_unit_test(who_was_passed_over_goes_before_who_comes_later),
-        cmocka_unit_test(a_job_that_moves_waits_on_as_it_did),
-        cmocka_unit_test(less_urgent_classes_are_left_when_not_asked_for),
+        cmocka_unit_test(what_stands_apart_is_in_nobodys_way),
+        cmocka_unit_test(a_job_that_is_set_apart_waits_on_as_it_did),
         cmocka_unit_test(any_history_keeps_the_counts_right),
     };
 
