@@ -124,7 +124,9 @@ static bool language_ask(struct language *l)
     profile_step_done(&step);
     if (rc == 0)
         l->state = LANGUAGE_ASKED;
-    return rc == 0;
+    else if (rc != -EAGAIN)
+        language_bad(l, "the step that asks for its version is over its limits");
+    return rc != -EAGAIN;
 }
 
 struct languages *languages_new(struct slots *slots, const struct profile_set *profiles,

@@ -134,7 +134,7 @@ int run_start(struct run *r)
     if (rc == -EAGAIN)
         return rc;
     if (rc != 0)
-        run_break(r, err.text[0] ? err.text : "a step could not be made");
+        run_break(r, err.text[0] ? err.text : "a step is over its limits");
     else if (!r->announced) {
         r->announced = true;
         r->env->started(r->env->ctx, r->exec);

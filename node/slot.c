@@ -336,13 +336,17 @@ int slots_run(struct slots *s, const struct step *step, const struct slot_hooks 
               struct slot **ret_slot)
 {
     struct err err = {0};
+    int rc;
 
     for (uint32_t i = 0; i < s->config.n; i++) {
         struct slot *slot = &s->at[i];
 
         if (slot->state != SLOT_IDLE)
             continue;
-        if (keeper_send(slot->keeper, step, &err) != 0) {
+        rc = keeper_send(slot->keeper, step, &err);
+        if (rc == -E2BIG) /* for any keeper; this one is well */
+            return rc;
+        if (rc != 0) {
             slot_lost(slot, err.text);
             continue;
         }

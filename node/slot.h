@@ -45,7 +45,8 @@ const struct keeper_info *slots_info(const struct slots *s);
 /* Why the last keeper that never got ready did not; "" = none. */
 const char *slots_trouble(const struct slots *s);
 
-/* Runs `step` (read during the call only) in an idle slot. -EAGAIN: none is idle. */
+/* Runs `step` (read during the call only) in an idle slot. -EAGAIN: none is idle; -E2BIG: no
+ * keeper would take it. */
 int slots_run(struct slots *s, const struct step *step, const struct slot_hooks *hooks, void *ctx,
               struct slot **ret_slot);
 /* Of a slot that slots_run() gave, until its outcome: kill what runs there. */

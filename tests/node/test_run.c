@@ -5,6 +5,7 @@
 
 #include "base/own.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -313,6 +314,23 @@ static void a_killed_job_leaves_nothing_running(void **state)
     assert_int_equal(runs_len(world.runs), 0);
 }
 
+static void a_step_that_no_keeper_can_take_costs_none(void **state)
+{
+    static const struct slot_hooks none;
+    struct step_file files[STEP_FILES_IN + 1] = {0};
+    char *argv[] = {"/bin/true", NULL};
+    struct step step = {
+        .n_argv = 1, .argv = argv, .n_files = ARRAY_LEN(files), .files = files, .stdin_fd = -1};
+    const uint32_t ready = slots_ready(world.slots);
+    struct slot *slot = NULL;
+
+    (void)state;
+    assert_int_equal(slots_run(world.slots, &step, &none, NULL, &slot), -E2BIG);
+    assert_null(slot);
+    assert_int_equal(slots_lost(world.slots), 0);
+    assert_int_equal(slots_ready(world.slots), ready);
+}
+
 static void a_job_of_many_tests_keeps_nobody_waiting(void **state)
 {
     struct spec_file files[2];
@@ -358,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_dialogue_tells_whose_time_ran_out),
         cmocka_unit_test(a_job_nobody_can_read_is_broken_not_judged),
         cmocka_unit_test(a_killed_job_leaves_nothing_running),
+        cmocka_unit_test(a_step_that_no_keeper_can_take_costs_none),
         cmocka_unit_test(a_job_of_many_tests_keeps_nobody_waiting),
         cmocka_unit_test(output_is_streamed_when_wanted),
     };
