@@ -14,7 +14,7 @@
 #include "sandbox/step.h"
 
 enum {
-    CHANNEL_FDS = 96,                               /* of one frame */
+    CHANNEL_FDS = STEP_FILES_IN + 8,                /* of one frame; SCM_RIGHTS takes 253 */
     CHANNEL_BODY = 2 * STEP_STREAM_MAX + LIMIT_MIB, /* bytes of one frame */
 };
 

@@ -17,8 +17,9 @@
 #define STEP_WORK_DIR "/work"
 
 enum {
-    STEP_FILES_IN = LIMIT_FILES + 8,
-    STEP_FILES_OUT = 256, /* javac makes one file per class */
+    STEP_FILES_OUT = 160, /* javac makes one file per class */
+    /* What one step made goes into the next, with the job's files and a checker's. */
+    STEP_FILES_IN = STEP_FILES_OUT + LIMIT_FILES + 8,
     STEP_ARGV = 64 + LIMIT_ARGS,
     STEP_ENV = 32,
     STEP_STREAM_MAX = 16 * LIMIT_MIB, /* ceiling of `output` */

@@ -115,6 +115,13 @@ class Languages(harness.MeshCase):
                          ("runtime_error", 3, "exit_code"), result)
         self.assertEqual((result["stdout"], result["stderr"]), ("out\n", "err\n"))
 
+    def test_a_program_of_many_classes_runs(self):
+        result = self.mesh.run(
+            language="java", code="public class Main {\n"
+            + "".join(f"static class C{i} {{ int v = {i}; }}\n" for i in range(150))
+            + "public static void main(String[] a) { System.out.println(new C149().v); } }\n")
+        self.assertEqual((result["verdict"], result["stdout"]), ("accepted", "149\n"), result)
+
     def test_a_signal_is_named(self):
         result = self.mesh.run(language="c", code="int main(void) { *(volatile int *)0 = 1; }\n")
         self.assertEqual((result["verdict"], result["signal"], result["cause"]["kind"]),
