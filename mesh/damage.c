@@ -13,11 +13,12 @@
  *                                        have been told that it is kept: it is given up, and the
  *                                        client's key is free again
  *
- * A member whose own copy is damaged cannot say that it had none, unless its vow is left, which
- * says that it had only promised. When it may be the other half of a majority nothing is guessed:
- * the job waits, as it does for a disk that is gone, until an operator says that there is nothing
- * to wait for. So it does where one copy is enough to acknowledge a job. Once, that is said as an
- * error.
+ * A member whose own copy is damaged cannot say that it had none. When it may be the other half of
+ * a majority nothing is guessed: the job waits, as it does for a disk that is gone, until an
+ * operator says that there is nothing to wait for. So it does where one copy is enough to
+ * acknowledge a job. Once, that is said as an error.
+ *
+ * A copy that had only promised is not lost so easily: each of its pairs is all of it.
  */
 #include "mesh/damage.h"
 
@@ -34,20 +35,14 @@
 
 enum { ASK_MS = 1000, EPOCH_JUMP = 4096 };
 
-enum damage_kind damage_of(const struct job *j)
-{
-    if (!j || !j->damaged)
-        return DAMAGE_NOT;
-    return j->vow ? DAMAGE_VOW : DAMAGE_RECORD;
-}
-
 void damage_found(struct mesh *m, const struct id *jid)
 {
     struct job *j = job_find(m, jid);
 
     if (!j)
         j = job_new(m, jid);
-    j->damaged = true;
+    j->worn = j->r.promised.epoch > 0;
+    j->damaged = !j->worn;
     j->ask_due_ns = 0;
 }
 
@@ -108,7 +103,7 @@ static bool heard_all(const struct mesh *m, const struct job *j)
 /* What cannot be read may have been a majority, and a job that was acknowledged. */
 static bool may_be_kept(const struct mesh *m, const struct job *j)
 {
-    uint32_t lost = damage_of(j) == DAMAGE_RECORD;
+    uint32_t lost = 1;
 
     for (uint32_t i = 0; i < members_len(m->members); i++) {
         const struct member *c = members_at(m->members, i);
@@ -148,9 +143,8 @@ static void given_up(struct mesh *m, struct job *j)
 {
     char text[ID_TEXT_SIZE];
 
-    if (!j->vow)
-        effect_log(&m->fx, LOG_ERROR, "the record of job %s is damaged and nobody has another",
-                   id_format(&j->r.jid, text));
+    effect_log(&m->fx, LOG_ERROR, "the record of job %s is damaged and nobody has another",
+               id_format(&j->r.jid, text));
     if (id_job_is_keyed(&j->r.jid)) {
         /* The key may come again, but no ballot that this node may have used before. */
         j->r.promised = (struct ballot){j->r.promised.epoch + EPOCH_JUMP, m->cfg.nid};
@@ -207,9 +201,9 @@ void damage_heard(struct mesh *m, struct job *j, const struct id *from, const st
     settle(m, j);
 }
 
-void damage_heard_none(struct mesh *m, struct job *j, const struct id *from, enum damage_kind why)
+void damage_heard_none(struct mesh *m, struct job *j, const struct id *from, bool damaged)
 {
-    heard_add(j, from, why == DAMAGE_RECORD);
+    heard_add(j, from, damaged);
     settle(m, j);
 }
 

@@ -66,7 +66,7 @@ enum {
     X(DIGEST, 1)     /* [hash...] of the jobs both hold, by bucket */                              \
     X(KEYS, 1)       /* [[jid acc(2) ver decided]...] of buckets that differ */                    \
     X(START, 4)      /* versions read (2), your start if confirmed, my lives: mesh/life.h */       \
-    X(NONE, 2)       /* jid, enum damage_kind: I accepted nothing of it, or cannot tell what */    \
+    X(NONE, 2)       /* jid, damaged: I have no record of it, or cannot read it */                 \
     X(LANGUAGES_GET, 0)                                                                            \
     X(LANGUAGES, 1) /* an encoded LANGUAGES_REPLY of mesh/message.h: what I can run */
 

@@ -159,6 +159,9 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
 
     if (!j)
         j = job_new(m, jid);
+    j->worn = j->worn || j->damaged;
+    j->damaged = false;
+    record_done(&j->r);
     j->r = rec;
     j->synced_promised = rec.promised;
     j->synced_acc = rec.acc;
@@ -171,13 +174,20 @@ static void load_record(struct mesh *m, const struct id *jid, struct span bytes)
     tally_set(m, j);
 }
 
-static void load_vow(struct mesh *m, const struct id *jid)
+/* A record or a vow: they say the same. */
+static void load_job(struct mesh *m, struct span key, bool bad, struct span bytes)
 {
-    struct job *j = job_find(m, jid);
+    struct id jid;
 
-    if (!j)
-        j = job_new(m, jid);
-    j->vow = true;
+    memcpy(jid.b, key.data + 1, ID_SIZE);
+    if (bad)
+        damage_found(m, &jid);
+    else
+        load_record(m, &jid, bytes);
+
+    struct job *j = job_find(m, &jid);
+    if (j && key.data[0] == STORE_VOW)
+        j->vow = true;
 }
 
 /* Without its counters this node would give job numbers twice: the second job of a number that
@@ -213,20 +223,12 @@ static void on_load(struct mesh *m, const struct mesh_event *e)
 {
     struct span key = e->load.key;
     struct span bytes = {0};
-    struct id id;
     int bad = store_unseal(e->load.value, &bytes);
 
     if (key.len == 0 || key.len > LIMIT_KEY)
         return;
-    if (key.data[0] == STORE_RECORD && key.len == 1 + ID_SIZE) {
-        memcpy(id.b, key.data + 1, ID_SIZE);
-        if (bad)
-            damage_found(m, &id);
-        else
-            load_record(m, &id, bytes);
-    } else if (key.data[0] == STORE_VOW && key.len == 1 + ID_SIZE) {
-        memcpy(id.b, key.data + 1, ID_SIZE);
-        load_vow(m, &id);
+    if ((key.data[0] == STORE_RECORD || key.data[0] == STORE_VOW) && key.len == 1 + ID_SIZE) {
+        load_job(m, key, bad != 0, bytes);
     } else if (bad && key.data[0] == STORE_OWN) {
         own_lost(m);
     } else if (bad) {

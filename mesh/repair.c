@@ -183,6 +183,8 @@ void repair_behind(struct mesh *m, struct job *j, const struct id *from,
 
 void repair_start(struct mesh *m, struct job *j)
 {
+    if (j->worn)
+        store_dirty(m, j);
     if (j->damaged) {
         j->ask_due_ns = m->now.mono_ns;
     } else if (j->r.decided) {
@@ -202,9 +204,10 @@ void repair_start(struct mesh *m, struct job *j)
 void repair_none(struct mesh *m, const struct id *jid, const struct id *to)
 {
     struct buf *b = peer_open(m, to, FRAME_NONE, 0);
+    const struct job *j = job_find(m, jid);
 
     wire_put_id(b, jid);
-    wire_put_uint(b, damage_of(job_find(m, jid)));
+    wire_put_bool(b, j && j->damaged);
 }
 
 static void show(struct mesh *m, struct job *j, const struct id *to)
@@ -243,21 +246,21 @@ static void act_instead(struct mesh *m, struct job *j)
 void repair_on_none(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct id jid = wire_get_id(r);
-    enum damage_kind why = (enum damage_kind)wire_get_uint(r, DAMAGE_RECORD);
+    bool damaged = wire_get_bool(r);
     struct job *j = r->bad ? NULL : job_find(m, &jid);
 
     if (!j)
         return;
     if (j->damaged) {
-        damage_heard_none(m, j, from, why);
+        damage_heard_none(m, j, from, damaged);
         return;
     }
-    if (j->take && j->take->create && why == DAMAGE_NOT) {
+    if (j->take && j->take->create && !damaged) {
         takeover_heard_none(m, j, from);
         return;
     }
     show(m, j, from); /* lost there in a crash before it was stored: it comes back */
-    if (why != DAMAGE_NOT && id_eq(job_responsible(j), from))
+    if (damaged && id_eq(job_responsible(j), from))
         act_instead(m, j);
 }
 

@@ -21,6 +21,8 @@ static bool is_wanted(const struct job *j, enum store_key kind)
         return false;
     if (kind == STORE_RESULT)
         return j->r.decided && j->r.final.len > 0;
+    if (kind == STORE_VOW)
+        return j->vow;
     return kind == STORE_RECORD || (j->r.acc.epoch > 0 && j->r.v.phase == RECORD_PENDING);
 }
 
@@ -40,6 +42,8 @@ static void job_look(struct mesh *m, struct job *j)
 {
     if (is_wanted(j, STORE_RECORD))
         store_scrub(m, j, STORE_RECORD);
+    if (is_wanted(j, STORE_VOW))
+        store_scrub(m, j, STORE_VOW);
     blob_look(m, j, STORE_SPEC);
     blob_look(m, j, STORE_RESULT);
 }
@@ -75,6 +79,8 @@ void scrub_start(struct mesh *m)
 
 static const char *name_of(enum store_key kind)
 {
+    if (kind == STORE_VOW)
+        return "vow";
     return kind == STORE_RECORD ? "record" : kind == STORE_SPEC ? "spec" : "result";
 }
 
@@ -89,7 +95,7 @@ void scrub_read(struct mesh *m, const struct read *r, int status)
     effect_log(&m->fx, LOG_WARN, "the %s of job %s had become unreadable on this disk",
                name_of(kind), id_format(&j->r.jid, text));
     m->stats.repairs++;
-    if (kind == STORE_RECORD)
+    if (kind == STORE_RECORD || kind == STORE_VOW)
         store_dirty(m, j);
     else if (!store_rewrite(m, j, kind))
         blob_lost(m, j, kind == STORE_RESULT);

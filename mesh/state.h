@@ -141,7 +141,8 @@ struct job {
     bool gone; /* out of the table; freed when the step ends */
     bool damaged;
     bool damage_said; /* that it waits for an operator */
-    bool vow;         /* on the disk: nothing was accepted here yet */
+    bool vow;         /* there is one on the disk, */
+    bool worn;        /* and it, or the record, could not be read */
     uint32_t n_heard;
     struct heard *heard; /* owned: who has answered, while it is damaged */
     bool push;           /* replicas are to be brought up to this record */

@@ -112,15 +112,15 @@ void store_dirty(struct mesh *m, struct job *j)
     m->dirty = j;
 }
 
-/* With the record, in one batch: what it says holds for what is stored under the record's name. */
-static void vow_store(struct mesh *m, struct job *j)
+/* In one batch with the record, whose bytes these are. */
+static void vow_store(struct mesh *m, struct job *j, struct span record)
 {
     struct store_name name = store_name_id(STORE_VOW, &j->r.jid);
     bool vow = j->r.acc.epoch == 0;
 
-    if (vow && !j->vow)
-        store_put(m, &name, (struct span){0});
-    else if (!vow && j->vow)
+    if (vow)
+        store_put(m, &name, record);
+    else if (j->vow)
         store_del(m, &name);
     j->vow = vow;
 }
@@ -149,8 +149,8 @@ static void record_store(struct mesh *m, struct job *j)
     int bad = record_encode(&r, &b);
     assert(bad == 0);
     store_put(m, &name, buf_span(&b));
+    vow_store(m, j, buf_span(&b));
     buf_done(&b);
-    vow_store(m, j);
 
     struct stored *s = own_calloc(1, sizeof(*s));
     s->batch = m->fx.batch + 1;

@@ -9,10 +9,10 @@
  *     'r' jid            its result          'm' name      this node's own counters
  *     'n' nid            what is remembered of another node
  *     'b' nid            its life that was met last
- *     'v' jid            a vow: the record is a promise, and nothing was accepted here yet
+ *     'w' jid            a vow: the record once more, while it is a promise and nothing else
  *
- * Records are written once a step, however often they changed in it. A vow stands in a pair of its
- * own, without a value, so that it is still known when the record cannot be read.
+ * Records are written once a step, however often they changed in it. A promise stands twice: what
+ * was accepted others have too, but what was promised is on this disk alone.
  */
 #include "mesh/state.h"
 
@@ -25,7 +25,7 @@
     X(OWN, 'm')                                                                                    \
     X(NODE, 'n')                                                                                   \
     X(SEEN, 'b')                                                                                   \
-    X(VOW, 'v')
+    X(VOW, 'w')
 
 enum store_key {
 #define X(id, letter) STORE_##id = letter,
