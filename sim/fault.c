@@ -187,7 +187,7 @@ static void sim_fault_rollback(struct sim_world *w)
         return;
     }
     /* What was told to nobody may be lost in any crash: to lose it is not to go back. */
-    if (h->told <= h->disk.snapshot_generation)
+    if (!sim_watch_forgets(w, h))
         return;
     if (!sim_budget_allows_disk(w, h))
         return;

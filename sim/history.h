@@ -17,9 +17,10 @@ struct sim_host;
 struct sim_copy {
     struct id nid;
     uint32_t host;
-    bool gone;    /* the disk was destroyed, or went back in time */
-    bool deleted; /* the record was removed by its node */
-    bool damaged; /* its stored bytes were flipped, and it was not written since */
+    bool gone;        /* the disk was destroyed, or went back in time */
+    bool deleted;     /* the record was removed by its node */
+    bool damaged;     /* its stored bytes were flipped, and it was not written since */
+    uint64_t changed; /* the generation of its first change since the disk's snapshot */
     struct inspect_job job;
 };
 
@@ -87,6 +88,8 @@ void sim_watch_commit(struct sim_world *w, struct sim_host *h, uint64_t batch);
 void sim_watch_crash(struct sim_world *w, struct sim_host *h);
 /* The disk is about to be destroyed (or was put back in time). */
 void sim_watch_wipe(struct sim_world *w, struct sim_host *h);
+/* True when the disk, put back to its snapshot, would lack a change that somebody was told of. */
+bool sim_watch_forgets(struct sim_world *w, const struct sim_host *h);
 /* A stored value on its way into the mesh: the value to load instead, with a reference. */
 struct sim_blob *sim_watch_load(struct sim_world *w, struct sim_host *h, struct span key,
                                 struct sim_blob *value);

@@ -125,6 +125,13 @@ static bool sim_returns(const struct sim_job *job, const struct sim_copy *copy, 
     return copy->deleted && job->deleted_ns && queued_ns >= job->purged_ns;
 }
 
+/* The batch that is being stored is the next one. */
+static void sim_watch_changed(const struct sim_host *h, struct sim_copy *copy)
+{
+    if (copy->changed <= h->disk.snapshot_generation)
+        copy->changed = sim_disk_generation(&h->disk) + 1;
+}
+
 static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct inspect_job *now,
                           uint64_t queued_ns)
 {
@@ -138,6 +145,7 @@ static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct 
     /* A disk that went back is behind what it promised; that it tells nobody is I13. */
     if (!copy->deleted && !copy->damaged && !h->amnesiac)
         sim_watch_order(w, h, job, &copy->job, now);
+    sim_watch_changed(h, copy);
     copy->job = *now;
     copy->deleted = false;
     copy->damaged = false;
@@ -175,6 +183,7 @@ static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct 
 
     if (latest && !sim_history_quorum(job, &latest->job, sim_is_there))
         latest = copy;
+    sim_watch_changed(h, copy);
     copy->deleted = true;
     copy->damaged = false;
     if (!latest || !sim_in_set(&latest->job, &h->nid))
@@ -231,6 +240,18 @@ void sim_watch_wipe(struct sim_world *w, struct sim_host *h)
         if (copy)
             copy->gone = true;
     }
+}
+
+/* A start, too, is a batch that is told of; but no job's fate hangs on it. */
+bool sim_watch_forgets(struct sim_world *w, const struct sim_host *h)
+{
+    for (struct map_item *it = map_first(w->history.jobs); it; it = map_next(it)) {
+        const struct sim_copy *copy = sim_history_copy(map_value(it), &h->nid);
+
+        if (copy && copy->changed > h->disk.snapshot_generation && copy->changed <= h->told)
+            return true;
+    }
+    return false;
 }
 
 struct sim_blob *sim_watch_load(struct sim_world *w, struct sim_host *h, struct span key,

@@ -20,22 +20,31 @@ static struct sim_world *world_of_three(void)
 
 static const struct id jid = {{7}};
 
-/* The mesh of host `i` writes this of the job. */
+/* The mesh of host `i` stores this under a name, or removes it when there are no bytes. */
+static void write_pair(struct sim_world *w, uint32_t i, const struct store_name *name,
+                       struct span bytes)
+{
+    struct mesh_op op = {.del = bytes.len == 0, .klen = name->len};
+    struct mesh_effect fx = {.type = MESH_FX_PERSIST,
+                             .persist = {.batch = ++w->hosts[i].boot, .ops = &op, .n = 1}};
+    auto_buf struct buf sealed;
+
+    buf_init(&sealed, RECORD_MAX);
+    store_seal(bytes, &sealed);
+    op.value = buf_span(&sealed);
+    memcpy(op.key, name->at, name->len);
+    sim_disk_queue(&w->hosts[i].disk, w->queue.now_ns, &fx);
+}
+
+/* It writes this of the job. */
 static void write_any(struct sim_world *w, uint32_t i, const struct record *r)
 {
     struct store_name name = store_name_id(STORE_RECORD, &jid);
-    struct mesh_op op = {.klen = name.len};
-    struct mesh_effect fx = {.type = MESH_FX_PERSIST, .persist = {1, &op, 1}};
-    auto_buf struct buf bytes, sealed;
+    auto_buf struct buf bytes;
 
     buf_init(&bytes, RECORD_MAX);
-    buf_init(&sealed, RECORD_MAX);
     assert_int_equal(record_encode(r, &bytes), 0);
-    store_seal(buf_span(&bytes), &sealed);
-    op.value = buf_span(&sealed);
-    memcpy(op.key, name.at, name.len);
-    fx.persist.batch = ++w->hosts[i].boot;
-    sim_disk_queue(&w->hosts[i].disk, w->queue.now_ns, &fx);
+    write_pair(w, i, &name, buf_span(&bytes));
 }
 
 /* The same, ended, its set being the first two hosts. */
@@ -56,12 +65,8 @@ static void write_record(struct sim_world *w, uint32_t i, bool decided)
 static void write_removal(struct sim_world *w, uint32_t i)
 {
     struct store_name name = store_name_id(STORE_RECORD, &jid);
-    struct mesh_op op = {.del = true, .klen = name.len};
-    struct mesh_effect fx = {.type = MESH_FX_PERSIST, .persist = {1, &op, 1}};
 
-    memcpy(op.key, name.at, name.len);
-    fx.persist.batch = ++w->hosts[i].boot;
-    sim_disk_queue(&w->hosts[i].disk, w->queue.now_ns, &fx);
+    write_pair(w, i, &name, (struct span){0});
 }
 
 static void sync_disk(struct sim_world *w, uint32_t i)
@@ -220,6 +225,42 @@ static void an_end_at_a_majority_is_the_only_one_that_may_follow(void **state)
     sim_world_free(w);
 }
 
+/* Host 0 stores a batch without a job, as each start does. */
+static void write_generation(struct sim_world *w, uint64_t generation)
+{
+    struct store_name name = store_name_bytes(STORE_OWN, "gen", 3);
+    auto_buf struct buf bytes;
+
+    buf_init(&bytes, LIMIT_KEY);
+    wire_put_uint(&bytes, generation);
+    write_pair(w, 0, &name, buf_span(&bytes));
+    sync_disk(w, 0);
+}
+
+static void a_disk_forgets_what_it_told_of_a_job_and_no_start(void **state)
+{
+    struct sim_world *w = world_of_three();
+    struct sim_host *h = &w->hosts[0];
+
+    (void)state;
+    accept_attempt(w, 0, 1, 1);
+    write_generation(w, 5);
+    sim_disk_snapshot(&h->disk, 1);
+    write_generation(w, 6);
+    h->told = 6;
+    assert_false(sim_watch_forgets(w, h));
+    accept_attempt(w, 0, 2, 2);
+    write_generation(w, 7);
+    assert_false(sim_watch_forgets(w, h));
+    h->told = 7;
+    assert_true(sim_watch_forgets(w, h));
+    /* A later change that nobody knows of does not hide the one that somebody does. */
+    accept_attempt(w, 0, 3, 3);
+    write_generation(w, 8);
+    assert_true(sim_watch_forgets(w, h));
+    sim_world_free(w);
+}
+
 static void a_counter_that_goes_back_is_found(void **state)
 {
     struct sim_world *w = world_of_three();
@@ -265,6 +306,7 @@ int main(void)
         cmocka_unit_test(what_a_majority_held_may_not_be_passed_over),
         cmocka_unit_test(equal_ends_of_two_ballots_are_no_majority),
         cmocka_unit_test(an_end_at_a_majority_is_the_only_one_that_may_follow),
+        cmocka_unit_test(a_disk_forgets_what_it_told_of_a_job_and_no_start),
         cmocka_unit_test(a_counter_that_goes_back_is_found),
         cmocka_unit_test(a_job_that_no_node_counts_is_found),
     };
