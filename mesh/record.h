@@ -101,8 +101,9 @@ enum {
 };
 /* Makes `dst` the join of both, as if src's owner had sent it what src accepted, and then
  * its preparer what src promised: an accept below dst's promise is not taken, unless it is
- * decided. Returns what changed, or -EPROTO when the two hold different decisions (dst is left
- * alone). */
+ * decided. Then no ballot can say anything else; of its set one that was promised before may not
+ * hear, but every copy that it asks has the decision, and in any set there is but one. Returns what
+ * changed, or -EPROTO when the two hold different decisions (dst is left alone). */
 int record_join(struct record *dst, const struct record *src);
 
 bool term_eq(const struct term *a, const struct term *b);

@@ -96,11 +96,13 @@ static bool sim_continues(const struct sim_copy *copy, const struct inspect_job 
            id_eq(&copy->job.acc.nid, &like->acc.nid) && copy->job.ver >= like->ver;
 }
 
-/* Everything that `now` counts is at least what the settled value counted. */
+/* Everything that `now` counts is at least what the settled value counted. Once it is decided that
+ * goes for the end alone: a copy takes it whatever it has promised (record_join()), so a ballot
+ * that was promised before may pass over a change of the set, and makes it again. */
 static bool sim_follows(const struct inspect_job *now, const struct inspect_job *settled)
 {
     return now->attempt >= settled->attempt && now->failures >= settled->failures &&
-           now->broken >= settled->broken && now->gen >= settled->gen &&
+           now->broken >= settled->broken && (now->gen >= settled->gen || now->decided) &&
            (!settled->terminal || now->end_hash == settled->end_hash);
 }
 

@@ -171,27 +171,35 @@ static bool sim_is_there(const struct sim_copy *copy, const struct inspect_job *
     return sim_reached(&copy->job, &like->acc, like->ver);
 }
 
-/* I9: a member of the set in force removes a record. A change of the set that is proposed and
- * not at a majority yet is not in force. */
+/* A change of the set that is proposed and not at a majority yet is not in force, also when who
+ * proposed it removes its copy. */
+static const struct inspect_job *sim_in_force(struct sim_job *job, const struct sim_copy *copy)
+{
+    const struct sim_copy *latest = sim_history_latest(job);
+
+    if (!latest || sim_history_quorum(job, &latest->job, sim_is_there))
+        return latest ? &latest->job : NULL;
+    return sim_is_there(copy, &latest->job) && job->settled.acc.epoch ? &job->settled : &copy->job;
+}
+
+/* I9: a member of the set in force removes a record. */
 static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct id *jid,
                           uint64_t queued_ns)
 {
     struct sim_job *job = sim_history_job(w, jid);
     struct sim_copy *copy = sim_watch_copy(job, h);
-    const struct sim_copy *latest = sim_history_latest(job);
+    const struct inspect_job *force = sim_in_force(job, copy);
     char text[ID_TEXT_SIZE];
 
-    if (latest && !sim_history_quorum(job, &latest->job, sim_is_there))
-        latest = copy;
     sim_watch_changed(h, copy);
     copy->deleted = true;
     copy->damaged = false;
-    if (!latest || !sim_in_set(&latest->job, &h->nid))
+    if (!force || !sim_in_set(force, &h->nid))
         return;
-    for (uint32_t i = 0; i < latest->job.n_rset; i++) {
-        const struct sim_copy *other = sim_history_copy(job, &latest->job.rset[i]);
+    for (uint32_t i = 0; i < force->n_rset; i++) {
+        const struct sim_copy *other = sim_history_copy(job, &force->rset[i]);
 
-        if (other ? other->job.decided || other->gone : !sim_host_named(w, &latest->job.rset[i]))
+        if (other ? other->job.decided || other->gone : !sim_host_named(w, &force->rset[i]))
             continue;
         sim_violate(w, SIM_I9, "%s removes job %u = %s; not every replica holds its decision",
                     h->name, job->index, sim_name(job, text));

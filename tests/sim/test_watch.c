@@ -47,18 +47,31 @@ static void write_any(struct sim_world *w, uint32_t i, const struct record *r)
     write_pair(w, i, &name, buf_span(&bytes));
 }
 
+/* What host `owner` had accepted in this epoch, first of all; the set is the first `n` hosts. */
+static struct record record_of(struct sim_world *w, uint32_t owner, uint64_t epoch, uint8_t n)
+{
+    static struct origin origin = {.spec_len = 1};
+    struct record r = {.jid = jid, .ver = 1, .v.n_rset = n, .origin = &origin};
+
+    r.acc = r.promised = (struct ballot){epoch, w->hosts[owner].nid};
+    for (uint8_t i = 0; i < n; i++)
+        r.v.rset[i] = w->hosts[i].nid;
+    return r;
+}
+
+static void cancel(struct record *r, bool decided)
+{
+    r->v.phase = RECORD_TERMINAL;
+    r->v.term.end = r->final.end = RECORD_CANCELLED;
+    r->decided = decided;
+}
+
 /* The same, ended, its set being the first two hosts. */
 static void write_record(struct sim_world *w, uint32_t i, bool decided)
 {
-    struct origin origin = {.spec_len = 1};
-    struct record r = {.jid = jid, .ver = 1, .decided = decided, .origin = &origin};
+    struct record r = record_of(w, 0, 1, 2);
 
-    r.acc = r.promised = (struct ballot){1, w->hosts[0].nid};
-    r.v.phase = RECORD_TERMINAL;
-    r.v.term.end = r.final.end = RECORD_CANCELLED;
-    r.v.n_rset = 2;
-    r.v.rset[0] = w->hosts[0].nid;
-    r.v.rset[1] = w->hosts[1].nid;
+    cancel(&r, decided);
     write_any(w, i, &r);
 }
 
@@ -145,14 +158,9 @@ static void a_world_with_a_run_left_is_not_at_rest(void **state)
 /* Host `i` accepts a value of this epoch, with so many starts announced; the set is all. */
 static void accept_attempt(struct sim_world *w, uint32_t i, uint64_t epoch, uint32_t attempt)
 {
-    struct origin origin = {.spec_len = 1};
-    struct record r = {.jid = jid, .ver = 1, .origin = &origin};
+    struct record r = record_of(w, 0, epoch, 3);
 
-    r.acc = r.promised = (struct ballot){epoch, w->hosts[0].nid};
     r.v.attempt = attempt;
-    r.v.n_rset = 3;
-    for (uint32_t n = 0; n < 3; n++)
-        r.v.rset[n] = w->hosts[n].nid;
     write_any(w, i, &r);
     sync_disk(w, i);
 }
@@ -184,18 +192,81 @@ static void what_a_majority_held_may_not_be_passed_over(void **state)
     sim_world_free(w);
 }
 
+/* Host `i` accepts the end of a job in this epoch; its set, of all, was changed so often. */
+static void accept_set(struct sim_world *w, uint32_t i, uint64_t epoch, uint32_t gen, bool decided)
+{
+    struct record r = record_of(w, 0, epoch, 3);
+
+    cancel(&r, decided);
+    r.v.gen = gen;
+    write_any(w, i, &r);
+    sync_disk(w, i);
+}
+
+static void only_of_a_decided_job_a_change_of_the_set_may_be_passed_over(void **state)
+{
+    (void)state;
+    for (int decided = 0; decided < 2; decided++) {
+        struct sim_world *w = world_of_three();
+
+        accept_set(w, 0, 1, 5, decided);
+        accept_set(w, 1, 1, 5, decided);
+        accept_set(w, 2, 2, 4, decided);
+        assert_int_equal(w->violation.found, !decided);
+        assert_true(decided || w->violation.which == SIM_I7);
+        sim_world_free(w);
+    }
+}
+
+/* Of the two hosts that hold an ended job the first takes the third in, which no majority has
+ * heard of yet when the job is purged. */
+static void purge_in_change(struct sim_world *w, bool decided)
+{
+    struct record r = record_of(w, 0, 1, 3);
+
+    write_record(w, 0, true);
+    sync_disk(w, 0);
+    write_record(w, 1, decided);
+    sync_disk(w, 1);
+    cancel(&r, true);
+    r.ver = 2;
+    r.v.n_prev = 2;
+    memcpy(r.v.prev, r.v.rset, 2 * sizeof(r.v.prev[0]));
+    write_any(w, 0, &r);
+    write_removal(w, 0);
+    sync_disk(w, 0);
+}
+
+static void a_set_that_is_only_proposed_holds_up_no_purge(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    purge_in_change(w, true);
+    assert_false(w->violation.found);
+    sim_world_free(w);
+}
+
+static void one_who_proposes_a_set_purges_no_sooner(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    purge_in_change(w, false);
+    assert_true(w->violation.found);
+    assert_int_equal(w->violation.which, SIM_I9);
+    sim_world_free(w);
+}
+
 /* Host `i` accepts an end in this epoch, or none yet; what it says is the same in every epoch. */
 static void accept_end(struct sim_world *w, uint32_t i, uint64_t epoch, bool ended)
 {
-    struct origin origin = {.spec_len = 1};
-    struct record r = {.jid = jid, .ver = ended ? 2 : 1, .origin = &origin};
+    struct record r = record_of(w, (uint32_t)epoch - 1, epoch, 3);
 
-    r.acc = r.promised = (struct ballot){epoch, w->hosts[epoch - 1].nid};
-    r.v.phase = ended ? RECORD_TERMINAL : RECORD_PENDING;
-    r.v.term.end = ended ? RECORD_CANCELLED : RECORD_NOT_ENDED;
-    r.v.n_rset = 3;
-    for (uint32_t n = 0; n < 3; n++)
-        r.v.rset[n] = w->hosts[n].nid;
+    if (ended) {
+        cancel(&r, false);
+        r.ver = 2;
+    }
     write_any(w, i, &r);
     sync_disk(w, i);
 }
@@ -304,6 +375,9 @@ int main(void)
         cmocka_unit_test(a_world_with_a_run_left_is_not_at_rest),
         cmocka_unit_test(what_only_one_disk_held_may_be_passed_over),
         cmocka_unit_test(what_a_majority_held_may_not_be_passed_over),
+        cmocka_unit_test(only_of_a_decided_job_a_change_of_the_set_may_be_passed_over),
+        cmocka_unit_test(a_set_that_is_only_proposed_holds_up_no_purge),
+        cmocka_unit_test(one_who_proposes_a_set_purges_no_sooner),
         cmocka_unit_test(equal_ends_of_two_ballots_are_no_majority),
         cmocka_unit_test(an_end_at_a_majority_is_the_only_one_that_may_follow),
         cmocka_unit_test(a_disk_forgets_what_it_told_of_a_job_and_no_start),
