@@ -81,17 +81,32 @@ static void ask(struct mesh *m, const struct job *j, const struct id *to)
     wire_put_id(peer_open(m, to, FRAME_ASK, 0), &j->r.jid);
 }
 
+/* Any other of the set that is up, or NULL. */
+static const struct id *any_up(struct mesh *m, const struct job *j)
+{
+    const struct value *v = &j->r.v;
+    uint32_t first = v->n_rset ? (uint32_t)rng_below(&m->rng, v->n_rset) : 0;
+
+    for (uint32_t i = 0; i < v->n_rset; i++) {
+        const struct id *nid = &v->rset[(first + i) % v->n_rset];
+
+        if (!id_eq(nid, &m->cfg.nid) && peer_up(m, nid))
+            return nid;
+    }
+    return NULL;
+}
+
 /* Somebody who should know: the one to act, or any other of the set. */
 static void ask_again(struct mesh *m, struct job *j)
 {
     uint64_t ask_ms = j->r.decided ? ASK_DECIDED_MS : ASK_MS;
-    uint32_t n = j->r.v.n_rset;
+    const struct id *other = any_up(m, j);
 
     j->ask_due_ns = m->now.mono_ns + timer_backoff(m, 0, ask_ms, ask_ms);
     if (!j->r.decided && peer_up(m, job_responsible(j))) {
         ask(m, j, job_responsible(j));
-    } else if (n > 0 && !(j->r.decided && accept_everywhere(m, j))) {
-        ask(m, j, &j->r.v.rset[rng_below(&m->rng, n)]);
+    } else if (other && !(j->r.decided && accept_everywhere(m, j))) {
+        ask(m, j, other);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "mesh/job.h"
 #include "tests/mesh/hamlet.h"
 
 static void three_nodes_keep_three_copies(void **state)
@@ -308,6 +309,36 @@ static void the_figures_of_all_nodes_add_up(void **state)
     hamlet_free(h);
 }
 
+/* Node 2 is down, so that node 0 cannot know of all copies and asks the others. What node 1 knows
+ * more it tells nobody of its own accord. */
+static void one_who_is_down_is_not_asked_about_a_job(void **state)
+{
+    enum { JOBS = 20, ASKED_MS = 24000 };
+    struct hamlet *h = hamlet_new(3);
+    struct id jids[JOBS];
+
+    (void)state;
+    hamlet_runs(h, 100, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    for (int i = 0; i < JOBS; i++)
+        jids[i] = hamlet_job(h, 0);
+    hamlet_run(h, 5000);
+    hamlet_crash(h, 0);
+    hamlet_crash(h, 2);
+    hamlet_restart(h, 0);
+    hamlet_run(h, 10000);
+    for (int i = 0; i < JOBS; i++) {
+        struct job *j = job_find(hamlet_mesh(h, 1), &jids[i]);
+
+        j->push = false;
+        j->r.told = true;
+    }
+    hamlet_run(h, ASKED_MS);
+    for (int i = 0; i < JOBS; i++)
+        assert_true(job_find(hamlet_mesh(h, 0), &jids[i])->r.told);
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_decided_job_is_forgotten_by_all),
         cmocka_unit_test(a_key_stays_used_after_its_job_was_forgotten),
         cmocka_unit_test(the_figures_of_all_nodes_add_up),
+        cmocka_unit_test(one_who_is_down_is_not_asked_about_a_job),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
