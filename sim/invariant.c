@@ -52,29 +52,15 @@ void sim_violate(struct sim_world *w, enum sim_invariant which, const char *fmt,
 /* I19: a counter belongs to one life of a node, in which it never goes back. */
 static void sim_invariant_counters(struct sim_world *w, struct sim_host *h)
 {
-    static const struct {
-        const char *name;
-        size_t at;
-    } counters[] = {
-#define X(name) {#name, offsetof(struct message_stats, name)},
-        MESSAGE_COUNTERS(X)
+    const struct message_stats was = h->counted;
+
+    mesh_stats_get(h->mesh, &h->counted);
+#define X(counter)                                                                                 \
+    if (h->counted_life == h->life && h->counted.counter < was.counter)                            \
+        sim_violate(w, SIM_I19, "%s counts %llu " #counter " after %llu", h->name,                 \
+                    (unsigned long long)h->counted.counter, (unsigned long long)was.counter);
+    MESSAGE_COUNTERS(X)
 #undef X
-    };
-    const char *was = (const char *)&h->counted;
-    struct message_stats now;
-
-    mesh_stats_get(h->mesh, &now);
-    for (size_t i = 0; h->counted_life == h->life && i < sizeof(counters) / sizeof(*counters);
-         i++) {
-        uint64_t before, after;
-
-        memcpy(&before, was + counters[i].at, sizeof(before));
-        memcpy(&after, (const char *)&now + counters[i].at, sizeof(after));
-        if (after < before)
-            sim_violate(w, SIM_I19, "%s counts %llu %s after %llu", h->name,
-                        (unsigned long long)after, counters[i].name, (unsigned long long)before);
-    }
-    h->counted = now;
     h->counted_life = h->life;
 }
 

@@ -278,7 +278,7 @@ static void sim_rest_gauges(struct sim_world *w)
     static const enum message_state ends[] = {MESSAGE_STATE_COMPLETED, MESSAGE_STATE_FAILED,
                                               MESSAGE_STATE_CANCELLED};
 
-    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         uint64_t least = 0, most = 0, sum = 0;
 
         for (uint32_t n = 0; n < w->n_hosts; n++) {
