@@ -43,7 +43,7 @@ static void sim_callbacks_called_fire(struct sim_world *w, struct sim_event *e)
     job->called++;
     w->callbacks.called++;
     sim_trace_note(w, NULL, SIM_NOTE_JOB, "calls back for job %s", id_format(&job->jid, text));
-    if (!job->decided_ns && !job->chosen.epoch)
+    if (!job->decided_ns && !job->settled.terminal)
         sim_violate(w, SIM_I4, "job %s is called back for before it is decided",
                     id_format(&job->jid, text));
     if (!h || !sim_bridge_lives(w))

@@ -80,20 +80,25 @@ bool sim_history_quorum(struct sim_job *job, const struct inspect_job *like, sim
     return !like->n_prev || sim_history_count(job, like, true, ok) >= like->n_prev / 2u + 1;
 }
 
-static int sim_history_acc_cmp(const struct inspect_job *a, const struct inspect_job *b)
+int sim_ballot_cmp(const struct inspect_ballot *a, const struct inspect_ballot *b)
 {
-    if (a->acc.epoch != b->acc.epoch)
-        return a->acc.epoch < b->acc.epoch ? -1 : 1;
-    if (id_cmp(&a->acc.nid, &b->acc.nid) != 0)
-        return id_cmp(&a->acc.nid, &b->acc.nid);
-    return a->ver < b->ver ? -1 : a->ver > b->ver;
+    if (a->epoch != b->epoch)
+        return a->epoch < b->epoch ? -1 : 1;
+    return id_cmp(&a->nid, &b->nid);
+}
+
+bool sim_reached(const struct inspect_job *job, const struct inspect_ballot *ballot, uint32_t ver)
+{
+    int cmp = sim_ballot_cmp(&job->acc, ballot);
+
+    return cmp > 0 || (cmp == 0 && job->ver >= ver);
 }
 
 /* It has accepted `like`, or a later version of the same ballot, which continues it. */
 static bool sim_continues(const struct sim_copy *copy, const struct inspect_job *like)
 {
-    return !copy->gone && !copy->damaged && copy->job.acc.epoch == like->acc.epoch &&
-           id_eq(&copy->job.acc.nid, &like->acc.nid) && copy->job.ver >= like->ver;
+    return !copy->gone && !copy->damaged && sim_ballot_cmp(&copy->job.acc, &like->acc) == 0 &&
+           copy->job.ver >= like->ver;
 }
 
 /* Everything that `now` counts is at least what the settled value counted. Once it is decided that
@@ -112,10 +117,9 @@ static bool sim_follows(const struct inspect_job *now, const struct inspect_job 
 void sim_history_settle(struct sim_world *w, const struct sim_host *h, struct sim_job *job,
                         const struct inspect_job *now)
 {
-    int cmp = sim_history_acc_cmp(now, &job->settled);
     char text[ID_TEXT_SIZE];
 
-    if (now->acc.epoch == 0 || cmp <= 0)
+    if (now->acc.epoch == 0 || sim_reached(&job->settled, &now->acc, now->ver))
         return;
     if (job->settled.acc.epoch && !sim_follows(now, &job->settled))
         sim_violate(w, SIM_I7,
@@ -124,8 +128,12 @@ void sim_history_settle(struct sim_world *w, const struct sim_host *h, struct si
                     h->name, (unsigned long long)now->acc.epoch, now->ver,
                     id_format(&job->jid, text), (unsigned long long)job->settled.acc.epoch,
                     job->settled.ver);
-    if (sim_history_quorum(job, now, sim_continues))
-        job->settled = *now;
+    if (!sim_history_quorum(job, now, sim_continues))
+        return;
+    if (now->terminal && !job->settled.terminal)
+        sim_trace_note(w, h, SIM_NOTE_JOB, "job %s has ended at a majority",
+                       id_format(&job->jid, text));
+    job->settled = *now;
 }
 
 const struct sim_copy *sim_history_latest(const struct sim_job *job)
@@ -137,7 +145,7 @@ const struct sim_copy *sim_history_latest(const struct sim_job *job)
 
         if (copy->gone || copy->damaged || copy->job.acc.epoch == 0)
             continue;
-        if (!latest || sim_history_acc_cmp(&copy->job, &latest->job) > 0)
+        if (!latest || !sim_reached(&latest->job, &copy->job.acc, copy->job.ver))
             latest = copy;
     }
     return latest;

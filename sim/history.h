@@ -37,9 +37,8 @@ struct sim_job {
     uint64_t decided_ns;  /* first decision on any disk */
     uint64_t decided_hash;
     enum message_state decided_state;
-    struct inspect_ballot chosen; /* the end is held by a majority since this ballot */
-    struct inspect_job settled;   /* the latest value that was at a majority; acc.epoch 0 = none */
-    uint64_t view_hash;           /* of the first end a client saw; 0 = none */
+    struct inspect_job settled; /* the latest value that was at a majority; acc.epoch 0 = none */
+    uint64_t view_hash;         /* of the first end a client saw; 0 = none */
     enum message_state view_state;
     uint64_t deleted_ns; /* first removal of a copy, the job being decided */
     uint64_t purged_ns;  /* when the mesh wrote that removal */
@@ -67,6 +66,9 @@ void sim_history_done(struct sim_world *w);
 /* Makes it when it is new. */
 struct sim_job *sim_history_job(struct sim_world *w, const struct id *jid);
 struct sim_job *sim_history_find(const struct sim_world *w, const struct id *jid);
+int sim_ballot_cmp(const struct inspect_ballot *a, const struct inspect_ballot *b);
+/* Whether `job` has accepted (ballot, ver) or something later. */
+bool sim_reached(const struct inspect_job *job, const struct inspect_ballot *ballot, uint32_t ver);
 /* The copy of `nid`, or NULL. */
 struct sim_copy *sim_history_copy(struct sim_job *job, const struct id *nid);
 /* How many of `ids` have a copy that `ok` likes. */

@@ -12,22 +12,6 @@
 
 enum { SIM_STARTS_SLACK = 6, SIM_TAKEOVERS_MAX = 2 };
 
-static int sim_ballot_cmp(const struct inspect_ballot *a, const struct inspect_ballot *b)
-{
-    if (a->epoch != b->epoch)
-        return a->epoch < b->epoch ? -1 : 1;
-    return id_cmp(&a->nid, &b->nid);
-}
-
-/* Whether `job` has accepted (ballot, ver) or something later. */
-static bool sim_reached(const struct inspect_job *job, const struct inspect_ballot *ballot,
-                        uint32_t ver)
-{
-    int cmp = sim_ballot_cmp(&job->acc, ballot);
-
-    return cmp > 0 || (cmp == 0 && job->ver >= ver);
-}
-
 struct sim_watcher {
     struct sim_world *w;
     struct sim_host *h;
@@ -91,10 +75,6 @@ static void sim_watch_end(struct sim_world *w, struct sim_host *h, struct sim_jo
 
     if (now->terminal && !job->terminal_ns)
         job->terminal_ns = w->queue.now_ns;
-    if (job->settled.terminal && !job->chosen.epoch) {
-        job->chosen = job->settled.acc;
-        sim_trace_note(w, h, SIM_NOTE_JOB, "job %s has ended at a majority", sim_name(job, text));
-    }
     if (!now->decided)
         return;
     if (!job->decided_ns) {
@@ -479,7 +459,7 @@ void sim_watch_view(struct sim_world *w, struct sim_host *h, const struct messag
     char text[ID_TEXT_SIZE];
 
     job->seen_ns = job->seen_ns ? job->seen_ns : w->queue.now_ns;
-    if (!job->decided_ns && !job->chosen.epoch && !sim_had_majority(job))
+    if (!job->decided_ns && !job->settled.terminal && !sim_had_majority(job))
         sim_violate(w, SIM_I4, "%s shows job %s as ended before it is decided", h->name,
                     sim_name(job, text));
     if (job->decided_ns && view->state != job->decided_state)
