@@ -219,39 +219,48 @@ static bool result_lost(const struct job *j)
     return j->r.decided && ended_with_result(j) && id_is_zero(&j->result_hash);
 }
 
-static void accept_write(struct mesh *m, struct job *j, const struct id *to, struct span blob)
+/* `record` is the job's, encoded; empty before the first replica it is for. */
+static void write_to(struct mesh *m, struct job *j, struct buf *record, const struct id *to,
+                     struct span blob)
 {
-    struct buf record;
+    struct buf *b;
 
-    buf_init(&record, RECORD_MAX);
-    if (record_encode(&j->r, &record) == 0) {
-        struct buf *b = peer_open(m, to, FRAME_ACCEPT, blob.len + record.len);
-
-        wire_put_bin(b, record.data, record.len);
-        if (blob.data)
-            wire_put_bin(b, blob.data, blob.len);
-        else
-            wire_put_nil(b);
-        wire_put_bool(b, result_lost(j));
+    if (record->len == 0 && record_encode(&j->r, record) != 0) {
+        buf_reset(record);
+        return;
     }
-    buf_done(&record);
+    b = peer_open(m, to, FRAME_ACCEPT, blob.len + record->len);
+    wire_put_bin(b, record->data, record->len);
+    if (blob.data)
+        wire_put_bin(b, blob.data, blob.len);
+    else
+        wire_put_nil(b);
+    wire_put_bool(b, result_lost(j));
 }
 
-void accept_send(struct mesh *m, struct job *j, const struct id *to, bool with_blob)
+static void send_to(struct mesh *m, struct job *j, struct buf *record, const struct id *to,
+                    bool with_blob)
 {
     bool result = j->r.v.phase == RECORD_TERMINAL;
     struct span copy =
         result ? (struct span){j->result, j->result_len} : (struct span){j->spec, j->spec_len};
 
     if (!with_blob || !blob_wanted(j) || result_lost(j)) {
-        accept_write(m, j, to, (struct span){0});
+        write_to(m, j, record, to, (struct span){0});
     } else if (copy.data) {
-        accept_write(m, j, to, copy);
+        write_to(m, j, record, to, copy);
     } else {
         struct read what = {.kind = READ_PUSH, .result = result, .peer = *to};
 
         store_read(m, j, &what);
     }
+}
+
+void accept_send(struct mesh *m, struct job *j, const struct id *to, bool with_blob)
+{
+    auto_buf struct buf record = {.max = RECORD_MAX};
+
+    send_to(m, j, &record, to, with_blob);
 }
 
 static bool replica_lacks_blob(const struct job *j, const struct replica *p)
@@ -261,13 +270,15 @@ static bool replica_lacks_blob(const struct job *j, const struct replica *p)
 
 void accept_push(struct mesh *m, struct job *j)
 {
+    auto_buf struct buf record = {.max = RECORD_MAX};
+
     for (uint32_t i = 0; j->push && i < j->n_replicas; i++) {
         struct replica *p = &j->replicas[i];
 
         if (p->due_ns > m->now.mono_ns || !accept_replica_behind(j, p))
             continue;
         p->due_ns = m->now.mono_ns + timer_backoff(m, p->tries++, PUSH_FIRST_MS, PUSH_MAX_MS);
-        accept_send(m, j, &p->nid, replica_lacks_blob(j, p));
+        send_to(m, j, &record, &p->nid, replica_lacks_blob(j, p));
     }
 }
 

@@ -194,15 +194,12 @@ static bool record_sane(const struct record *r)
 
 int record_decode(struct wire_reader *w, struct record *ret_record)
 {
-    struct record r = {0};
-
-    record_get(w, &r);
-    if (w->bad || !record_sane(&r)) {
-        record_done(&r);
-        return -EBADMSG;
-    }
-    *ret_record = r;
-    return 0;
+    memset(ret_record, 0, sizeof(*ret_record));
+    record_get(w, ret_record);
+    if (!w->bad && record_sane(ret_record))
+        return 0;
+    record_done(ret_record);
+    return -EBADMSG;
 }
 
 /* ---- join ---- */
