@@ -185,12 +185,10 @@ static bool is_unsettled(const struct mesh *m)
     return changed_ns && !passed(m, changed_ns, TIMING_PLACEABLE + m->cfg.repair_after_ms);
 }
 
-void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value)
+static void keyed_sets(const struct mesh *m, const uint64_t *weights, struct value *ret_value)
 {
-    uint64_t weights[LIMIT_NODES];
     struct value old = {0};
 
-    weights_fill(m, jid, weights);
     memset(ret_value, 0, sizeof(*ret_value));
     set_fill(m, weights, counts, ret_value);
     if (!is_unsettled(m))
@@ -200,6 +198,14 @@ void placement_keyed(const struct mesh *m, const struct id *jid, struct value *r
         return;
     ret_value->n_prev = old.n_rset;
     memcpy(ret_value->prev, old.rset, sizeof(old.rset));
+}
+
+void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value)
+{
+    uint64_t weights[LIMIT_NODES];
+
+    weights_fill(m, jid, weights);
+    keyed_sets(m, weights, ret_value);
 }
 
 /* Nobody whose weight is higher, and who came no later, but for fewer than a set has members. */
@@ -213,14 +219,12 @@ static bool had_place(const struct mesh *m, const uint64_t *weights, uint32_t at
     return before < m->cfg.replicas;
 }
 
-uint32_t placement_elders(const struct mesh *m, const struct id *jid, const struct value *v,
-                          struct id *ret_elders, uint32_t max)
+static uint32_t elders(const struct mesh *m, const uint64_t *weights, const struct value *v,
+                       struct id *ret_elders, uint32_t max)
 {
-    uint64_t weights[LIMIT_NODES];
     bool grown = false;
     uint32_t n = 0;
 
-    weights_fill(m, jid, weights);
     for (uint32_t i = 0; i < members_len(m->members) && n < max; i++) {
         const struct id *nid = &members_at(m->members, i)->nid;
 
@@ -230,6 +234,16 @@ uint32_t placement_elders(const struct mesh *m, const struct id *jid, const stru
         ret_elders[n++] = *nid;
     }
     return grown ? n : 0;
+}
+
+uint32_t placement_create(const struct mesh *m, const struct id *jid, struct value *ret_value,
+                          struct id *ret_elders, uint32_t max)
+{
+    uint64_t weights[LIMIT_NODES];
+
+    weights_fill(m, jid, weights);
+    keyed_sets(m, weights, ret_value);
+    return elders(m, weights, ret_value, ret_elders, max);
 }
 
 static uint64_t set_name(const struct id *set, uint32_t n)

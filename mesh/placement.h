@@ -18,9 +18,10 @@ bool placement_next(const struct mesh *m, const struct id *jid, const struct val
  * majority of both is due: two nodes that create one key at once have a set in common, and its
  * majorities meet. */
 void placement_keyed(const struct mesh *m, const struct id *jid, struct value *ret_value);
-/* Who else may hold what was made under a key when the mesh was smaller: those who had a place in
- * its order among all that came no later. 0, and nobody, when the key's sets were always these. */
-uint32_t placement_elders(const struct mesh *m, const struct id *jid, const struct value *v,
+/* The same, and who else may hold what was made under the key when the mesh was smaller: those who
+ * had a place in its order among all that came no later. Returns how many; 0, and nobody, when the
+ * key's sets were always these. */
+uint32_t placement_create(const struct mesh *m, const struct id *jid, struct value *ret_value,
                           struct id *ret_elders, uint32_t max);
 /* Copies that every key must have in each of its sets. */
 uint32_t placement_copies(const struct mesh *m);

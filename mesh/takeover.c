@@ -132,10 +132,8 @@ void takeover_begin(struct mesh *m, struct job *j, enum takeover_why why)
     j->n_replicas = 0;
     j->take_due_ns = STATE_NEVER;
     record_copy(&j->r, &t->best);
-    if (t->create && j->r.acc.epoch == 0) {
-        placement_keyed(m, &j->r.jid, &t->best.v);
-        t->n_elders = placement_elders(m, &j->r.jid, &t->best.v, t->elders, STATE_ELDERS);
-    }
+    if (t->create && j->r.acc.epoch == 0)
+        t->n_elders = placement_create(m, &j->r.jid, &t->best.v, t->elders, STATE_ELDERS);
     if (t->best.v.n_rset > 0)
         config_add(m, j, &t->best.v);
     prepare_again(m, j);
