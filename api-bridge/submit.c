@@ -91,16 +91,23 @@ static bool read_encoding(const struct reader *r, bool fallback)
     return false;
 }
 
-/* A text field as bytes. */
+/* A text field as bytes; none when it is absent. */
+static struct span bytes_at(const struct reader *r, const struct api_json_at *at, size_t max)
+{
+    size_t most = r->base64 ? max / 3 * 4 + 4 : max;
+    struct span text = at->value ? api_json_as_text(at, most, r->f) : (struct span){0};
+    struct span bytes = api_submission_bytes(r->s, text, r->base64, at, r->f);
+
+    if (bytes.len > max)
+        api_json_fault(at, r->f, API_FAULT_TOO_LONG, "is longer than %zu bytes", max);
+    return bytes;
+}
+
 static struct span read_bytes(const struct reader *r, const char *key, size_t max)
 {
     struct api_json_at at = api_json_field(r->at, key);
-    struct span text = api_json_text(r->at, key, r->base64 ? max / 3 * 4 + 4 : max, r->f);
-    struct span bytes = api_submission_bytes(r->s, text, r->base64, &at, r->f);
 
-    if (bytes.len > max)
-        api_json_fault(&at, r->f, API_FAULT_TOO_LONG, "is longer than %zu bytes", max);
-    return bytes;
+    return bytes_at(r, &at, max);
 }
 
 static struct span *read_args(const struct reader *r, uint32_t *ret_n)
@@ -203,7 +210,7 @@ static void read_source(const struct reader *r)
     api_json_need(r->at, "code", r->f);
     spec->n_files = 1;
     spec->files = api_submission_keep(r->s, 1, sizeof(*spec->files));
-    spec->files[0].content = read_bytes(r, "code", LIMIT_SPEC);
+    spec->files[0].content = bytes_at(r, &code, LIMIT_SPEC);
     if (!r->f->code && spec->files[0].content.len == 0)
         api_json_fault(&code, r->f, API_FAULT_BAD_VALUE, "must not be empty");
     check_code_size(r, &code, spec->files[0].content.len);
@@ -256,7 +263,7 @@ static void read_program(const struct reader *r, struct spec_checker *c)
     api_json_need(r->at, "language", r->f);
     api_json_need(r->at, "code", r->f);
     api_json_word(r->at, "language", c->language, sizeof(c->language), r->f);
-    c->code = read_bytes(r, "code", LIMIT_SPEC);
+    c->code = bytes_at(r, &code, LIMIT_SPEC);
     check_code_size(r, &code, c->code.len);
 }
 
