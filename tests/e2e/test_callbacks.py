@@ -28,21 +28,19 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 signed = f"{self.headers['X-Arena-Timestamp']}.{self.headers['X-Arena-Event']}."
-                good = "sha256=" + hmac.new(SECRET, signed.encode() + body, "sha256").hexdigest()
-                self.send_response(204 if self.headers["X-Arena-Signature"] == good else 400)
+                right = "sha256=" + hmac.new(SECRET, signed.encode() + body, "sha256").hexdigest()
+                good = self.headers["X-Arena-Signature"] == right
+                self.send_response(204 if good else 400)
                 self.end_headers()
-                with outer.changed:
-                    outer.got.append(json.loads(body))
-                    outer.changed.notify_all()
+                if good:
+                    outer.keep(json.loads(body))
 
             def do_PUT(self):
                 """As a client of Judge0 takes them: by token, in base64."""
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 self.send_response(200)
                 self.end_headers()
-                with outer.changed:
-                    outer.got.append({"jobId": told["token"], "judge0": told})
-                    outer.changed.notify_all()
+                outer.keep({"jobId": told["token"], "judge0": told})
 
             def log_message(self, *args):
                 pass
@@ -50,6 +48,11 @@ class Receiver:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d/hook" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def keep(self, one):
+        with self.changed:
+            self.got.append(one)
+            self.changed.notify_all()
 
     def told(self, jid):
         with self.changed:
@@ -102,7 +105,6 @@ class Callbacks(harness.MeshCase):
         receiver.wait(jid)
         self.assertEqual(receiver.told(jid)[0]["result"]["stdout"], "late\n")
         self.assertEqual(len(receiver.told(plain)), 1)
-
 
     def test_judge0_clients_are_called_as_judge0_calls(self):
         receiver = Receiver()
