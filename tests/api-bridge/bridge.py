@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -100,10 +99,7 @@ class Bridge:
     def connect(self, timeout=10):
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
         if self.tls:
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            sock = context.wrap_socket(sock, server_hostname="localhost")
+            sock = harness.ANY_SERVER.wrap_socket(sock, server_hostname="localhost")
         return sock
 
     def raw(self, data, timeout=10):

@@ -901,7 +901,7 @@ class Tls(unittest.TestCase):
                        stderr=subprocess.DEVNULL)
         cls.peer = Peer()
         cls.bridge = Bridge([cls.peer], ARENA_TLS_CERT=cls.cert, ARENA_TLS_KEY=cls.key,
-                            ARENA_HTTP_HEADER_TIMEOUT="1s")
+                            ARENA_HTTP_HEADER_TIMEOUT="2s")
 
     @classmethod
     def tearDownClass(cls):

@@ -286,8 +286,8 @@ class Fields(Case):
 
 
 class Slow(Case):
-    settings = {"ARENA_HTTP_HEADER_TIMEOUT": "500ms", "ARENA_HTTP_BODY_TIMEOUT": "500ms",
-                "ARENA_HTTP_KEEPALIVE_TIMEOUT": "500ms"}
+    settings = {"ARENA_HTTP_HEADER_TIMEOUT": "1s", "ARENA_HTTP_BODY_TIMEOUT": "1s",
+                "ARENA_HTTP_KEEPALIVE_TIMEOUT": "1s"}
 
     def test_a_slow_header_is_told_and_cut(self):
         with self.bridge.connect() as sock:
