@@ -274,12 +274,12 @@ void scratch_measure(const struct scratch *s, const struct scratch_use *max,
 
 bool scratch_is_full(const struct scratch *s, const struct step *step)
 {
-    const struct scratch_use max = {step->limits.file_size + box_size(step, NULL),
-                                    step->limits.files + step->n_files};
-    struct scratch_use use;
+    struct scratch_use max, use;
 
     if (s->dir < 0)
         return false;
+    max = (struct scratch_use){step->limits.file_size + box_size(step, NULL),
+                               step->limits.files + step->n_files};
     scratch_measure(s, &max, &use);
     return is_over(&use, &max);
 }
