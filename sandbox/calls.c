@@ -153,8 +153,6 @@ static const char *const owners[] = {"chown", "fchown", "lchown", "fchownat"};
 static const char *const attributes[] = {"getxattr",  "lgetxattr",  "fgetxattr",
                                          "listxattr", "llistxattr", "flistxattr"};
 
-static const char *const locked[] = {"mlock", "mlock2", "munlock", "mlockall", "munlockall"};
-
 static const char *const keys[] = {"pkey_alloc", "pkey_free", "pkey_mprotect"};
 
 static const char *const scheduling[] = {"sched_setaffinity", "setpriority"};
@@ -165,13 +163,15 @@ static const struct call_rule offline_rules[] = {
     {"socket", {{0, ALL, AF_INET6}, {1, ALL, SOCK_STREAM}}},
 };
 
+/* Files without a name: memory of no process and no file system. */
+static const char *const nameless[] = {"memfd_create"};
+
+/* --- done by doing nothing --- */
+
 /* What they ask for has no meaning on a tmpfs, and on the toolchain's files would be the whole
  * machine's work. */
 static const char *const idle[] = {"sync",      "syncfs",   "fsync", "fdatasync", "sync_file_range",
                                    "fadvise64", "readahead"};
-
-/* Files without a name: memory of no process and no file system. */
-static const char *const nameless[] = {"memfd_create"};
 
 /* --- refused to all --- */
 
@@ -207,6 +207,8 @@ static const char *const numa[] = {"mbind",      "set_mempolicy", "get_mempolicy
 /* Processes by descriptor. */
 static const char *const handles[] = {"pidfd_open", "pidfd_getfd", "pidfd_send_signal",
                                       "process_madvise", "process_mrelease"};
+
+static const char *const locked[] = {"mlock", "mlock2", "munlock", "mlockall", "munlockall"};
 
 static const char *const users[] = {"setuid",    "setgid",    "setreuid", "setregid",
                                     "setresuid", "setresgid", "setfsuid", "setfsgid"};
@@ -278,15 +280,15 @@ const struct call_group call_groups[] = {
     RULED(processes, CALLS_ASKED),    GROUP(timers, CALLS_ASKED),
     GROUP(events, CALLS_ASKED),       RULED(pairs, CALLS_ASKED),
     GROUP(copies, CALLS_ASKED),       GROUP(owners, CALLS_ASKED),
-    GROUP(attributes, CALLS_ASKED),   GROUP(locked, CALLS_REFUSED),
-    GROUP(keys, CALLS_ASKED),         GROUP(users, CALLS_REFUSED),
+    GROUP(attributes, CALLS_ASKED),   GROUP(keys, CALLS_ASKED),
     GROUP(scheduling, CALLS_ASKED),   COUNTED(nameless),
     GROUP(idle, CALLS_IDLE),          RULED(sockets, CALLS_REFUSED),
     GROUP(namespaces, CALLS_REFUSED), GROUP(rings, CALLS_REFUSED),
     GROUP(watching, CALLS_REFUSED),   GROUP(nodes, CALLS_REFUSED),
     GROUP(hidden, CALLS_REFUSED),     GROUP(sysv, CALLS_REFUSED),
     GROUP(queues, CALLS_REFUSED),     GROUP(numa, CALLS_REFUSED),
-    GROUP(handles, CALLS_REFUSED),    GROUP(rights, CALLS_REFUSED),
+    GROUP(handles, CALLS_REFUSED),    GROUP(locked, CALLS_REFUSED),
+    GROUP(users, CALLS_REFUSED),      GROUP(rights, CALLS_REFUSED),
     GROUP(priorities, CALLS_REFUSED), GROUP(marks, CALLS_REFUSED),
     GROUP(machine, CALLS_REFUSED),    GROUP(old, CALLS_REFUSED),
     GROUP(tracing, CALLS_DEADLY),     GROUP(keyring, CALLS_DEADLY),
