@@ -59,7 +59,7 @@ static bool is_quiet(const char *name, unsigned flags)
 /* A file opened with the fourth mode, for neither reading nor writing, is none that Landlock asks
  * about; and before it knew of truncation, opening for reading could empty a file. What openat2()
  * asks for is out of a filter's sight: it is absent. */
-static int add_opens(scmp_filter_ctx ctx, int nr, unsigned at)
+static int add_modes(scmp_filter_ctx ctx, int nr, unsigned at)
 {
     static const struct {
         scmp_datum_t mask, is;
@@ -75,6 +75,13 @@ static int add_opens(scmp_filter_ctx ctx, int nr, unsigned at)
         r = seccomp_rule_add(ctx, modes[i].allowed ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), nr, 1,
                              SCMP_CMP(at, SCMP_CMP_MASKED_EQ, modes[i].mask, modes[i].is));
     return r;
+}
+
+static int add_opens(scmp_filter_ctx ctx)
+{
+    int r = add_modes(ctx, SCMP_SYS(open), 1);
+
+    return r < 0 ? r : add_modes(ctx, SCMP_SYS(openat), 2);
 }
 
 static int add_rule(scmp_filter_ctx ctx, uint32_t action, const struct call_rule *rule)
@@ -172,12 +179,8 @@ static bool is_granted(const struct call_group *g, struct profile_list extra, un
 
 static int add_allowed(scmp_filter_ctx ctx, struct profile_list extra, unsigned flags)
 {
-    int r = 0;
+    int r = flags & FILTER_SHARED ? add_opens(ctx) : 0;
 
-    if (flags & FILTER_SHARED)
-        r = add_opens(ctx, SCMP_SYS(open), 1);
-    if (r == 0 && (flags & FILTER_SHARED))
-        r = add_opens(ctx, SCMP_SYS(openat), 2);
     for (size_t i = 0; r == 0 && i < call_groups_n; i++)
         if (is_granted(&call_groups[i], extra, flags))
             r = add_group(ctx, &call_groups[i], flags);
