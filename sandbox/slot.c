@@ -209,14 +209,15 @@ static void find_fence(struct slot *s)
     struct err err = {0};
 
     userns_choose(&ids, false);
-    if (fence.landlock && ids.run != 0)
-        orphan_sweep(&ids);
-    if (!fence.landlock)
+    if (!fence.landlock) {
         (void)err_set(&err, ENOSYS, "this kernel has no Landlock");
-    else if (ids.run == 0)
+    } else if (ids.run == 0) {
         (void)err_set(&err, EPERM, "programs would run as root: we may become nobody else");
-    else if (scratch_init(&s->scratch, &err) == 0 && try_stage(s, &fence, &err) == 0)
-        s->isolation.landlock = true;
+    } else {
+        orphan_sweep(&ids);
+        s->isolation.landlock =
+            scratch_init(&s->scratch, &err) == 0 && try_stage(s, &fence, &err) == 0;
+    }
     s->isolation.scopes = landlock_abi() >= LANDLOCK_ABI_SCOPES;
     if (!s->isolation.landlock)
         (void)snprintf(s->why, sizeof(s->why), "%s", err.text);
