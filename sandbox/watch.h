@@ -4,7 +4,8 @@
 /*
  * One run, watched by the keeper: it is started, its output is taken, its limits are enforced,
  * and its outcome put together. Nothing is polled at intervals: every change arrives at a
- * descriptor, and CPU time is looked at when the rest of it could be used up at the earliest.
+ * descriptor, and CPU time is looked at when the rest of it could be used up at the earliest. Only
+ * what no cgroup counts is looked at now and then.
  *
  *     IDLE -> LAUNCHING -> RUNNING -> ENDING -> REAPING -> IDLE
  *                  |          |          |         ^
