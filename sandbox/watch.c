@@ -284,6 +284,7 @@ static void on_started(struct watch *w, const struct report *r)
 static void on_exited(struct watch *w, const struct report *r)
 {
     w->exit = *r;
+    w->overhead_us = r->init_us;
     if (w->state != WATCH_RUNNING)
         return;
     w->state = WATCH_ENDING;
