@@ -54,7 +54,7 @@ struct members {
     uint32_t n;
     uint32_t cap;
     uint32_t count[MEMBER_STATE_N];
-    uint64_t changed_ns;         /* the latest there_ns */
+    uint64_t changed_ns;         /* when who is there last changed, or one who is not */
     struct roster_entry **order; /* to be probed, shuffled; as long as `all` */
     uint32_t turn;
     struct heap suspicions;
