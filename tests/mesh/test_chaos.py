@@ -6,6 +6,7 @@ without a client, as `arena up` does it.
 
 JOBS and EVERY (seconds between kills) come from the environment.
 """
+import concurrent.futures
 import os
 import random
 import re
@@ -22,6 +23,10 @@ import harness  # noqa: E402
 JOBS = int(os.environ.get("JOBS", "1000"))
 EVERY = float(os.environ.get("EVERY", "2"))
 RECOVERY = 10
+BATCH = 12
+RUN = 2  # seconds of each
+RUNS = 6  # and of all of them, on the four slots that are left
+STATES = ("queued", "delayed", "active", "completed", "failed", "cancelled")
 
 
 class Chaos(cluster.ClusterCase):
@@ -52,18 +57,36 @@ class Chaos(cluster.ClusterCase):
 
 
 class Recovery(cluster.ClusterCase):
+    def submit_all(self, path):
+        with concurrent.futures.ThreadPoolExecutor(BATCH) as pool:
+            return list(pool.map(lambda _: self.cluster.submit(path), range(BATCH)))
+
+    def open_jobs(self, submitted):
+        """Of each node how many jobs it owns that are not over; None while not all are counted."""
+        owned = [{state: int(node.metric(f'mesh_jobs{{state="{state}"}}')) for state in STATES}
+                 for node in self.cluster.nodes]
+        if sum(sum(states.values()) for states in owned) < submitted:
+            return None
+        return [states["queued"] + states["active"] for states in owned]
+
     def test_a_killed_owners_jobs_go_on_within_ten_seconds(self):
-        owner = self.cluster.nodes[0]
-        others = ",".join(n.endpoint for n in self.cluster.nodes[1:])
-        path = self.cluster.program("main.py", "import time\ntime.sleep(0.2)\nprint('on')\n")
-        jobs = [self.cluster.submit(path, peers=owner.endpoint) for _ in range(10)]
+        path = self.cluster.program("main.py", f"import time\ntime.sleep({RUN})\nprint('on')\n")
+        jobs = []
+        most = 0
+        while not most:  # on a busy machine they may be over when the last is handed in
+            jobs += self.submit_all(path)
+            left = harness.until("all jobs are counted", lambda: self.open_jobs(len(jobs)))
+            most = max(left)
+        owner = self.cluster.nodes[left.index(most)]
+        others = ",".join(n.endpoint for n in self.cluster.nodes if n is not owner)
         owner.kill()
         killed = time.monotonic()
         for jid in jobs:
-            self.cluster.await_state(jid, "accepted", peers=others, patience=RECOVERY + 5)
+            self.cluster.await_state(jid, "accepted", peers=others, patience=RECOVERY + RUNS)
         took = time.monotonic() - killed
-        print(f"{len(jobs)} jobs of a killed owner were finished by others after {took:.1f} s")
-        self.assertLess(took, RECOVERY)
+        print(f"{most} jobs of a killed owner, of {sum(left)} that were open, were finished by "
+              f"others after {took:.1f} s, {RUNS} at most of them to run them")
+        self.assertLess(took, RECOVERY + RUNS)
 
 
 class Up(unittest.TestCase):
