@@ -145,6 +145,13 @@ class Cluster:
         harness.until(f"job {jid} was started", lambda: any(
             word in self.status(jid, peers)[2] for word in ("active", "accepted")))
 
+    def owner(self, *states):
+        """Who owns the only job there is, by its own count of those in `states`. The command line
+        gives every job a key, so its home is its key's place and not the peer that was asked."""
+        return harness.until(f"a node owns a job that is {' or '.join(states)}", lambda: next(
+            (node for node in self.nodes
+             if any(node.metric(f'mesh_jobs{{state="{state}"}}') for state in states)), None))
+
     def history(self, jobs=0, seconds=600, **options):
         """Start the checking client, with so many jobs or (0) new ones until finish()."""
         argv = [HISTORY, "--peers", self.peers]
