@@ -148,11 +148,29 @@ void program_step_done(struct step *step)
     profile_step_done(step);
 }
 
+static bool program_has(const struct program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_files; i++) {
+        if (strcmp(p->files[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 void program_compiled(struct program *p, struct step_outcome *o)
 {
-    program_files_done(p);
-    p->files = STEAL(o->files);
+    auto_free struct step_file *before = STEAL(p->files);
+    const uint32_t n = p->n_files;
+
+    p->files = own_realloc(STEAL(o->files), (o->n_files + n) * sizeof(*p->files));
     p->n_files = o->n_files;
     o->n_files = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i == 0 || profile_is_source(p->profile, before[i].name) ||
+            program_has(p, before[i].name))
+            own_close(&before[i].fd);
+        else
+            p->files[p->n_files++] = before[i];
+    }
     p->state = PROGRAM_READY;
 }

@@ -3,9 +3,9 @@
 #define NODE_PROGRAM_H
 /*
  * A program of a job (the solution, its checker): sources in sealed memfds, a language, and,
- * once it was compiled, what the compiler made. Only the artefacts the profile names reach the
- * run of a compiled language; an interpreted one runs from its sources. Does no I/O but on
- * memfds; starts nothing.
+ * once it was compiled, what the compiler made. Of a compiled language the artefacts that the
+ * profile names reach the run, and those of the job's files that are no sources; an interpreted one
+ * runs from all of them. Does no I/O but on memfds; starts nothing.
  */
 #include "mesh/spec.h"
 #include "sandbox/profile.h"
@@ -53,6 +53,6 @@ struct program_ask {
 int program_step(const struct program *p, const struct program_ask *ask, struct step *ret_step,
                  struct err *err);
 void program_step_done(struct step *step);
-/* Takes the artefacts out of the outcome of the "compile" step. */
+/* Takes the artefacts out of the outcome of the "compile" step, in place of the sources. */
 void program_compiled(struct program *p, struct step_outcome *o);
 #endif

@@ -36,6 +36,8 @@ const char *profile_missing(const struct profile *p);
 /* The file as it was read, JSON. */
 struct span profile_json(const struct profile *p);
 bool profile_compiles(const struct profile *p);
+/* True when the file's name ends as the language's do. */
+bool profile_is_source(const struct profile *p, const char *file);
 /* The name the main source file gets when the client gave none ("main.py", "Main.java"). */
 const char *profile_source_name(const struct profile *p);
 

@@ -36,6 +36,4 @@ void profile_list_free(struct profile_list *l);
 
 /* "compile", "run" or "version" (which is one of the two); NULL = no such phase. */
 const struct profile_phase *profile_phase(const struct profile *p, const char *phase);
-/* True when the file's name ends as the language's do. */
-bool profile_is_source(const struct profile *p, const char *file);
 #endif

@@ -115,6 +115,18 @@ class Languages(harness.MeshCase):
                          ("runtime_error", 3, "exit_code"), result)
         self.assertEqual((result["stdout"], result["stderr"]), ("out\n", "err\n"))
 
+    def test_a_compiled_program_has_its_data_and_not_its_sources(self):
+        reads = ('#include <stdio.h>\n#include "own.h"\nint main(void) { char b[100]; int n = 0;\n'
+                 'for (; n < 4; n++) { FILE *f = fopen(names[n], "r");\n'
+                 'puts(f && fgets(b, sizeof b, f) ? b : "nothing"); } }\n')
+        names = 'const char *const names[] = {"data.txt", "d/more.txt", "main.c", "other.c"};\n'
+        result = self.mesh.run(language="c", files=[
+            {"name": "main.c", "content": reads}, {"name": "data.txt", "content": "hello"},
+            {"name": "own.h", "content": names}, {"name": "other.c", "content": "int other;\n"},
+            {"name": "d/more.txt", "content": "again"}, {"name": "main", "content": "mine"}])
+        self.assertEqual((result["verdict"], result["stdout"]),
+                         ("accepted", "hello\nagain\nnothing\nnothing\n"), result)
+
     def test_a_program_of_many_classes_runs(self):
         result = self.mesh.run(
             language="java", code="public class Main {\n"
