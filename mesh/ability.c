@@ -4,7 +4,6 @@
 #include "base/hash.h"
 #include "mesh/frame.h"
 #include "mesh/peer.h"
-#include "mesh/sched.h"
 #include "mesh/watch.h"
 
 static struct member_language hash_of(const char *name)
@@ -25,7 +24,7 @@ static bool has(const struct member *c, struct member_language l)
     return is_among(c->meta.languages, c->meta.n_languages, l);
 }
 
-static struct member_language language_of(const struct job *j)
+struct member_language ability_language(const struct job *j)
 {
     return hash_of(j->r.origin->head.language);
 }
@@ -50,7 +49,6 @@ void ability_told(struct mesh *m, struct span list)
     message_done(&msg);
     a->stale = true;
     peers_set_meta(m);
-    sched_sort(m);
 }
 
 void ability_meta(const struct mesh *m, struct member_meta *meta)
@@ -59,32 +57,42 @@ void ability_meta(const struct mesh *m, struct member_meta *meta)
     memcpy(meta->languages, m->ability.own, sizeof(meta->languages));
 }
 
-bool ability_here(const struct mesh *m, const struct job *j)
+bool ability_here(const struct mesh *m, struct member_language l)
 {
-    return is_among(m->ability.own, m->ability.n_own, language_of(j));
+    return is_among(m->ability.own, m->ability.n_own, l);
 }
 
-bool ability_of(const struct mesh *m, const struct id *nid, const struct job *j)
+bool ability_of(const struct mesh *m, const struct id *nid, struct member_language l)
 {
     const struct member *c = members_get(m->members, nid);
 
-    return c && has(c, language_of(j));
+    return c && has(c, l);
 }
 
-static bool is_elsewhere(const struct mesh *m, struct member_language l)
+/* A step may ask of every kind that waits: what all peers have is put together once, after one
+ * of them has changed. */
+static void gather(struct mesh *m)
 {
+    struct ability *a = &m->ability;
+
+    a->dirty = false;
+    map_free(a->elsewhere);
+    a->elsewhere = map_new(m->cfg.seed);
     for (uint32_t i = 0; i < members_len(m->members); i++) {
         const struct member *c = members_at(m->members, i);
 
-        if (c->state <= MEMBER_LEFT && !id_eq(&c->nid, &m->cfg.nid) && has(c, l))
-            return true;
+        if (c->state > MEMBER_LEFT || id_eq(&c->nid, &m->cfg.nid))
+            continue;
+        for (uint32_t k = 0; k < c->meta.n_languages; k++)
+            map_set(a->elsewhere, &c->meta.languages[k], sizeof(c->meta.languages[k]), a);
     }
-    return false;
 }
 
-bool ability_elsewhere(const struct mesh *m, const struct job *j)
+bool ability_elsewhere(struct mesh *m, struct member_language l)
 {
-    return is_elsewhere(m, language_of(j));
+    if (!m->ability.elsewhere || m->ability.dirty)
+        gather(m);
+    return map_get(m->ability.elsewhere, &l, sizeof(l)) != NULL;
 }
 
 /* ---- what others have, by name ---- */
@@ -134,7 +142,7 @@ static bool learn(struct mesh *m)
 
 void ability_changed(struct mesh *m)
 {
-    m->ability.stale = true;
+    m->ability.stale = m->ability.dirty = true;
 }
 
 void ability_reborn(struct mesh *m, const struct id *nid)
@@ -148,10 +156,8 @@ void ability_reborn(struct mesh *m, const struct id *nid)
 
 void ability_tick(struct mesh *m)
 {
-    if (!m->ability.stale)
-        return;
-    m->ability.stale = learn(m);
-    sched_sort(m);
+    if (m->ability.stale)
+        m->ability.stale = learn(m);
 }
 
 void ability_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
@@ -215,7 +221,7 @@ void ability_answer(struct mesh *m, const struct asker *who)
     for (uint32_t i = 0; i < a->n_others && all.languages.n < LIMIT_LANGUAGES; i++) {
         struct member_language l = hash_of(a->others[i].language.name);
 
-        if (!is_among(a->own, a->n_own, l) && is_elsewhere(m, l))
+        if (!is_among(a->own, a->n_own, l) && ability_elsewhere(m, l))
             all.languages.all[all.languages.n++] = a->others[i].language;
     }
     watch_answer(m, who, &all);
@@ -229,5 +235,6 @@ void ability_done(struct mesh *m)
 
     for (uint32_t i = 0; i < a->n_others; i++)
         other_done(&a->others[i]);
+    map_free(a->elsewhere);
     free(a->list);
 }

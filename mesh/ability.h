@@ -20,10 +20,11 @@ static inline bool ability_is_told(const struct mesh *m)
 {
     return m->ability.list != NULL;
 }
-bool ability_here(const struct mesh *m, const struct job *j);
-bool ability_of(const struct mesh *m, const struct id *nid, const struct job *j);
+struct member_language ability_language(const struct job *j);
+bool ability_here(const struct mesh *m, struct member_language l);
+bool ability_of(const struct mesh *m, const struct id *nid, struct member_language l);
 /* Another node is known to have it. One that is down, or was drained, is expected back. */
-bool ability_elsewhere(const struct mesh *m, const struct job *j);
+bool ability_elsewhere(struct mesh *m, struct member_language l);
 
 /* What some peer can run, or whether it is expected back, has changed. */
 void ability_changed(struct mesh *m);

@@ -8,52 +8,65 @@
 #include <assert.h>
 
 /*
- * How this works. A tenant has a lane in each class; a lane is a heap of items by entry, and
- * each class is a heap of its lanes by start tag:
+ * How this works. What a tenant has of one kind is a flow, with a lane in each class; a lane is a
+ * heap of items by entry, and of each kind and class there is a heap of lanes by start tag:
  *
- *     delayed --(its time)--> lane of (tenant, class) --(TIMING_AGE)--> lane of the class above
+ *     delayed --(its time)--> lane of (tenant, kind, class) --(TIMING_AGE)--> lane above
  *                                 |
- *                             queue_take: least tag of the most urgent class
- *
- * All that stands apart has classes of its own beside them.
+ *                             queue_take: least tag of the most urgent class, of kinds that fit
  *
  * Tags (start-time fair queueing): a lane that becomes busy starts at the later of the class's
- * virtual time and its own last finish; taking an item moves the virtual time to the lane's
- * start and the lane's finish behind it by the item's cost. A tenant without items is kept
- * until the virtual times have passed its finishes, else leaving and coming back would wipe
- * out what it has used.
+ * virtual time and its tenant's last finish there; taking an item moves the virtual time to the
+ * lane's start, and the tenant's finish behind it by the item's cost. The tenant's lanes of other
+ * kinds then start too early: that is put right when one of them comes to be the first. A lane
+ * whose kind nobody takes is left behind by the virtual time. A tenant without items
+ * is kept until the virtual times have passed its finishes, else leaving and coming back would
+ * wipe out what it has used.
  */
 
-enum { QUEUE_SWEEP_FIRST = 64, QUEUE_CLASSES = 2 * LIMIT_PRIORITIES };
+enum { QUEUE_SWEEP_FIRST = 64 };
 
 static const uint64_t age_ns = TIMING_AGE * UINT64_C(1000000);
 
 struct queue_lane {
-    struct heap_node node; /* in its class, by start tag */
+    struct heap_node node; /* in its kind and class, by start tag */
     struct heap items;
+    struct queue_flow *flow;
+};
+
+struct queue_flow {
     struct queue_tenant *tenant;
-    uint64_t finish;
+    struct queue_kind *kind;
+    uint32_t items; /* ready and delayed */
+    struct queue_lane lanes[LIMIT_PRIORITIES];
 };
 
 struct queue_tenant {
     char name[LIMIT_NAME + 1];
-    uint32_t items; /* ready and delayed */
-    struct queue_lane lanes[QUEUE_CLASSES];
+    uint32_t flows;
+    uint64_t finish[LIMIT_PRIORITIES];
+};
+
+struct queue_kind {
+    uint32_t number;
+    uint32_t flows;
+    struct heap lanes[LIMIT_PRIORITIES];
 };
 
 struct queue_class {
-    struct heap lanes;
     uint64_t vtime;
     uint64_t finish_max;
     uint32_t ready;
 };
 
 struct queue {
-    struct queue_class classes[QUEUE_CLASSES]; /* those apart behind the others */
-    struct heap ages;                          /* ready, by since_ns */
-    struct heap risings;                       /* ready, by when they rise */
-    struct heap delays;                        /* delayed, by when they become ready */
+    struct queue_class classes[LIMIT_PRIORITIES];
+    struct heap ages;    /* ready, by since_ns */
+    struct heap risings; /* ready, by when they rise */
+    struct heap delays;  /* delayed, by when they become ready */
     struct map *tenants;
+    struct map *kinds; /* those with items */
+    struct map *flows; /* those with items */
     size_t sweep_at;
     uint64_t entries;
 };
@@ -61,17 +74,6 @@ struct queue {
 static struct queue_item *item_of_order(struct heap_node *n)
 {
     return HEAP_OWNER(n, struct queue_item, order);
-}
-
-/* Which of the queue's classes a class is, here or apart. */
-static unsigned slot_of(const struct queue_item *it, uint8_t class_now)
-{
-    return it->apart ? LIMIT_PRIORITIES + class_now : class_now;
-}
-
-static struct queue_class *class_of(struct queue *q, const struct queue_item *it)
-{
-    return &q->classes[slot_of(it, it->class_now)];
 }
 
 static struct queue_item *item_of_timer(struct heap_node *n)
@@ -85,19 +87,12 @@ static size_t tenant_key_len(const struct queue_tenant *t)
     return strlen(t->name) + 1;
 }
 
-static void tenant_free(struct queue_tenant *t)
-{
-    for (unsigned c = 0; c < QUEUE_CLASSES; c++)
-        heap_done(&t->lanes[c].items);
-    free(t);
-}
-
 static bool tenant_is_past(const struct queue *q, const struct queue_tenant *t)
 {
-    if (t->items)
+    if (t->flows)
         return false;
-    for (unsigned c = 0; c < QUEUE_CLASSES; c++) {
-        if (t->lanes[c].finish > q->classes[c].vtime)
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++) {
+        if (t->finish[c] > q->classes[c].vtime)
             return false;
     }
     return true;
@@ -114,7 +109,7 @@ static void tenants_sweep(struct queue *q)
         if (!tenant_is_past(q, t))
             continue;
         map_del(q->tenants, t->name, tenant_key_len(t));
-        tenant_free(t);
+        free(t);
     }
     q->sweep_at = 2 * map_len(q->tenants);
     if (q->sweep_at < QUEUE_SWEEP_FIRST)
@@ -135,24 +130,97 @@ static struct queue_tenant *tenant_get(struct queue *q, const char *name)
         tenants_sweep(q);
     t = own_calloc(1, sizeof(*t));
     memcpy(t->name, key, sizeof(key));
-    for (unsigned c = 0; c < QUEUE_CLASSES; c++) {
-        heap_init(&t->lanes[c].items);
-        t->lanes[c].tenant = t;
-    }
     map_set(q->tenants, t->name, len + 1, t);
     return t;
+}
+
+static struct queue_kind *kind_get(struct queue *q, uint32_t number)
+{
+    struct queue_kind *k = map_get(q->kinds, &number, sizeof(number));
+
+    if (k)
+        return k;
+    k = own_calloc(1, sizeof(*k));
+    k->number = number;
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+        heap_init(&k->lanes[c]);
+    map_set(q->kinds, &number, sizeof(number), k);
+    return k;
+}
+
+static void kind_free(struct queue_kind *k)
+{
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+        heap_done(&k->lanes[c]);
+    free(k);
+}
+
+struct flow_key {
+    uint32_t kind;
+    char tenant[LIMIT_NAME + 1];
+};
+
+static size_t flow_key_of(struct flow_key *key, const struct queue_tenant *t, uint32_t kind)
+{
+    key->kind = kind;
+    memcpy(key->tenant, t->name, sizeof(t->name));
+    return offsetof(struct flow_key, tenant) + tenant_key_len(t);
+}
+
+static struct queue_flow *flow_get(struct queue *q, struct queue_tenant *t, uint32_t kind)
+{
+    struct flow_key key;
+    size_t len = flow_key_of(&key, t, kind);
+    struct queue_flow *f = map_get(q->flows, &key, len);
+
+    if (f)
+        return f;
+    f = own_calloc(1, sizeof(*f));
+    f->tenant = t;
+    f->kind = kind_get(q, kind);
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++) {
+        heap_init(&f->lanes[c].items);
+        f->lanes[c].flow = f;
+    }
+    t->flows++;
+    f->kind->flows++;
+    map_set(q->flows, &key, len, f);
+    return f;
+}
+
+static void flow_free(struct queue_flow *f)
+{
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+        heap_done(&f->lanes[c].items);
+    free(f);
+}
+
+/* Its last item is out. */
+static void flow_end(struct queue *q, struct queue_flow *f)
+{
+    struct queue_kind *k = f->kind;
+    struct flow_key key;
+    size_t len = flow_key_of(&key, f->tenant, k->number);
+
+    map_del(q->flows, &key, len);
+    f->tenant->flows--;
+    flow_free(f);
+    if (--k->flows > 0)
+        return;
+    map_del(q->kinds, &k->number, sizeof(k->number));
+    kind_free(k);
 }
 
 struct queue *queue_new(uint64_t seed)
 {
     struct queue *q = own_calloc(1, sizeof(*q));
 
-    for (unsigned c = 0; c < QUEUE_CLASSES; c++)
-        heap_init(&q->classes[c].lanes);
     heap_init(&q->ages);
     heap_init(&q->risings);
     heap_init(&q->delays);
     q->tenants = map_new(seed);
+    q->kinds = map_new(seed);
+    q->flows = map_new(seed);
     q->sweep_at = QUEUE_SWEEP_FIRST;
     return q;
 }
@@ -161,11 +229,15 @@ void queue_free(struct queue *q)
 {
     if (!q)
         return;
+    for (struct map_item *it = map_first(q->flows); it; it = map_next(it))
+        flow_free(map_value(it));
+    for (struct map_item *it = map_first(q->kinds); it; it = map_next(it))
+        kind_free(map_value(it));
     for (struct map_item *it = map_first(q->tenants); it; it = map_next(it))
-        tenant_free(map_value(it));
+        free(map_value(it));
+    map_free(q->flows);
+    map_free(q->kinds);
     map_free(q->tenants);
-    for (unsigned c = 0; c < QUEUE_CLASSES; c++)
-        heap_done(&q->classes[c].lanes);
     heap_done(&q->ages);
     heap_done(&q->risings);
     heap_done(&q->delays);
@@ -182,17 +254,19 @@ bool queue_is_delayed(const struct queue_item *it)
     return !heap_has(&it->order) && heap_has(&it->timer);
 }
 
-/* Into the lane of its tenant in class `class_now`. */
+/* Into the lane of its flow in class `class_now`. */
 static void attach(struct queue *q, struct queue_item *it, uint8_t class_now)
 {
-    struct queue_class *c = &q->classes[slot_of(it, class_now)];
-    struct queue_lane *lane = &it->lane->tenant->lanes[slot_of(it, class_now)];
+    struct queue_class *c = &q->classes[class_now];
+    struct queue_flow *f = it->lane->flow;
+    struct queue_lane *lane = &f->lanes[class_now];
+    uint64_t finish = f->tenant->finish[class_now];
 
     it->lane = lane;
     it->class_now = class_now;
     heap_set(&lane->items, &it->order, it->entry);
     if (!heap_has(&lane->node))
-        heap_set(&c->lanes, &lane->node, lane->finish > c->vtime ? lane->finish : c->vtime);
+        heap_set(&f->kind->lanes[class_now], &lane->node, finish > c->vtime ? finish : c->vtime);
     c->ready++;
     if (class_now > 0) {
         uint64_t risen = (uint64_t)(it->class_asked - class_now) + 1;
@@ -203,12 +277,12 @@ static void attach(struct queue *q, struct queue_item *it, uint8_t class_now)
 
 static void detach(struct queue *q, struct queue_item *it)
 {
-    struct queue_class *c = class_of(q, it);
+    struct queue_class *c = &q->classes[it->class_now];
 
     heap_remove(&q->risings, &it->timer);
     heap_remove(&it->lane->items, &it->order);
     if (!heap_min(&it->lane->items))
-        heap_remove(&c->lanes, &it->lane->node);
+        heap_remove(&it->lane->flow->kind->lanes[it->class_now], &it->lane->node);
     c->ready--;
     if (c->ready == 0)
         c->vtime = c->finish_max; /* nobody waits: what was used before is settled */
@@ -227,16 +301,15 @@ static void make_ready(struct queue *q, struct queue_item *it, uint64_t now_ns)
 void queue_add(struct queue *q, struct queue_item *it, const struct queue_wish *wish,
                uint64_t now_ns)
 {
-    struct queue_tenant *t = tenant_get(q, wish->tenant);
+    struct queue_flow *f = flow_get(q, tenant_get(q, wish->tenant), wish->kind);
     bool later = wish->not_before_ns > now_ns;
 
     assert(!queue_has(it) && wish->priority < LIMIT_PRIORITIES);
     it->since_ns = wish->since_ns ? wish->since_ns : later ? wish->not_before_ns : now_ns;
     it->cost = wish->cost < 1 ? 1 : wish->cost > QUEUE_COST_MAX ? QUEUE_COST_MAX : wish->cost;
     it->class_asked = it->class_now = wish->priority;
-    it->apart = wish->apart;
-    it->lane = &t->lanes[slot_of(it, wish->priority)];
-    t->items++;
+    it->lane = &f->lanes[wish->priority];
+    f->items++;
     if (later)
         heap_set(&q->delays, &it->timer, wish->not_before_ns);
     else
@@ -245,9 +318,11 @@ void queue_add(struct queue *q, struct queue_item *it, const struct queue_wish *
 
 void queue_remove(struct queue *q, struct queue_item *it)
 {
+    struct queue_flow *f;
+
     if (!queue_has(it))
         return;
-    it->lane->tenant->items--;
+    f = it->lane->flow;
     if (queue_is_delayed(it)) {
         heap_remove(&q->delays, &it->timer);
     } else {
@@ -255,21 +330,8 @@ void queue_remove(struct queue *q, struct queue_item *it)
         detach(q, it);
     }
     it->lane = NULL;
-}
-
-void queue_set_apart(struct queue *q, struct queue_item *it, bool apart, uint64_t now_ns)
-{
-    char tenant[LIMIT_NAME + 1];
-    struct queue_wish wish = {.tenant = tenant,
-                              .priority = it->class_asked,
-                              .cost = it->cost,
-                              .since_ns = it->since_ns,
-                              .not_before_ns = queue_is_delayed(it) ? it->timer.key : 0,
-                              .apart = apart};
-
-    memcpy(tenant, it->lane->tenant->name, sizeof(tenant));
-    queue_remove(q, it);
-    queue_add(q, it, &wish, now_ns);
+    if (--f->items == 0)
+        flow_end(q, f);
 }
 
 uint32_t queue_advance(struct queue *q, uint64_t now_ns)
@@ -299,74 +361,94 @@ uint64_t queue_deadline(const struct queue *q)
     return n ? n->key : UINT64_MAX;
 }
 
-/* A search that sets aside what does not fit. */
-struct look {
-    bool (*fits)(const struct queue_item *it, void *ctx);
-    void *ctx;
-    uint32_t n;
-    struct queue_item *aside[QUEUE_LOOK_MAX];
-};
-
-static struct queue_item *class_find(struct queue_class *c, struct look *look)
+/* The first lane of a kind. */
+static struct queue_lane *lane_first(struct queue_kind *k, unsigned c)
 {
-    struct heap_node *first;
+    struct heap_node *n;
 
-    while ((first = heap_min(&c->lanes))) {
-        struct queue_lane *lane = HEAP_OWNER(first, struct queue_lane, node);
-        struct queue_item *it = item_of_order(heap_min(&lane->items));
+    while ((n = heap_min(&k->lanes[c]))) {
+        struct queue_lane *lane = HEAP_OWNER(n, struct queue_lane, node);
+        uint64_t finish = lane->flow->tenant->finish[c];
 
-        if (!look->fits || look->fits(it, look->ctx))
-            return it;
-        if (look->n == QUEUE_LOOK_MAX)
-            return NULL;
-        look->aside[look->n++] = it;
-        heap_remove(&lane->items, &it->order);
-        if (!heap_min(&lane->items))
-            heap_remove(&c->lanes, &lane->node);
+        if (n->key >= finish)
+            return lane;
+        heap_set(&k->lanes[c], n, finish); /* its tenant has used its turn for another kind */
     }
     return NULL;
 }
 
-static void put_back(struct queue *q, struct look *look)
+static struct queue_item *lane_item(const struct queue_lane *lane)
 {
-    for (uint32_t i = 0; i < look->n; i++) {
-        struct queue_item *it = look->aside[i];
-        struct queue_lane *lane = it->lane;
-
-        heap_set(&lane->items, &it->order, it->entry);
-        if (!heap_has(&lane->node))
-            heap_set(&class_of(q, it)->lanes, &lane->node, lane->node.key);
-    }
+    return item_of_order(heap_min(&lane->items));
 }
 
-/* Lanes that were passed over keep their turn: virtual time stays with the first of them. */
-static void charge(struct queue_class *c, struct queue_lane *lane, uint32_t cost)
+/* What was passed over, because it did not fit, is first now; it has not saved up turns. */
+static uint64_t lane_start(const struct queue_class *c, const struct queue_lane *lane)
 {
-    c->vtime = heap_min(&c->lanes)->key;
-    lane->finish = lane->node.key + cost;
-    if (lane->finish > c->finish_max)
-        c->finish_max = lane->finish;
-    heap_set(&c->lanes, &lane->node, lane->finish);
+    return lane->node.key > c->vtime ? lane->node.key : c->vtime;
 }
 
-struct queue_item *queue_take(struct queue *q, bool apart,
-                              bool (*fits)(const struct queue_item *it, void *ctx), void *ctx)
+static bool lane_before(const struct queue_class *c, const struct queue_lane *a,
+                        const struct queue_lane *b)
 {
-    struct look look = {.fits = fits, .ctx = ctx};
-    struct queue_item *it = NULL;
+    uint64_t start = lane_start(c, a);
+    uint64_t other = lane_start(c, b);
 
-    for (unsigned c = 0; c < LIMIT_PRIORITIES && !it; c++) {
-        if (apart)
-            it = class_find(&q->classes[LIMIT_PRIORITIES + c], &look);
-        if (!it)
-            it = class_find(&q->classes[c], &look);
-    }
-    put_back(q, &look);
-    if (!it)
-        return NULL;
-    charge(class_of(q, it), it->lane, it->cost);
+    return start != other ? start < other : lane_item(a)->entry < lane_item(b)->entry;
+}
+
+/* Takes out the first item of a lane, at its tenant's charge. */
+static struct queue_item *take(struct queue *q, struct queue_lane *lane, unsigned c)
+{
+    struct queue_class *of = &q->classes[c];
+    struct queue_item *it = lane_item(lane);
+    uint64_t finish;
+
+    of->vtime = lane_start(of, lane);
+    finish = of->vtime + it->cost;
+    if (finish > of->finish_max)
+        of->finish_max = finish;
+    lane->flow->tenant->finish[c] = finish;
+    heap_set(&lane->flow->kind->lanes[c], &lane->node, finish);
     queue_remove(q, it);
     return it;
+}
+
+struct queue_item *queue_take(struct queue *q, bool (*fits)(uint32_t kind, void *ctx), void *ctx)
+{
+    struct queue_lane *best = NULL;
+    unsigned best_class = LIMIT_PRIORITIES;
+
+    for (struct map_item *at = map_first(q->kinds); at; at = map_next(at)) {
+        struct queue_kind *k = map_value(at);
+        unsigned c = 0;
+
+        while (c < LIMIT_PRIORITIES && !heap_min(&k->lanes[c]))
+            c++;
+        if (c == LIMIT_PRIORITIES || c > best_class || (fits && !fits(k->number, ctx)))
+            continue;
+
+        struct queue_lane *lane = lane_first(k, c);
+        if (c < best_class || lane_before(&q->classes[c], lane, best)) {
+            best = lane;
+            best_class = c;
+        }
+    }
+    return best ? take(q, best, best_class) : NULL;
+}
+
+bool queue_any(const struct queue *q, bool (*fits)(uint32_t kind, void *ctx), void *ctx)
+{
+    for (struct map_item *at = map_first(q->kinds); at; at = map_next(at)) {
+        const struct queue_kind *k = map_value(at);
+        bool ready = false;
+
+        for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+            ready = ready || heap_min(&k->lanes[c]);
+        if (ready && fits(k->number, ctx))
+            return true;
+    }
+    return false;
 }
 
 uint32_t queue_len(const struct queue *q)
@@ -374,29 +456,18 @@ uint32_t queue_len(const struct queue *q)
     return (uint32_t)q->ages.len;
 }
 
-uint32_t queue_len_here(const struct queue *q)
-{
-    uint32_t n = 0;
-
-    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
-        n += q->classes[c].ready;
-    return n;
-}
-
 uint32_t queue_len_of(const struct queue *q, uint8_t class_now)
 {
-    if (class_now >= LIMIT_PRIORITIES)
-        return 0;
-    return q->classes[class_now].ready + q->classes[LIMIT_PRIORITIES + class_now].ready;
+    return class_now < LIMIT_PRIORITIES ? q->classes[class_now].ready : 0;
 }
 
 uint8_t queue_top(const struct queue *q)
 {
-    uint8_t c = 0;
-
-    while (c < LIMIT_PRIORITIES && queue_len_of(q, c) == 0)
-        c++;
-    return c;
+    for (uint8_t c = 0; c < LIMIT_PRIORITIES; c++) {
+        if (q->classes[c].ready)
+            return c;
+    }
+    return LIMIT_PRIORITIES;
 }
 
 uint32_t queue_delayed(const struct queue *q)
@@ -414,8 +485,7 @@ uint64_t queue_oldest_ns(const struct queue *q)
 static uint32_t lane_check(const struct queue_class *c, const struct queue_lane *lane)
 {
     assert(heap_has(&lane->node) == (lane->items.len > 0));
-    assert(!heap_has(&lane->node) || lane->node.key >= c->vtime);
-    assert(lane->finish <= c->finish_max);
+    assert(!heap_has(&lane->node) || lane->node.key <= c->finish_max);
     for (size_t i = 0; i < lane->items.len; i++) {
         const struct queue_item *it = item_of_order(lane->items.at[i]);
 
@@ -428,20 +498,30 @@ static uint32_t lane_check(const struct queue_class *c, const struct queue_lane 
 
 void queue_check(const struct queue *q)
 {
-    uint32_t ready[QUEUE_CLASSES] = {0};
+    uint32_t ready[LIMIT_PRIORITIES] = {0};
     uint32_t items = 0;
+    uint32_t flows = 0;
     uint32_t sum = 0;
 
-    for (struct map_item *it = map_first(q->tenants); it; it = map_next(it)) {
-        const struct queue_tenant *t = map_value(it);
+    for (struct map_item *it = map_first(q->flows); it; it = map_next(it)) {
+        const struct queue_flow *f = map_value(it);
 
-        items += t->items;
-        for (unsigned c = 0; c < QUEUE_CLASSES; c++)
-            ready[c] += lane_check(&q->classes[c], &t->lanes[c]);
+        assert(f->items > 0);
+        items += f->items;
+        for (unsigned c = 0; c < LIMIT_PRIORITIES; c++)
+            ready[c] += lane_check(&q->classes[c], &f->lanes[c]);
     }
-    for (unsigned c = 0; c < QUEUE_CLASSES; c++) {
+    for (struct map_item *it = map_first(q->kinds); it; it = map_next(it)) {
+        const struct queue_kind *k = map_value(it);
+
+        assert(k->flows > 0);
+        flows += k->flows;
+    }
+    for (unsigned c = 0; c < LIMIT_PRIORITIES; c++) {
         assert(ready[c] == q->classes[c].ready);
+        assert(q->classes[c].vtime <= q->classes[c].finish_max);
         sum += ready[c];
     }
+    assert(flows == map_len(q->flows));
     assert(sum == queue_len(q) && items == sum + queue_delayed(q));
 }

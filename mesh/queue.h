@@ -8,11 +8,12 @@
  * none starves. Within a class tenants share by what they cost, whatever they queue: the
  * deficit of each is kept as a virtual time (start-time fair queueing, Goyal 1996), which
  * shares like deficit round robin without its bursts. Within a tenant, in order of entry.
- *
- * Some stand apart, because their owner cannot start them: they are in nobody's way.
+ * Not everybody can take every kind of item: who takes says which, and those of other kinds
+ * hold up nothing.
  *
  * An item is embedded in what it queues and belongs to the caller, who takes it out before it
- * frees it. Everything is O(log n). Times are the caller's mono_ns.
+ * frees it. Everything is O(log n), and what asks for kinds O(kinds). Times are the caller's
+ * mono_ns.
  */
 #include "base/heap.h"
 #include "base/limits.h"
@@ -31,7 +32,6 @@ struct queue_item {
     uint32_t cost;
     uint8_t class_now;
     uint8_t class_asked;
-    bool apart;
 };
 
 struct queue_wish {
@@ -40,7 +40,7 @@ struct queue_wish {
     uint32_t cost;          /* what it takes from its tenant's share, 1 .. QUEUE_COST_MAX */
     uint64_t since_ns;      /* when it began to wait: 0 = now, or when its delay ends */
     uint64_t not_before_ns; /* 0 = at once */
-    bool apart;
+    uint32_t kind;
 };
 
 enum { QUEUE_COST_MAX = 1000 };
@@ -54,8 +54,6 @@ void queue_add(struct queue *q, struct queue_item *it, const struct queue_wish *
                uint64_t now_ns);
 /* Takes it out, wherever it stands; nothing happens when it is not in. */
 void queue_remove(struct queue *q, struct queue_item *it);
-/* Lets it stand apart, or no longer; it waits on as it did. Not for one that is not in. */
-void queue_set_apart(struct queue *q, struct queue_item *it, bool apart, uint64_t now_ns);
 /* Ready or delayed. */
 bool queue_has(const struct queue_item *it);
 bool queue_is_delayed(const struct queue_item *it);
@@ -66,16 +64,14 @@ uint32_t queue_advance(struct queue *q, uint64_t now_ns);
 /* When the next delayed item becomes ready; UINT64_MAX = none. */
 uint64_t queue_deadline(const struct queue *q);
 
-/* The next ready item that `fits` (NULL = any), taken out and charged to its tenant; NULL when
- * there is none. `apart`: those that stand apart too, and first among equals. At most
- * QUEUE_LOOK_MAX items are looked at, so one that fits may be missed behind as many that do not. */
-enum { QUEUE_LOOK_MAX = 64 };
-struct queue_item *queue_take(struct queue *q, bool apart,
-                              bool (*fits)(const struct queue_item *it, void *ctx), void *ctx);
+/* The next ready item of a kind that `fits` (NULL = any), taken out and charged to its
+ * tenant; NULL when there is none. */
+struct queue_item *queue_take(struct queue *q, bool (*fits)(uint32_t kind, void *ctx), void *ctx);
+/* There is a ready item of a kind that `fits`. */
+bool queue_any(const struct queue *q, bool (*fits)(uint32_t kind, void *ctx), void *ctx);
 
-/* Ready items; of them, those that do not stand apart. */
+/* Ready items. */
 uint32_t queue_len(const struct queue *q);
-uint32_t queue_len_here(const struct queue *q);
 uint32_t queue_len_of(const struct queue *q, uint8_t class_now);
 /* The most urgent class with a ready item; LIMIT_PRIORITIES when there is none. */
 uint8_t queue_top(const struct queue *q);

@@ -12,64 +12,67 @@ static struct job *job_of(const struct queue_item *it)
     return HEAP_OWNER(it, struct own, item)->job;
 }
 
-/* In a language that another node has, and this one does not. */
-static bool is_apart(const struct mesh *m, const struct job *j)
-{
-    return !ability_here(m, j) && ability_elsewhere(m, j);
-}
-
 void sched_add(struct mesh *m, struct job *j, struct queue_wish *wish)
 {
-    wish->apart = is_apart(m, j);
+    wish->kind = ability_language(j).hash;
     queue_add(m->queue, &j->own->item, wish, m->now.mono_ns);
-}
-
-void sched_sort(struct mesh *m)
-{
-    if (queue_len(m->queue) + queue_delayed(m->queue) == 0)
-        return;
-    for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
-        struct job *j = map_value(it);
-
-        if (j->own && queue_has(&j->own->item) && j->own->item.apart != is_apart(m, j))
-            queue_set_apart(m->queue, &j->own->item, !j->own->item.apart, m->now.mono_ns);
-    }
 }
 
 /* For whom a job is looked for. */
 struct taker {
-    const struct mesh *m;
+    struct mesh *m;
     const struct id *peer;
 };
 
 /* What nobody is known to have may be tried by anybody. */
-static bool peer_fits(const struct queue_item *it, void *ctx)
+static bool fits_here(uint32_t kind, void *ctx)
 {
     const struct taker *t = ctx;
-    const struct job *j = job_of(it);
+    struct member_language l = {kind};
 
-    return ability_of(t->m, t->peer, j) || (!j->own->item.apart && !ability_here(t->m, j));
+    return ability_here(t->m, l) || !ability_elsewhere(t->m, l);
+}
+
+static bool fits_peer(uint32_t kind, void *ctx)
+{
+    const struct taker *t = ctx;
+    struct member_language l = {kind};
+
+    return ability_of(t->m, t->peer, l) || (!ability_here(t->m, l) && !ability_elsewhere(t->m, l));
+}
+
+static struct job *sched_take(struct mesh *m, bool (*fits)(uint32_t kind, void *ctx),
+                              const struct id *peer)
+{
+    struct taker t = {m, peer};
+    struct queue_item *it = queue_take(m->queue, fits, &t);
+
+    return it ? job_of(it) : NULL;
 }
 
 struct job *sched_take_for(struct mesh *m, const struct id *peer)
 {
-    struct taker t = {m, peer};
-    struct queue_item *it = queue_take(m->queue, true, peer_fits, &t);
-
-    return it ? job_of(it) : NULL;
+    return sched_take(m, fits_peer, peer);
 }
 
 void sched_run(struct mesh *m)
 {
     queue_advance(m->queue, m->now.mono_ns);
     while (exec_free(m) > 0) {
-        struct queue_item *it = queue_take(m->queue, false, NULL, NULL);
+        struct job *j = sched_take(m, fits_here, NULL);
 
-        if (!it)
+        if (!j)
             break;
-        owner_start(m, job_of(it), NULL);
+        owner_start(m, j, NULL);
     }
     steal_kick(m);
+}
+
+bool sched_waits_for_slot(struct mesh *m)
+{
+    struct taker t = {m, NULL};
+
+    return queue_any(m->queue, fits_here, &t);
 }
 
 bool sched_is_full(const struct mesh *m)

@@ -2,18 +2,17 @@
 #ifndef MESH_SCHED_H
 #define MESH_SCHED_H
 /*
- * From the queue into the slots of this node; what is left over is work for others. Jobs in a
- * language that is not here, but on another node, stand apart in the queue, so that none of them
- * is in the way of one that could start here.
+ * From the queue into the slots of this node; what is left over is work for others. A job in a
+ * language that another node has, and this one not, is left for a peer.
  */
 #include "mesh/state.h"
 
-/* Into the queue; whether it stands apart is filled in. */
+/* Into the queue; its kind is filled in. */
 void sched_add(struct mesh *m, struct job *j, struct queue_wish *wish);
-/* Who can run what has changed: each job stands where it belongs now. */
-void sched_sort(struct mesh *m);
 /* No more are to be accepted. */
 bool sched_is_full(const struct mesh *m);
+/* A job could start here, were there a slot. */
+bool sched_waits_for_slot(struct mesh *m);
 
 /* Starts what can start here. The end of every step. */
 void sched_run(struct mesh *m);

@@ -81,9 +81,9 @@ static void ask_done(struct mesh *m)
     m->steal.reserved = 0;
 }
 
-static bool is_idle(const struct mesh *m)
+static bool is_idle(struct mesh *m)
 {
-    return exec_free(m) > 0 && queue_len_here(m->queue) == 0 && members_up(m->members) > 1;
+    return exec_free(m) > 0 && !sched_waits_for_slot(m) && members_up(m->members) > 1;
 }
 
 /* Who has told us of work comes first; then, when a slot has just become free, whoever is

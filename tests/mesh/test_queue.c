@@ -14,7 +14,7 @@ static const uint64_t ms = 1000000;
 struct job {
     struct queue_item item;
     int number;
-    int language;
+    uint32_t language;
 };
 
 static struct job *job_of(struct queue_item *it)
@@ -24,7 +24,8 @@ static struct job *job_of(struct queue_item *it)
 
 static void add(struct queue *q, struct job *j, const char *tenant, uint8_t priority, uint64_t now)
 {
-    struct queue_wish wish = {.tenant = tenant, .priority = priority, .cost = 1};
+    struct queue_wish wish = {
+        .tenant = tenant, .priority = priority, .cost = 1, .kind = j->language};
 
     queue_add(q, &j->item, &wish, now);
     queue_check(q);
@@ -32,7 +33,7 @@ static void add(struct queue *q, struct job *j, const char *tenant, uint8_t prio
 
 static struct job *take(struct queue *q)
 {
-    struct queue_item *it = queue_take(q, true, NULL, NULL);
+    struct queue_item *it = queue_take(q, NULL, NULL);
 
     queue_check(q);
     return it ? job_of(it) : NULL;
@@ -186,17 +187,17 @@ static void a_delayed_job_waits_for_its_time(void **state)
     queue_free(q);
 }
 
-static bool speaks(const struct queue_item *it, void *ctx)
+static bool speaks(uint32_t kind, void *ctx)
 {
-    return ((const struct job *)(const void *)it)->language == *(const int *)ctx;
+    return kind == *(const uint32_t *)ctx;
 }
 
 static void what_does_not_fit_keeps_its_place(void **state)
 {
     struct queue *q = queue_new(1);
     struct job jobs[8] = {0};
-    int python = 1;
-    int cobol = 9;
+    uint32_t python = 1;
+    uint32_t cobol = 9;
     static const int want[] = {0, 1, 2, 4, 5, 6, 7};
 
     (void)state;
@@ -205,11 +206,11 @@ static void what_does_not_fit_keeps_its_place(void **state)
         jobs[i].language = i == 3;
         add(q, &jobs[i], i % 2 ? "odd" : "even", (uint8_t)(i / 4), 1);
     }
-    assert_null(queue_take(q, true, speaks, &cobol));
+    assert_null(queue_take(q, speaks, &cobol));
     queue_check(q);
-    assert_null(queue_take(q, true, speaks, &cobol));
-    assert_int_equal(job_of(queue_take(q, true, speaks, &python))->number, 3);
-    assert_null(queue_take(q, true, speaks, &python));
+    assert_null(queue_take(q, speaks, &cobol));
+    assert_int_equal(job_of(queue_take(q, speaks, &python))->number, 3);
+    assert_null(queue_take(q, speaks, &python));
     assert_int_equal(queue_len(q), 7);
     for (int i = 0; i < 3; i++)
         assert_true(take(q)->number <= 2);
@@ -222,7 +223,7 @@ static void who_was_passed_over_goes_before_who_comes_later(void **state)
 {
     struct queue *q = queue_new(1);
     struct job jobs[4] = {0};
-    int python = 1;
+    uint32_t python = 1;
 
     (void)state;
     for (int i = 0; i < 4; i++)
@@ -231,9 +232,9 @@ static void who_was_passed_over_goes_before_who_comes_later(void **state)
     add(q, &jobs[0], "waits", 1, 1);
     add(q, &jobs[1], "served", 1, 1);
     add(q, &jobs[2], "served", 1, 1);
-    assert_int_equal(job_of(queue_take(q, true, speaks, &python))->number, 1);
+    assert_int_equal(job_of(queue_take(q, speaks, &python))->number, 1);
     queue_check(q);
-    assert_int_equal(job_of(queue_take(q, true, speaks, &python))->number, 2);
+    assert_int_equal(job_of(queue_take(q, speaks, &python))->number, 2);
     queue_check(q);
     add(q, &jobs[3], "new", 1, 1);
     assert_int_equal(take(q)->number, 0);
@@ -241,48 +242,71 @@ static void who_was_passed_over_goes_before_who_comes_later(void **state)
     queue_free(q);
 }
 
-static void what_stands_apart_is_in_nobodys_way(void **state)
+static void jobs_that_do_not_fit_hide_none_that_does(void **state)
 {
+    enum { JAVA = 1, PYTHON, FIRST = 1000 };
     struct queue *q = queue_new(1);
-    struct job jobs[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
-    struct queue_wish apart = {.tenant = "t", .priority = 1, .cost = 1, .apart = true};
+    auto_free struct job *jobs = own_calloc(FIRST + 1, sizeof(*jobs));
+    uint32_t python = PYTHON;
 
     (void)state;
-    queue_add(q, &jobs[0].item, &apart, 1);
-    add(q, &jobs[1], "t", 1, 2);
-    add(q, &jobs[2], "t", 0, 3);
-    assert_int_equal(queue_len(q), 3);
-    assert_int_equal(queue_len_here(q), 2);
-    assert_int_equal(queue_len_of(q, 1), 2);
-    assert_int_equal(job_of(queue_take(q, false, NULL, NULL))->number, 2);
-    assert_int_equal(queue_top(q), 1);
-    assert_int_equal(take(q)->number, 0);
-    assert_int_equal(take(q)->number, 1);
-    assert_null(take(q));
+    for (int i = 0; i <= FIRST; i++) {
+        char tenant[8];
+
+        jobs[i].language = i == FIRST ? PYTHON : JAVA;
+        (void)snprintf(tenant, sizeof(tenant), "%d", i / 2);
+        add(q, &jobs[i], tenant, 1, 1);
+    }
+    assert_true(queue_any(q, speaks, &python));
+    assert_ptr_equal(queue_take(q, speaks, &python), &jobs[FIRST].item);
+    assert_false(queue_any(q, speaks, &python));
+    assert_null(queue_take(q, speaks, &python));
+    queue_check(q);
     queue_free(q);
 }
 
-static void a_job_that_is_set_apart_waits_on_as_it_did(void **state)
+static void a_tenant_has_one_share_whatever_it_speaks(void **state)
 {
+    enum { EACH = 30 };
     struct queue *q = queue_new(1);
-    struct job jobs[2] = {{.number = 0}, {.number = 1}};
-    struct queue_wish later = {"t", 1, 1, 0, 700 * ms, false};
+    struct job jobs[3][EACH] = {{{.number = 0}}};
+    int n[2] = {0};
 
     (void)state;
-    add(q, &jobs[0], "t", 3, 1);
-    queue_add(q, &jobs[1].item, &later, 0);
-    queue_set_apart(q, &jobs[0].item, true, 10 * ms);
-    queue_set_apart(q, &jobs[1].item, true, 10 * ms);
-    queue_check(q);
-    assert_int_equal(queue_len_here(q), 0);
-    assert_int_equal(queue_top(q), 3);
-    assert_true(queue_oldest_ns(q) < 10 * ms);
-    assert_true(queue_deadline(q) == 700 * ms);
-    assert_int_equal(queue_advance(q, 700 * ms), 1);
-    assert_null(queue_take(q, false, NULL, NULL));
-    queue_set_apart(q, &jobs[1].item, false, 700 * ms);
-    assert_int_equal(job_of(queue_take(q, false, NULL, NULL))->number, 1);
-    assert_int_equal(take(q)->number, 0);
+    for (int i = 0; i < 3 * EACH; i++) {
+        struct job *j = &jobs[i % 3][i / 3];
+
+        j->number = i % 3 == 2;
+        j->language = (uint32_t)(i % 3);
+        add(q, j, j->number ? "one" : "two", 1, 1);
+    }
+    for (int i = 0; i < EACH; i++)
+        n[take(q)->number]++;
+    assert_int_equal(n[0], EACH / 2);
+    assert_int_equal(n[1], EACH / 2);
+    queue_free(q);
+}
+
+static void who_could_not_be_served_has_not_saved_up_turns(void **state)
+{
+    enum { EACH = 30, JAVA = 0, PYTHON };
+    struct queue *q = queue_new(1);
+    struct job jobs[3][EACH] = {{{.number = 0}}};
+    uint32_t python = PYTHON;
+    int java = 0;
+
+    (void)state;
+    for (int i = 0; i < 3 * EACH; i++) {
+        struct job *j = &jobs[i % 3][i / 3];
+
+        j->language = i % 3 == 0 ? JAVA : PYTHON;
+        add(q, j, i % 3 == 0 ? "waits" : "served", 1, 1);
+    }
+    for (int i = 0; i < EACH; i++)
+        assert_non_null(queue_take(q, speaks, &python));
+    for (int i = 0; i < EACH; i++)
+        java += take(q)->language == JAVA;
+    assert_in_range(java, 1, EACH / 2 + 1);
     queue_free(q);
 }
 
@@ -313,18 +337,14 @@ static void any_history_keeps_the_counts_right(void **state)
                                       (uint32_t)rng_below(&rng, 20),
                                       0,
                                       rng_chance(&rng, 300000) ? now + 1000 * ms : 0,
-                                      rng_chance(&rng, 300000)};
+                                      (uint32_t)rng_below(&rng, 3)};
 
-            j->language = (int)rng_below(&rng, 3);
             queue_add(q, &j->item, &wish, now);
             in++;
         } else {
-            int tongue = (int)rng_below(&rng, 3);
+            uint32_t tongue = (uint32_t)rng_below(&rng, 3);
 
-            in -= queue_take(q, rng_chance(&rng, 500000), rng_chance(&rng, 500000) ? speaks : NULL,
-                             &tongue)
-                      ? 1
-                      : 0;
+            in -= queue_take(q, rng_chance(&rng, 500000) ? speaks : NULL, &tongue) ? 1 : 0;
         }
         assert_int_equal(queue_len(q) + queue_delayed(q), in);
         if (step % 16 == 0)
@@ -345,8 +365,9 @@ int main(void)
         cmocka_unit_test(a_delayed_job_waits_for_its_time),
         cmocka_unit_test(what_does_not_fit_keeps_its_place),
         cmocka_unit_test(who_was_passed_over_goes_before_who_comes_later),
-        cmocka_unit_test(what_stands_apart_is_in_nobodys_way),
-        cmocka_unit_test(a_job_that_is_set_apart_waits_on_as_it_did),
+        cmocka_unit_test(jobs_that_do_not_fit_hide_none_that_does),
+        cmocka_unit_test(a_tenant_has_one_share_whatever_it_speaks),
+        cmocka_unit_test(who_could_not_be_served_has_not_saved_up_turns),
         cmocka_unit_test(any_history_keeps_the_counts_right),
     };
 
