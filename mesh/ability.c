@@ -6,6 +6,8 @@
 #include "mesh/peer.h"
 #include "mesh/watch.h"
 
+enum { MUTE_MS = 60000 }; /* a peer that has not said what it can run is waited for so long */
+
 static struct member_language hash_of(const char *name)
 {
     return (struct member_language){hash_crc32c(0, name, strlen(name))};
@@ -53,6 +55,7 @@ void ability_told(struct mesh *m, struct span list)
 
 void ability_meta(const struct mesh *m, struct member_meta *meta)
 {
+    meta->mute = !ability_is_told(m);
     meta->n_languages = m->ability.n_own;
     memcpy(meta->languages, m->ability.own, sizeof(meta->languages));
 }
@@ -69,6 +72,11 @@ bool ability_of(const struct mesh *m, const struct id *nid, struct member_langua
     return c && has(c, l);
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* A step may ask of every kind that waits: what all peers have is put together once, after one
  * of them has changed. */
 static void gather(struct mesh *m)
@@ -76,6 +84,7 @@ static void gather(struct mesh *m)
     struct ability *a = &m->ability;
 
     a->dirty = false;
+    a->mute_end_ns = 0;
     map_free(a->elsewhere);
     a->elsewhere = map_new(m->cfg.seed);
     for (uint32_t i = 0; i < members_len(m->members); i++) {
@@ -83,16 +92,23 @@ static void gather(struct mesh *m)
 
         if (c->state > MEMBER_LEFT || id_eq(&c->nid, &m->cfg.nid))
             continue;
+        if (member_is_up(c) && c->meta.mute)
+            a->mute_end_ns = later(a->mute_end_ns, c->since_ns + MUTE_MS * STATE_MS);
         for (uint32_t k = 0; k < c->meta.n_languages; k++)
             map_set(a->elsewhere, &c->meta.languages[k], sizeof(c->meta.languages[k]), a);
     }
 }
 
-bool ability_elsewhere(struct mesh *m, struct member_language l)
+static bool is_known_elsewhere(struct mesh *m, struct member_language l)
 {
     if (!m->ability.elsewhere || m->ability.dirty)
         gather(m);
     return map_get(m->ability.elsewhere, &l, sizeof(l)) != NULL;
+}
+
+bool ability_elsewhere(struct mesh *m, struct member_language l)
+{
+    return is_known_elsewhere(m, l) || m->now.mono_ns < m->ability.mute_end_ns;
 }
 
 /* ---- what others have, by name ---- */
@@ -116,7 +132,7 @@ static bool is_described(const struct ability *a, struct member_language l)
 
 static bool has_news(const struct ability *a, const struct member *c)
 {
-    for (uint32_t i = 0; i < c->meta.n_languages; i++)
+    for (uint32_t i = 0; i < c->meta.n_languages && !c->meta.mute; i++)
         if (!is_described(a, c->meta.languages[i]))
             return true;
     return false;
@@ -221,7 +237,7 @@ void ability_answer(struct mesh *m, const struct asker *who)
     for (uint32_t i = 0; i < a->n_others && all.languages.n < LIMIT_LANGUAGES; i++) {
         struct member_language l = hash_of(a->others[i].language.name);
 
-        if (!is_among(a->own, a->n_own, l) && ability_elsewhere(m, l))
+        if (!is_among(a->own, a->n_own, l) && is_known_elsewhere(m, l))
             all.languages.all[all.languages.n++] = a->others[i].language;
     }
     watch_answer(m, who, &all);

@@ -6,7 +6,8 @@
  * mesh/member.h) what it has, by a hash of the name; the names, versions and profiles of those
  * that are not here are fetched once from a peer that has them, for clients who ask any node.
  *
- * A node runs nothing before it has said what it can run. A language that no node is known to
+ * A node runs nothing before it has said what it can run, which takes it some seconds after its
+ * start; for its peers it still has what it had before. A language that no node is known to
  * have (an alias, a mistake) is tried anywhere, and fails there with a reason.
  */
 #include "mesh/state.h"
@@ -23,7 +24,8 @@ static inline bool ability_is_told(const struct mesh *m)
 struct member_language ability_language(const struct job *j);
 bool ability_here(const struct mesh *m, struct member_language l);
 bool ability_of(const struct mesh *m, const struct id *nid, struct member_language l);
-/* Another node is known to have it. One that is down, or was drained, is expected back. */
+/* Another node is known to have it, or has come lately and may yet say so. One that is down, or
+ * was drained, is expected back. */
 bool ability_elsewhere(struct mesh *m, struct member_language l);
 
 /* What some peer can run, or whether it is expected back, has changed. */

@@ -53,6 +53,8 @@ struct member_meta {
     uint32_t slots;
     bool draining;
     int64_t born_ms; /* Unix time by its own clock when its disk was new; 0: not known */
+    bool mute;       /* it has only started, and says later what it can run: until then what it last
+                        said goes on standing here, in the tables of others */
     uint8_t n_languages;
     struct member_language languages[LIMIT_LANGUAGES];
 };

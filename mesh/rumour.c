@@ -36,6 +36,7 @@ static const struct field meta_fields[] = {
     FIELD(struct member_meta, slots),
     FIELD(struct member_meta, draining),
     FIELD(struct member_meta, born_ms),
+    FIELD(struct member_meta, mute),
     FIELD_INLINE(struct member_meta, languages, n_languages, LIMIT_LANGUAGES, language_table),
 };
 static const struct field_table meta_table = FIELD_TABLE(struct member_meta, meta_fields);
@@ -89,15 +90,21 @@ void rumour_get(struct wire_reader *reader, struct rumour *ret_rumour)
 
 /* --- what changes ---------------------------------------------------------------------------- */
 
+static bool languages_same(const struct member_meta *a, const struct member_meta *b)
+{
+    return a->n_languages == b->n_languages &&
+           memcmp(a->languages, b->languages, a->n_languages * sizeof(a->languages[0])) == 0;
+}
+
+/* What it has once said is not what a mute one says: that may differ from table to table. */
 static bool meta_same(const struct member_meta *a, const struct member_meta *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->zone, b->zone) == 0 &&
            strcmp(a->endpoint, b->endpoint) == 0 &&
            strcmp(a->client_endpoint, b->client_endpoint) == 0 &&
            strcmp(a->isolation, b->isolation) == 0 && a->slots == b->slots &&
-           a->draining == b->draining && a->born_ms == b->born_ms &&
-           a->n_languages == b->n_languages &&
-           memcmp(a->languages, b->languages, a->n_languages * sizeof(a->languages[0])) == 0;
+           a->draining == b->draining && a->born_ms == b->born_ms && a->mute == b->mute &&
+           (a->mute || languages_same(a, b));
 }
 
 static void rumour_rank(struct members *m, struct roster_entry *e)
@@ -178,9 +185,16 @@ static void hear_of_self(struct members *m, const struct rumour *r)
 
 static void adopt_meta(struct members *m, struct roster_entry *e, const struct rumour *r)
 {
-    if (!r->has_meta || meta_same(&e->pub.meta, &r->meta))
+    struct member_meta *meta = &e->pub.meta;
+    struct member_meta before = *meta;
+
+    if (!r->has_meta || meta_same(meta, &r->meta))
         return;
-    e->pub.meta = r->meta;
+    *meta = r->meta;
+    if (meta->mute && before.n_languages > 0) {
+        meta->n_languages = before.n_languages;
+        memcpy(meta->languages, before.languages, sizeof(meta->languages));
+    }
     roster_output(m, MEMBER_OUT_META, &e->pub.nid);
 }
 

@@ -367,8 +367,9 @@ struct mesh {
         uint8_t *list; /* owned: the encoded list of this node's languages; NULL: not told yet */
         size_t len;
         uint8_t n_own;
-        bool stale; /* what peers have has changed: some of it may not be known by name */
-        bool dirty; /* and is not what stands in `elsewhere` */
+        bool stale;           /* what peers have has changed: some of it may not be known by name */
+        bool dirty;           /* and is not what stands in `elsewhere` */
+        uint64_t mute_end_ns; /* until then some peer may yet say that it has it */
         uint8_t n_others;
         struct member_language own[LIMIT_LANGUAGES];
         struct map *elsewhere; /* owned: what others have; NULL: was not asked for yet */

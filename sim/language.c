@@ -17,7 +17,7 @@ bool sim_language_has(const struct sim_world *w, const struct sim_host *h, const
     return h->index % 3 != (strcmp(language, python) == 0 ? 1 : 2);
 }
 
-void sim_language_tell(struct sim_world *w, struct sim_host *h)
+static void sim_language_say(struct sim_world *w, struct sim_host *h)
 {
     struct message_language all[2] = {{.version = "3"}, {.version = "17"}};
     struct message m = {.type = MESSAGE_LANGUAGES_REPLY, .languages = {0, all}};
@@ -35,4 +35,27 @@ void sim_language_tell(struct sim_world *w, struct sim_host *h)
     blob = sim_blob_new(buf_span(&out));
     event.languages.list = sim_blob_span(blob);
     sim_host_feed(w, h, &event, blob);
+}
+
+static void sim_language_fire(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_host *h = &w->hosts[e->host];
+
+    if (h->life == e->life)
+        sim_language_say(w, h);
+}
+
+void sim_language_tell(struct sim_world *w, struct sim_host *h)
+{
+    struct sim_event *e;
+
+    if (!w->swarm.java_ppm) {
+        sim_language_say(w, h);
+        return;
+    }
+    /* It asks its toolchains first. */
+    e = sim_queue_add(&w->queue, SIM_MS * rng_between(&w->faults.rng, 100, 3000),
+                      sim_language_fire);
+    e->host = h->index;
+    e->life = h->life;
 }

@@ -429,7 +429,8 @@ void hamlet_restart(struct hamlet *h, int node)
     n->synced = 0;
     load_all(h, n);
     step(h, node, &e);
-    hamlet_languages(h, node, n->language);
+    if (n->language)
+        hamlet_languages(h, node, n->language);
     e = (struct mesh_event){.type = MESH_EV_SEEDS, .seeds = {seeds, 1}};
     step(h, node, &e);
 }
@@ -569,7 +570,8 @@ uint32_t hamlet_killed(const struct hamlet *h)
 void hamlet_speaks(struct hamlet *h, int node, const char *language)
 {
     h->nodes[node].language = language;
-    hamlet_languages(h, node, language);
+    if (language)
+        hamlet_languages(h, node, language);
 }
 
 struct mesh *hamlet_mesh(struct hamlet *h, int node)

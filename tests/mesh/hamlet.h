@@ -49,7 +49,8 @@ void hamlet_runs(struct hamlet *h, uint64_t run_ms, enum mesh_outcome outcome);
 uint32_t hamlet_started(const struct hamlet *h); /* runs begun so far, on all nodes */
 uint32_t hamlet_killed(const struct hamlet *h);
 struct mesh *hamlet_mesh(struct hamlet *h, int node);
-/* What the node can run, from now on and after each start; "python" until said otherwise. */
+/* What the node can run, from now on and after each start; "python" until said otherwise. NULL: it
+ * does not say, from the next start on. */
 void hamlet_speaks(struct hamlet *h, int node, const char *language);
 void hamlet_event(struct hamlet *h, int node, struct mesh_event *e);
 const struct hamlet_answer *hamlet_answers(const struct hamlet *h, uint32_t *ret_n);

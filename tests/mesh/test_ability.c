@@ -8,7 +8,7 @@
 
 #include "tests/mesh/hamlet.h"
 
-enum { NODES = 3, JAVA = 2, DEAD_MS = 20000 };
+enum { NODES = 3, RUBY = 1, JAVA = 2, DEAD_MS = 20000 };
 
 /* The last node runs java, the others python. */
 static struct hamlet *two_languages(void)
@@ -80,6 +80,81 @@ static void jobs_wait_for_the_node_with_their_language_and_hold_up_no_others(voi
     for (int i = 0; i < 100; i++)
         assert_int_equal(hamlet_state(h, 0, &java[i]), MESSAGE_STATE_COMPLETED);
     assert_int_equal(hamlet_started(h), 101);
+    hamlet_free(h);
+}
+
+static void jobs_that_wait_for_a_node_hide_none_for_another(void **state)
+{
+    struct hamlet *h = two_languages();
+
+    (void)state;
+    hamlet_speaks(h, RUBY, "ruby");
+    hamlet_crash(h, JAVA);
+    hamlet_run(h, DEAD_MS);
+    for (int i = 0; i < 100; i++)
+        submit(h, 0, "java");
+    struct id ruby = submit(h, 0, "ruby");
+    hamlet_run(h, 5000);
+    assert_int_equal(hamlet_state(h, 0, &ruby), MESSAGE_STATE_COMPLETED);
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+static void a_job_waits_on_while_the_node_that_has_its_language_finds_that_out(void **state)
+{
+    struct hamlet *h = two_languages();
+
+    (void)state;
+    hamlet_crash(h, JAVA);
+    hamlet_run(h, DEAD_MS);
+    struct id java = submit(h, 0, "java");
+    hamlet_speaks(h, JAVA, NULL);
+    hamlet_restart(h, JAVA);
+    hamlet_run(h, DEAD_MS);
+    assert_int_equal(hamlet_started(h), 0);
+    hamlet_speaks(h, JAVA, "java");
+    hamlet_run(h, 5000);
+    assert_string_equal(view(h, 0, &java)->view.node, "n2");
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+static void a_job_waits_on_for_a_node_whose_disk_is_new(void **state)
+{
+    struct hamlet *h = two_languages();
+
+    (void)state;
+    hamlet_crash(h, JAVA);
+    hamlet_run(h, DEAD_MS);
+    struct id java = submit(h, 0, "java");
+    hamlet_speaks(h, JAVA, NULL);
+    hamlet_roll_back(h, JAVA); /* to before it was there: another disk */
+    hamlet_restart(h, JAVA);
+    hamlet_run(h, DEAD_MS);
+    assert_int_equal(hamlet_started(h), 0);
+    hamlet_speaks(h, JAVA, "java");
+    hamlet_run(h, 5000);
+    assert_string_equal(view(h, 0, &java)->view.node, "n2");
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
+static void a_node_that_says_nothing_is_not_waited_for_for_ever(void **state)
+{
+    struct hamlet *h = two_languages();
+
+    (void)state;
+    hamlet_crash(h, JAVA);
+    hamlet_run(h, DEAD_MS);
+    hamlet_speaks(h, JAVA, NULL);
+    hamlet_roll_back(h, JAVA);
+    hamlet_restart(h, JAVA);
+    hamlet_run(h, 5000);
+    submit(h, 0, "cobol");
+    hamlet_run(h, 5000);
+    assert_int_equal(hamlet_started(h), 0);
+    hamlet_run(h, 60000);
+    assert_int_equal(hamlet_started(h), 1);
     hamlet_free(h);
 }
 
@@ -182,6 +257,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_runs_where_its_language_is),
         cmocka_unit_test(jobs_wait_for_the_node_with_their_language_and_hold_up_no_others),
+        cmocka_unit_test(jobs_that_wait_for_a_node_hide_none_for_another),
+        cmocka_unit_test(a_job_waits_on_while_the_node_that_has_its_language_finds_that_out),
+        cmocka_unit_test(a_job_waits_on_for_a_node_whose_disk_is_new),
+        cmocka_unit_test(a_node_that_says_nothing_is_not_waited_for_for_ever),
         cmocka_unit_test(who_has_a_language_is_known_after_a_restart),
         cmocka_unit_test(what_nobody_has_is_tried_at_once),
         cmocka_unit_test(a_job_is_tried_once_the_node_it_waits_for_is_forgotten),
