@@ -6,7 +6,10 @@
 #include "mesh/peer.h"
 #include "mesh/watch.h"
 
-enum { MUTE_MS = 60000 }; /* a peer that has not said what it can run is waited for so long */
+enum {
+    MUTE_MS = 60000, /* a peer that has not said what it can run is waited for so long */
+    LIST_MS = 500    /* it is told what is here at most this often: it asks once a second */
+};
 
 static struct member_language hash_of(const char *name)
 {
@@ -118,7 +121,7 @@ static uint32_t other_find(const struct ability *a, struct member_language l)
 {
     uint32_t i = 0;
 
-    while (i < a->n_others && hash_of(a->others[i].language.name).hash != l.hash)
+    while (i < a->n_others && a->others[i].key.hash != l.hash)
         i++;
     return i;
 }
@@ -179,9 +182,12 @@ void ability_tick(struct mesh *m)
 void ability_on_get(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     struct ability *a = &m->ability;
+    struct peer *p = peer_get(m, from);
 
-    if (r->bad || !a->list)
+    if (r->bad || !a->list || !p ||
+        (p->listed_ns && m->now.mono_ns - p->listed_ns < LIST_MS * STATE_MS))
         return;
+    p->listed_ns = m->now.mono_ns;
     wire_put_bin(peer_open(m, from, FRAME_LANGUAGES, a->len), a->list, a->len);
 }
 
@@ -190,9 +196,24 @@ static void other_done(struct ability_other *o)
     free((void *)(uintptr_t)o->language.profile.data);
 }
 
-static void describe(struct ability *a, const struct id *from, const struct message_language *l)
+/* What nobody has any more gives way. LIMIT_LANGUAGES: there is no room. */
+static uint32_t other_place(struct mesh *m, struct member_language l)
 {
-    uint32_t i = other_find(a, hash_of(l->name));
+    const struct ability *a = &m->ability;
+    uint32_t i = other_find(a, l);
+
+    if (i < LIMIT_LANGUAGES)
+        return i;
+    for (i = 0; i < LIMIT_LANGUAGES && is_known_elsewhere(m, a->others[i].key); i++)
+        ;
+    return i;
+}
+
+static void describe(struct mesh *m, const struct id *from, const struct message_language *l)
+{
+    struct ability *a = &m->ability;
+    struct member_language key = hash_of(l->name);
+    uint32_t i = other_place(m, key);
 
     if (i == LIMIT_LANGUAGES)
         return;
@@ -200,7 +221,7 @@ static void describe(struct ability *a, const struct id *from, const struct mess
         other_done(&a->others[i]);
     else
         a->n_others++;
-    a->others[i] = (struct ability_other){.language = *l, .from = *from};
+    a->others[i] = (struct ability_other){.language = *l, .key = key, .from = *from};
     a->others[i].language.profile.data = own_memdup(l->profile.data, l->profile.len);
 }
 
@@ -217,7 +238,7 @@ void ability_on_list(struct mesh *m, const struct id *from, struct wire_reader *
         const struct message_language *l = &msg.languages.all[i];
 
         if (has(c, hash_of(l->name)) && !is_described(&m->ability, hash_of(l->name)))
-            describe(&m->ability, from, l);
+            describe(m, from, l);
     }
     message_done(&msg);
 }
@@ -235,7 +256,7 @@ void ability_answer(struct mesh *m, const struct asker *who)
     for (uint32_t i = 0; i < own.languages.n; i++)
         all.languages.all[all.languages.n++] = own.languages.all[i];
     for (uint32_t i = 0; i < a->n_others && all.languages.n < LIMIT_LANGUAGES; i++) {
-        struct member_language l = hash_of(a->others[i].language.name);
+        struct member_language l = a->others[i].key;
 
         if (!is_among(a->own, a->n_own, l) && is_known_elsewhere(m, l))
             all.languages.all[all.languages.n++] = a->others[i].language;

@@ -29,6 +29,7 @@ struct peer {
     uint64_t waiting_ns; /* since when messages wait for a session */
     uint64_t connect_ns; /* not before this time again */
     uint32_t connect_tries;
+    uint64_t listed_ns;   /* when it was last told which languages are here */
     struct buf out[2][2]; /* by lane, by enum effect_when */
 };
 

@@ -375,8 +375,9 @@ struct mesh {
         struct map *elsewhere; /* owned: what others have; NULL: was not asked for yet */
         struct ability_other {
             struct message_language language; /* its profile is owned */
-            struct id from;                   /* who described it */
-            bool old;                         /* and may by now have another */
+            struct member_language key;
+            struct id from; /* who described it */
+            bool old;       /* and may by now have another */
         } others[LIMIT_LANGUAGES];
     } ability;
     struct message_stats stats; /* the counters; gauges are made on demand */

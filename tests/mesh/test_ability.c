@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "mesh/ability.h"
+#include "mesh/peer.h"
 #include "tests/mesh/hamlet.h"
 
 enum { NODES = 3, RUBY = 1, JAVA = 2, DEAD_MS = 20000 };
@@ -252,6 +254,41 @@ static void every_node_tells_what_the_mesh_can_run(void **state)
     hamlet_free(h);
 }
 
+static void names_that_nobody_has_any_more_give_way(void **state)
+{
+    struct hamlet *h = two_languages();
+    char name[16];
+
+    (void)state;
+    for (int i = 0; i < LIMIT_LANGUAGES + 3; i++) {
+        (void)snprintf(name, sizeof(name), "java%d", i);
+        hamlet_speaks(h, JAVA, name);
+        hamlet_run(h, 3000);
+        assert_int_equal(languages(h, 0), 2);
+    }
+    hamlet_free(h);
+}
+
+static void a_peer_that_asks_again_and_again_is_answered_once(void **state)
+{
+    struct hamlet *h = two_languages();
+    struct mesh *m = hamlet_mesh(h, 0);
+    struct id nid = {{0}};
+    struct wire_reader none;
+
+    (void)state;
+    nid.b[0] = nid.b[15] = JAVA + 1;
+    hamlet_run(h, 3000);
+    wire_reader_init(&none, (const uint8_t *)"", 0);
+    ability_on_get(m, &nid, &none);
+    size_t once = peer_get(m, &nid)->out[MESH_LANE_CONTROL][EFFECT_NOW].len;
+    assert_true(once > 0);
+    for (int i = 0; i < 1000; i++)
+        ability_on_get(m, &nid, &none);
+    assert_int_equal(peer_get(m, &nid)->out[MESH_LANE_CONTROL][EFFECT_NOW].len, once);
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +303,8 @@ int main(void)
         cmocka_unit_test(a_job_is_tried_once_the_node_it_waits_for_is_forgotten),
         cmocka_unit_test(a_node_that_learns_a_language_runs_what_waits),
         cmocka_unit_test(every_node_tells_what_the_mesh_can_run),
+        cmocka_unit_test(names_that_nobody_has_any_more_give_way),
+        cmocka_unit_test(a_peer_that_asks_again_and_again_is_answered_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
