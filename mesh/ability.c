@@ -114,6 +114,20 @@ bool ability_elsewhere(struct mesh *m, struct member_language l)
     return is_known_elsewhere(m, l) || m->now.mono_ns < m->ability.mute_end_ns;
 }
 
+bool ability_somebody(struct mesh *m, struct member_language l, struct id *ret_peer)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < members_len(m->members); i++) {
+        const struct member *c = members_at(m->members, i);
+
+        if (member_is_up(c) && !id_eq(&c->nid, &m->cfg.nid) && has(c, l) &&
+            rng_below(&m->rng, ++n) == 0)
+            *ret_peer = c->nid;
+    }
+    return n > 0;
+}
+
 /* ---- what others have, by name ---- */
 
 /* Which of the others it is; n_others: none. */

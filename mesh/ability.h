@@ -28,6 +28,9 @@ bool ability_of(const struct mesh *m, const struct id *nid, struct member_langua
  * was drained, is expected back. */
 bool ability_elsewhere(struct mesh *m, struct member_language l);
 
+/* A random peer that is up and has it; or false. */
+bool ability_somebody(struct mesh *m, struct member_language l, struct id *ret_peer);
+
 /* What some peer can run, or whether it is expected back, has changed. */
 void ability_changed(struct mesh *m);
 /* A peer has begun a new life: what it once said of its languages may be out of date. */

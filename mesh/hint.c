@@ -10,11 +10,14 @@
  * peers whose slots are taken by now. When there is none, they leave word with so many peers
  * that the next slot to become free anywhere is likely to be one of theirs. More waiting jobs
  * are a reason for a round of their own, a peer that was told is not told of them again.
+ *
+ * Few peers may have the language of a job, of many: each round tells one of these besides.
  */
 #include "mesh/hint.h"
 
 #include "mesh/frame.h"
 #include "mesh/peer.h"
+#include "mesh/sched.h"
 #include "mesh/timer.h"
 
 enum { HINT_ROUNDS_FAST = 4, HINT_ROUNDS_MAX = 32 };
@@ -39,18 +42,23 @@ uint64_t hint_next(const struct mesh *m)
     return h->last_ns + (waiting > h->told_of ? TIMING_HINT_BURST * STATE_MS : gap_ns(h->rounds));
 }
 
+static void hint_put(struct mesh *m, const struct id *peer)
+{
+    struct buf *b = peer_open(m, peer, FRAME_HINT, 0);
+
+    wire_put_uint(b, queue_len(m->queue));
+    wire_put_uint(b, queue_top(m->queue));
+    load_put_self(m->load, b);
+}
+
 static void hint_send(struct mesh *m)
 {
-    struct id peers[TIMING_HINT_PEERS];
+    struct id peers[TIMING_HINT_PEERS + 1];
     uint32_t n = load_hint_peers(m->load, &m->rng, peers, TIMING_HINT_PEERS);
+    uint32_t able = sched_able(m, &peers[n]) ? 1 : 0;
 
-    for (uint32_t i = 0; i < n; i++) {
-        struct buf *b = peer_open(m, &peers[i], FRAME_HINT, 0);
-
-        wire_put_uint(b, queue_len(m->queue));
-        wire_put_uint(b, queue_top(m->queue));
-        load_put_self(m->load, b);
-    }
+    for (uint32_t i = 0; i < n + able; i++)
+        hint_put(m, &peers[i]);
     m->hint.rounds++;
     if (n == TIMING_HINT_PEERS)
         return;

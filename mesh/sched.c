@@ -75,6 +75,29 @@ bool sched_waits_for_slot(struct mesh *m)
     return queue_any(m->queue, fits_here, &t);
 }
 
+struct wanted {
+    struct taker t;
+    uint32_t n;
+    struct member_language one; /* of them, at random */
+};
+
+static bool is_wanted(uint32_t kind, void *ctx)
+{
+    struct wanted *w = ctx;
+
+    if (!fits_here(kind, &w->t) && rng_below(&w->t.m->rng, ++w->n) == 0)
+        w->one = (struct member_language){kind};
+    return false;
+}
+
+bool sched_able(struct mesh *m, struct id *ret_peer)
+{
+    struct wanted w = {.t = {m, NULL}};
+
+    (void)queue_any(m->queue, is_wanted, &w);
+    return w.n > 0 && ability_somebody(m, w.one, ret_peer);
+}
+
 bool sched_is_full(const struct mesh *m)
 {
     return queue_len(m->queue) + queue_delayed(m->queue) >= m->cfg.queue_max;

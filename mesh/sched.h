@@ -13,6 +13,8 @@ void sched_add(struct mesh *m, struct job *j, struct queue_wish *wish);
 bool sched_is_full(const struct mesh *m);
 /* A job could start here, were there a slot. */
 bool sched_waits_for_slot(struct mesh *m);
+/* A random peer that is up and has a language which is waited for, and is not here; or false. */
+bool sched_able(struct mesh *m, struct id *ret_peer);
 
 /* Starts what can start here. The end of every step. */
 void sched_run(struct mesh *m);

@@ -62,6 +62,23 @@ static void a_job_runs_where_its_language_is(void **state)
     hamlet_free(h);
 }
 
+static void the_node_with_the_language_is_told_first(void **state)
+{
+    struct hamlet *h = hamlet_new(HAMLET_MAX);
+
+    (void)state;
+    hamlet_speaks(h, HAMLET_MAX - 1, "java");
+    hamlet_run(h, 3000);
+    hamlet_runs(h, 1, MESH_OUTCOME_RESULT);
+    for (uint32_t i = 0; i < 50; i++) {
+        submit(h, 0, "java");
+        hamlet_run(h, TIMING_HINT_BURST);
+        assert_int_equal(hamlet_started(h), i + 1);
+        hamlet_run(h, 100);
+    }
+    hamlet_free(h);
+}
+
 static void jobs_wait_for_the_node_with_their_language_and_hold_up_no_others(void **state)
 {
     struct hamlet *h = two_languages();
@@ -293,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_runs_where_its_language_is),
+        cmocka_unit_test(the_node_with_the_language_is_told_first),
         cmocka_unit_test(jobs_wait_for_the_node_with_their_language_and_hold_up_no_others),
         cmocka_unit_test(jobs_that_wait_for_a_node_hide_none_for_another),
         cmocka_unit_test(a_job_waits_on_while_the_node_that_has_its_language_finds_that_out),
