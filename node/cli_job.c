@@ -143,21 +143,23 @@ static int set_option(struct cli_job *j, const char *name, const char *value, st
     return set_head(j, name, value, err);
 }
 
-static int guess_language(struct cli_job *j, const char *file, struct err *err)
+/* Nodes know each other's languages by name: an alias would be taken for what nobody has. One that
+ * is not known here may still be a name there. */
+static int find_language(struct cli_job *j, const char *file, struct err *err)
 {
-    struct profile_set *set;
+    char *language = j->spec.head.language;
+    bool said = language[0] != '\0';
+    struct err ignored = {0};
+    struct profile_set *set = profile_set_load(j->cli->profile_dir, said ? &ignored : err);
     const struct profile *p;
 
-    if (j->spec.head.language[0])
-        return 0;
-    set = profile_set_load(j->cli->profile_dir, err);
     if (!set)
-        return err_wrap(err, "--language is not given, and ARENA_PROFILE_DIR");
-    p = profile_find_file(set, file);
+        return said ? 0 : err_wrap(err, "--language is not given, and ARENA_PROFILE_DIR");
+    p = said ? profile_find(set, language) : profile_find_file(set, file);
     if (p)
-        (void)snprintf(j->spec.head.language, sizeof(j->spec.head.language), "%s", profile_name(p));
+        (void)snprintf(language, sizeof(j->spec.head.language), "%s", profile_name(p));
     profile_set_free(set);
-    return p ? 0 : err_set(err, EINVAL, "what language is %s? say --language", file);
+    return p || said ? 0 : err_set(err, EINVAL, "what language is %s? say --language", file);
 }
 
 /* What is piped in is the input; a terminal is not waited for. */
@@ -225,7 +227,7 @@ static int parse(struct cli_job *j, int argc, char **argv, struct err *err)
     }
     if (!file)
         return err_set(err, EINVAL, "which file?");
-    return guess_language(j, file, err);
+    return find_language(j, file, err);
 }
 
 int cli_spec(const struct cli *cli, int argc, char **argv, struct buf *out, struct err *err)

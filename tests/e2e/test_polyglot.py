@@ -3,6 +3,7 @@
 """Three nodes that do not run the same languages: each job runs where its language is."""
 import os
 import shutil
+import subprocess
 
 import harness
 
@@ -58,6 +59,17 @@ class Polyglot(harness.MeshCase):
         self.assertEqual(self.mesh.job(jid)["state"], "queued")
         node.start()
         self.check(jid, "c")
+
+    def test_the_command_line_takes_another_name_of_a_language(self):
+        path = os.path.join(self.mesh.folder, "hello.txt")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(HELLO["javascript"])
+        peer = f"tcp://127.0.0.1:{self.mesh.ports[HAVE.index(('python',))][1]}"
+        done = subprocess.run(
+            [os.path.join(harness.BUILD, "arena"), "--peers", peer, "run", "--language", "NodeJS",
+             path], capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, "ARENA_PROFILE_DIR": harness.PROFILES})
+        self.assertEqual((done.returncode, done.stdout), (0, "hello\n"), done.stderr)
 
     def accepted(self, language):
         status, _, answer = self.mesh.call(
