@@ -32,6 +32,7 @@ static uint32_t hand_over(struct mesh *m)
 {
     uint32_t left = 0;
 
+    m->drain_heirless = 0;
     for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
         const struct job *j = map_value(it);
         const struct id *to;
@@ -40,6 +41,7 @@ static uint32_t hand_over(struct mesh *m)
         if (!j->own || j->r.decided)
             continue;
         to = heir(m, j);
+        m->drain_heirless += !to && j->own->stage == OWN_WAITING ? 1 : 0;
         if (!to)
             continue;
         if (j->own->stage == OWN_WAITING || m->drain_killed)

@@ -76,6 +76,13 @@ void steal_ack(struct mesh *m, const struct job *j)
     redirect(m, &j->own->peer, &n, &nobody);
 }
 
+/* A peer that leaves has asked others to take over what waits here, past its deadline even what
+ * runs: what it gave away meanwhile would be started twice. */
+static bool may_give(const struct mesh *m)
+{
+    return !m->draining || (m->drain_heirless > 0 && !m->drain_killed);
+}
+
 void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r)
 {
     uint32_t want = (uint32_t)wire_get_uint(r, TIMING_GRANT_MAX);
@@ -86,9 +93,7 @@ void steal_on_steal(struct mesh *m, const struct id *from, struct wire_reader *r
     if (r->bad)
         return;
 
-    /* Past its deadline a peer that leaves hands over even what runs: what it still gave away would
-     * be started twice. */
-    while (granted < want && !m->drain_killed) {
+    while (granted < want && may_give(m)) {
         struct job *j = sched_take_for(m, from);
 
         if (!j)

@@ -205,6 +205,7 @@ struct run {
     uint64_t exec;
     struct id jid;
     struct id owner; /* who is believed to own the job */
+    bool named;      /* by one that was asked, and not asked yet itself */
     uint64_t epoch;
     uint32_t attempt;
     enum run_stage stage;
@@ -358,6 +359,7 @@ struct mesh {
     bool draining;
     bool drained;
     bool drain_killed;
+    uint32_t drain_heirless; /* waiting jobs that no other replica can take over */
     bool left;
     struct timer drain_timer;
     uint64_t drain_end_ns;

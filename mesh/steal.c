@@ -221,14 +221,26 @@ void steal_tell_progress(struct mesh *m, const struct run *run, struct span even
     wire_put_bin(b, event.data, event.len);
 }
 
+/* Who gave the run, or was named by one that was asked, may know better than a copy here: that
+ * may have left the set, and not have heard of it. */
+static void owner_find(struct mesh *m, struct run *run, const struct job *j)
+{
+    bool named = run->named && peer_up(m, &run->owner);
+
+    run->named = false;
+    if (named)
+        return;
+    if (j && j->r.acc.epoch >= run->epoch && peer_up(m, job_responsible(j)))
+        run->owner = *job_responsible(j);
+    else if (run->offers % 4 == 3 || !peer_up(m, &run->owner))
+        owner_look(m, run);
+}
+
 void steal_offer(struct mesh *m, struct run *run, const struct job *j)
 {
     struct buf *b;
 
-    if (j && peer_up(m, job_responsible(j)))
-        run->owner = *job_responsible(j);
-    else if (run->offers % 4 == 0 || !peer_up(m, &run->owner))
-        owner_look(m, run);
+    owner_find(m, run, j);
     b = run_open(m, &run->owner, FRAME_RESULT, run);
     wire_put_uint(b, run->outcome);
     wire_put_bin(b, run->bytes, run->len);
@@ -345,6 +357,7 @@ void steal_on_result_ack(struct mesh *m, const struct id *from, struct wire_read
         return;
     }
     run->owner = owner;
+    run->named = true;
     if (run->stage == RUN_DONE && run->offers < 8)
         run->due_ns = timer_min(run->due_ns, m->now.mono_ns + 50 * STATE_MS);
 }

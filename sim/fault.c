@@ -418,10 +418,12 @@ void sim_faults_heal(struct sim_world *w)
         h->crash_in = 0;
         h->disk.stalled_until = 0;
         sim_host_pause(w, h, 0);
-        if (h->mesh && h->leaving)
+        if (h->mesh && h->leaving) {
+            h->drain_until = w->queue.now_ns; /* it is given no more time to leave */
             sim_host_crash(w, h, false);
-        else if (h->mesh)
+        } else if (h->mesh) {
             sim_fault_disk_say(w, h, MESH_DISK_OK);
+        }
         sim_host_start_later(w, h, sim_ms(w, 1, 1000));
     }
 }

@@ -10,20 +10,26 @@
 
 enum { SLOTS = 2, LONG_MS = 100000, SOON_MS = 20 };
 
-/* Every slot of `nodes` nodes is busy for long, but one of the last node: for `ms`. */
-static struct hamlet *busy_until(int nodes, uint64_t ms)
+/* Every slot of `nodes` nodes is busy for long, but `n` of the last node: for `ms`. */
+static struct hamlet *busy_but(int nodes, int n, uint64_t ms)
 {
     struct hamlet *h = hamlet_new(nodes);
 
     hamlet_run(h, 3000);
     hamlet_runs(h, LONG_MS, MESH_OUTCOME_RESULT);
-    for (int i = 0; i < nodes * SLOTS - 1; i++)
+    for (int i = 0; i < nodes * SLOTS - n; i++)
         hamlet_job(h, i / SLOTS);
     hamlet_runs(h, ms, MESH_OUTCOME_RESULT);
-    hamlet_job(h, nodes - 1);
+    for (int i = 0; i < n; i++)
+        hamlet_job(h, nodes - 1);
     hamlet_run(h, SOON_MS);
     assert_int_equal(hamlet_started(h), (uint32_t)(nodes * SLOTS));
     return h;
+}
+
+static struct hamlet *busy_until(int nodes, uint64_t ms)
+{
+    return busy_but(nodes, 1, ms);
 }
 
 static uint64_t asked_by(struct hamlet *h, int node)
@@ -127,6 +133,23 @@ static void a_hint_is_remembered_when_its_home_was_asked_in_vain(void **state)
     hamlet_free(h);
 }
 
+static void a_peer_that_leaves_gives_away_nothing_it_has_handed_over(void **state)
+{
+    (void)state;
+    /* Somewhere in there it is asked for the job while its heir is taking it over. */
+    for (uint64_t ms = 960; ms < 1000; ms++) {
+        struct hamlet *h = busy_but(3, 2, 1000);
+        uint32_t started = hamlet_started(h);
+
+        hamlet_job(h, 0);
+        hamlet_run(h, ms);
+        hamlet_drain(h, 0);
+        hamlet_run(h, 1000);
+        assert_int_equal(hamlet_started(h), started + 1);
+        hamlet_free(h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +158,7 @@ int main(void)
         cmocka_unit_test(all_that_can_start_is_granted_at_once),
         cmocka_unit_test(nobody_asks_while_nothing_waits),
         cmocka_unit_test(a_hint_is_remembered_when_its_home_was_asked_in_vain),
+        cmocka_unit_test(a_peer_that_leaves_gives_away_nothing_it_has_handed_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
