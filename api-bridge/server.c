@@ -13,7 +13,6 @@
 #include "api-bridge/languages.h"
 #include "api-bridge/link.h"
 #include "api-bridge/metrics.h"
-#include "api-bridge/quota.h"
 #include "api-bridge/session.h"
 #include "api-bridge/stream.h"
 #include "base/clock.h"
@@ -27,7 +26,6 @@
 enum {
     SERVER_TICK_MS = 250,
     SERVER_BACKLOG = 4096,
-    SERVER_RETRY_S = 5, /* of one who is to come back when others have left */
     SERVER_READ_BUF = 64 * LIMIT_KIB,
     SERVER_SPARE = 128,               /* exchanges kept for requests to come */
     SERVER_SPARE_BUF = 4 * LIMIT_KIB, /* what each of their buffers may keep */
@@ -103,27 +101,6 @@ void api_server_exchange_done(struct api_server *s, struct api_exchange *x)
     *x = fresh;
     s->spare = x;
     s->n_spare++;
-}
-
-bool api_server_admits(struct api_exchange *x, struct api_quota *quota,
-                       const struct api_quota_key *key, const char *what)
-{
-    const struct api_server *s = x->server;
-    struct api_fault f = {.retry_after_s = SERVER_RETRY_S};
-    const char *whose = NULL;
-
-    if (s->stopping)
-        api_fault_set(&f, API_FAULT_DRAINING, NULL);
-    else if (s->n_streams >= s->config->streams_max)
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "too many streams are open");
-    else
-        whose = api_quota_take(quota, key);
-    if (whose)
-        api_fault_set(&f, API_FAULT_RATE_LIMITED, "too many %s are open for this %s", what, whose);
-    if (!f.code)
-        return true;
-    api_answer_fault(x, &f);
-    return false;
 }
 
 static void on_connection(uv_stream_t *listener, int status)

@@ -25,7 +25,6 @@ struct api_limiter;
 struct api_streams;
 struct api_sessions;
 struct api_quota;
-struct api_quota_key;
 struct api_tls;
 
 /* What the loops of a program share; any thread. */
@@ -99,10 +98,6 @@ const char *api_server_date(struct api_server *s);
 /* A new exchange, and its end: memory of small requests is used again. */
 struct api_exchange *api_server_exchange(struct api_server *s);
 void api_server_exchange_done(struct api_server *s, struct api_exchange *x);
-/* Takes a place among the streams that are open (`what`), and in their quota, for one that is to
- * stay; or answers why there is none: false. */
-bool api_server_admits(struct api_exchange *x, struct api_quota *quota,
-                       const struct api_quota_key *key, const char *what);
 /* An answer has left: count it and log it. */
 void api_server_account(struct api_server *s, const struct api_exchange *x, size_t bytes);
 #endif

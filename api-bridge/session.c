@@ -13,6 +13,7 @@
  */
 #include "api-bridge/session_state.h"
 
+#include "api-bridge/admission.h"
 #include "api-bridge/config.h"
 #include "api-bridge/route.h"
 #include "api-bridge/server.h"
@@ -366,7 +367,7 @@ static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 
     (void)api_address_parse(x->req.client, &from);
     *key = api_quota_key(&from, x->who.token_hash);
-    return api_server_admits(x, x->server->shared->sessions, key, "sessions");
+    return api_admits(x, x->server->shared->sessions, key, "sessions");
 }
 
 void api_session_handle(struct api_exchange *x)

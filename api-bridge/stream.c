@@ -7,6 +7,7 @@
  *   GET --> (one job: does it exist?) --> 200, `retry:` --> events ... --> done
  */
 #include "api-bridge/stream.h"
+#include "api-bridge/admission.h"
 #include "api-bridge/config.h"
 #include "api-bridge/metrics.h"
 #include "api-bridge/position.h"
@@ -297,7 +298,7 @@ static bool may_open(struct api_exchange *x, struct api_quota_key *key)
         return false;
     }
     *key = api_quota_key(&(struct api_address){{0}}, x->who.token_hash);
-    return api_server_admits(x, x->server->shared->streams, key, "streams");
+    return api_admits(x, x->server->shared->streams, key, "streams");
 }
 
 static void on_found(void *ctx, const struct message_job *job, const struct api_fault *f)

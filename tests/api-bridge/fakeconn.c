@@ -177,6 +177,12 @@ void api_answer_header(struct api_exchange *x, const char *name, const char *val
     (void)buf_printf(&conn_of(x)->headers, "%s: %s\n", name, value);
 }
 
+void api_answer_retry(struct api_exchange *x, const struct api_fault *f)
+{
+    if (f->retry_after_s)
+        (void)buf_printf(&conn_of(x)->headers, "Retry-After: %u\n", f->retry_after_s);
+}
+
 void api_answer_static(struct api_exchange *x, int status, const char *type, struct span body)
 {
     struct fakeconn *c = conn_of(x);
