@@ -145,7 +145,8 @@ const struct sim_copy *sim_history_latest(const struct sim_job *job)
 
         if (copy->gone || copy->damaged || copy->job.acc.epoch == 0)
             continue;
-        if (!latest || !sim_reached(&latest->job, &copy->job.acc, copy->job.ver))
+        if (!latest || !sim_reached(&latest->job, &copy->job.acc, copy->job.ver) ||
+            (copy->job.decided && sim_reached(&copy->job, &latest->job.acc, latest->job.ver)))
             latest = copy;
     }
     return latest;

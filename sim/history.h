@@ -81,7 +81,7 @@ bool sim_history_quorum(struct sim_job *job, const struct inspect_job *like, sim
 /* I7: `now` becomes durable on the disk of `h`, whose copy is up to date. */
 void sim_history_settle(struct sim_world *w, const struct sim_host *h, struct sim_job *job,
                         const struct inspect_job *now);
-/* The readable copy with the highest accepted value; NULL = none. */
+/* The readable copy with the highest accepted value, of equals one that is decided; NULL = none. */
 const struct sim_copy *sim_history_latest(const struct sim_job *job);
 
 /* --- what the rest of the simulator reports ------------------------------------------------- */

@@ -366,6 +366,22 @@ static void a_job_that_no_node_counts_is_found(void **state)
     sim_world_free(w);
 }
 
+/* Found by arena-sim, swarm 4011: one outside the set was not told yet that the job is decided. */
+static void a_copy_outside_the_set_does_not_stand_for_it(void **state)
+{
+    struct sim_world *w = world_of_three();
+
+    (void)state;
+    write_record(w, 2, false);
+    sync_disk(w, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        write_record(w, i, true);
+        sync_disk(w, i);
+    }
+    assert_true(sim_history_latest(sim_history_find(w, &jid))->job.decided);
+    sim_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_disk_forgets_what_it_told_of_a_job_and_no_start),
         cmocka_unit_test(a_counter_that_goes_back_is_found),
         cmocka_unit_test(a_job_that_no_node_counts_is_found),
+        cmocka_unit_test(a_copy_outside_the_set_does_not_stand_for_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
