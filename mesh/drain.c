@@ -18,9 +18,8 @@ static const struct id *heir(const struct mesh *m, const struct job *j)
 
     for (uint32_t i = 0; i < j->r.v.n_rset; i++) {
         const struct id *nid = &j->r.v.rset[i];
-        const struct member *c = members_get(m->members, nid);
 
-        if (!id_eq(nid, &m->cfg.nid) && c && member_is_up(c) && !c->meta.draining &&
+        if (!id_eq(nid, &m->cfg.nid) && peer_stays(m, nid) &&
             (!best || placement_weight(&j->r.jid, nid) > placement_weight(&j->r.jid, best)))
             best = nid;
     }

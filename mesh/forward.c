@@ -5,12 +5,16 @@
  * one that was asked; then everybody in rendezvous order, because the copies of a job whose
  * home is gone are most likely with the first of them. A home that is up and knows nothing of
  * a job is the authority that there is none.
+ *
+ * What is submitted under a key is sent to the one who creates it, who may be another each time
+ * it is sent again: one that left, or is about to, creates nothing.
  */
 #include "mesh/forward.h"
 
 #include "mesh/client.h"
 #include "mesh/frame.h"
 #include "mesh/job.h"
+#include "mesh/keyed.h"
 #include "mesh/list.h"
 #include "mesh/owed.h"
 #include "mesh/peer.h"
@@ -19,7 +23,7 @@
 #include "mesh/timer.h"
 #include "mesh/watch.h"
 
-enum { RESEND_MS = 1000, RESEND_MAX_MS = 3000, GRACE_MS = 10000, TRIED_MAX = 64 };
+enum { RESEND_MS = 1000, RESEND_MAX_MS = 3000, SELF_MS = 50, GRACE_MS = 10000, TRIED_MAX = 64 };
 
 /*
  * Until when an answer is hoped for, when the client's own wait ends at `wait_end_ns`. Who only
@@ -130,8 +134,8 @@ static void target_find(struct mesh *m, struct request *q)
     const struct member *home = home_of(m, &q->jid);
 
     if (q->type == MESSAGE_SUBMIT)
-        return;
-    if (j && peer_up(m, job_responsible(j)) && !was_tried(q, job_responsible(j)))
+        q->target = keyed_creator(m, &q->jid);
+    else if (j && peer_up(m, job_responsible(j)) && !was_tried(q, job_responsible(j)))
         q->target = *job_responsible(j);
     else if (home && !id_eq(&home->nid, &m->cfg.nid) && !was_tried(q, &home->nid))
         q->target = home->nid;
@@ -193,6 +197,17 @@ static void request_give_up(struct mesh *m, struct request *q)
         watch_refuse(m, &who, MESSAGE_REFUSAL_UNKNOWN_OUTCOME, RESEND_MS);
 }
 
+/* It has become this node's to create what is submitted. */
+static void request_serve(struct mesh *m, struct request *q)
+{
+    auto_free uint8_t *frame = STEAL(q->submit);
+    struct span submit = {frame, q->submit_len};
+    struct asker who = q->who;
+
+    request_end(m, q);
+    client_serve(m, &who, submit);
+}
+
 static void request_due(struct mesh *m, struct timer *t)
 {
     struct request *q = HEAP_OWNER(&t->node, struct request, timer.node);
@@ -202,6 +217,10 @@ static void request_due(struct mesh *m, struct timer *t)
         return;
     }
     target_find(m, q);
+    if (q->submit && id_eq(&q->target, &m->cfg.nid)) {
+        request_serve(m, q);
+        return;
+    }
     if (!id_is_zero(&q->target))
         request_write(m, q);
     timer_set(m, &q->timer,
@@ -276,7 +295,6 @@ void forward_submit(struct mesh *m, const struct asker *who, struct span frame,
     struct request *q = request_new(m, who, MESSAGE_SUBMIT, jid);
     q->submit = own_memdup(frame.data, frame.len);
     q->submit_len = frame.len;
-    q->target = *nid;
     q->end_ns = m->now.mono_ns + 2 * TIMING_SUBMIT * STATE_MS;
 }
 
@@ -356,7 +374,9 @@ void forward_on_elsewhere(struct mesh *m, const struct id *from, struct wire_rea
         /* It knows the job: whoever is to act will be known there. */
         q->n_tried = 0;
         q->target = nid;
-        if (peer_up(m, &nid) && !id_eq(&nid, &m->cfg.nid) && q->tries < 8)
+        if (id_eq(&nid, &m->cfg.nid)) /* or one of the two has not heard that the other leaves */
+            timer_set(m, &q->timer, m->now.mono_ns + SELF_MS * STATE_MS);
+        else if (peer_up(m, &nid) && q->tries < 8)
             request_write(m, q);
         q->tries++;
         return;

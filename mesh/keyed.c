@@ -13,13 +13,29 @@
 
 enum { RETRY_MS = 1000, CREATE_MS = TIMING_PLACEABLE / 2 };
 
-/* The first of the set that is up creates it. */
+/* The first of the set that is up creates it, before all one that stays: who leaves would have to
+ * hand it over at once, and would not come to an end while there are submits. */
 static const struct id *creator(const struct mesh *m, const struct value *v)
 {
-    for (uint32_t i = 0; i < v->n_rset; i++)
-        if (peer_up(m, &v->rset[i]))
+    const struct id *up = NULL;
+
+    for (uint32_t i = 0; i < v->n_rset; i++) {
+        if (peer_stays(m, &v->rset[i]))
             return &v->rset[i];
-    return NULL;
+        if (!up && peer_up(m, &v->rset[i]))
+            up = &v->rset[i];
+    }
+    return up;
+}
+
+struct id keyed_creator(const struct mesh *m, const struct id *jid)
+{
+    const struct id *first;
+    struct value v;
+
+    placement_keyed(m, jid, &v);
+    first = creator(m, &v);
+    return first ? *first : (struct id){{0}};
 }
 
 static void keyed_wait(struct mesh *m, struct job *j, const struct asker *who, bool duplicate)

@@ -191,6 +191,15 @@ bool peer_up(const struct mesh *m, const struct id *nid)
     return id_eq(nid, &m->cfg.nid) || (c && member_is_up(c));
 }
 
+bool peer_stays(const struct mesh *m, const struct id *nid)
+{
+    const struct member *c = members_get(m->members, nid);
+
+    if (id_eq(nid, &m->cfg.nid))
+        return !m->draining;
+    return c && member_is_up(c) && !c->meta.draining;
+}
+
 bool peer_forgotten(const struct mesh *m, const struct id *nid)
 {
     const struct member *c = members_get(m->members, nid);

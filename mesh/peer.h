@@ -43,6 +43,8 @@ struct buf *peer_open(struct mesh *m, const struct id *nid, enum frame_type t, s
 void peers_flush(struct mesh *m);
 
 bool peer_up(const struct mesh *m, const struct id *nid);
+/* It is up, and as far as is known here not leaving. */
+bool peer_stays(const struct mesh *m, const struct id *nid);
 bool peer_forgotten(const struct mesh *m, const struct id *nid);
 bool peer_replaced(const struct mesh *m, const struct id *nid);
 /* Its copies do not come back: left, replaced, forgotten. */

@@ -10,13 +10,14 @@
 
 enum { KEYS = 48 };
 
-static struct spec_head head_of(uint8_t key)
+static struct spec_head head_of(unsigned key)
 {
     struct spec_head head = {.priority = 2, .attempts_max = 1, .keyed = true};
 
     head.body_hash[0] = 1;
     head.key[0] = 3;
-    head.key[ID_SIZE - 1] = key;
+    head.key[ID_SIZE - 2] = (uint8_t)(key >> 8);
+    head.key[ID_SIZE - 1] = (uint8_t)key;
     return head;
 }
 
@@ -30,7 +31,7 @@ static struct tally ask_for_all(struct hamlet *h, int node)
     struct tally n = {0};
 
     for (int k = 0; k < KEYS; k++) {
-        struct spec_head head = head_of((uint8_t)k);
+        struct spec_head head = head_of((unsigned)k);
         uint64_t token = hamlet_submit(h, node, &head);
 
         hamlet_run(h, 300);
@@ -56,6 +57,35 @@ static void keys_are_taken_after_two_of_five_have_left(void **state)
     hamlet_run(h, 80000);
     /* Many a key has both in the first three of its order, and would wait for them for ever. */
     assert_int_equal(ask_for_all(h, 0).made, KEYS);
+    hamlet_free(h);
+}
+
+static void a_node_leaves_while_keys_keep_coming(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    uint64_t tokens[1600];
+    uint32_t accepted = 0;
+
+    (void)state;
+    hamlet_runs(h, 1, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 12000);
+    for (unsigned k = 0; k < ARRAY_LEN(tokens); k++) {
+        struct spec_head head = head_of(k);
+
+        if (k == ARRAY_LEN(tokens) / 2)
+            hamlet_drain(h, 0);
+        tokens[k] = hamlet_submit(h, 1 + (int)(k % 2), &head);
+        hamlet_run(h, k % 2 * 5);
+    }
+    /* Two seconds: to be told of, to hand over, and to linger. */
+    assert_true(hamlet_drained(h, 0));
+    hamlet_run(h, 2000);
+    for (unsigned k = 0; k < ARRAY_LEN(tokens); k++) {
+        const struct message *a = hamlet_answer(h, tokens[k]);
+
+        accepted += a && a->type == MESSAGE_ACCEPTED ? 1 : 0;
+    }
+    assert_int_equal(accepted, ARRAY_LEN(tokens));
     hamlet_free(h);
 }
 
@@ -86,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_taken_after_two_of_five_have_left),
+        cmocka_unit_test(a_node_leaves_while_keys_keep_coming),
         cmocka_unit_test(a_key_is_known_when_the_mesh_has_grown),
     };
 
