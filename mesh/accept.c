@@ -30,7 +30,14 @@
 
 #include <errno.h>
 
-enum { PUSH_FIRST_MS = 300, PUSH_MAX_MS = 5000, NEED_BLOB = 1 };
+enum {
+    PUSH_FIRST_MS = 300,
+    PUSH_MAX_MS = 5000,
+    PUSH_WAIT_MS = 20,
+    PUSH_READS_MAX = 64, /* blobs on their way from the disk to peers */
+    RESUME_US = 100,     /* a job that was decided before this start, of the peers' time */
+    NEED_BLOB = 1
+};
 
 /* Without those an operator has declared gone. */
 static uint8_t set_left(const struct mesh *m, const struct id *set, uint32_t n, struct id *out)
@@ -167,6 +174,18 @@ void accept_spread(struct mesh *m, struct job *j)
     timer_set(m, &j->timer, m->now.mono_ns);
 }
 
+void accept_resume(struct mesh *m, struct job *j)
+{
+    uint64_t spread_us = (uint64_t)map_len(m->jobs) * RESUME_US;
+
+    for (uint32_t i = 0; i < j->n_replicas; i++) {
+        struct replica *p = &j->replicas[i];
+
+        p->has_spec = p->has_result = true;
+        p->due_ns = m->now.mono_ns + rng_below(&m->rng, spread_us) * 1000;
+    }
+}
+
 void accept_propose(struct mesh *m, struct job *j)
 {
     j->r.ver++;
@@ -238,21 +257,30 @@ static void write_to(struct mesh *m, struct job *j, struct buf *record, const st
     wire_put_bool(b, result_lost(j));
 }
 
+static struct span blob_copy(const struct job *j)
+{
+    return j->r.v.phase == RECORD_TERMINAL ? (struct span){j->result, j->result_len}
+                                           : (struct span){j->spec, j->spec_len};
+}
+
+/* What goes with the record must be read from the disk. */
+static bool blob_is_read(const struct job *j, bool with_blob)
+{
+    return with_blob && blob_wanted(j) && !result_lost(j) && !blob_copy(j).data;
+}
+
 static void send_to(struct mesh *m, struct job *j, struct buf *record, const struct id *to,
                     bool with_blob)
 {
-    bool result = j->r.v.phase == RECORD_TERMINAL;
-    struct span copy =
-        result ? (struct span){j->result, j->result_len} : (struct span){j->spec, j->spec_len};
-
-    if (!with_blob || !blob_wanted(j) || result_lost(j)) {
-        write_to(m, j, record, to, (struct span){0});
-    } else if (copy.data) {
-        write_to(m, j, record, to, copy);
-    } else {
-        struct read what = {.kind = READ_PUSH, .result = result, .peer = *to};
+    if (blob_is_read(j, with_blob)) {
+        struct read what = {
+            .kind = READ_PUSH, .result = j->r.v.phase == RECORD_TERMINAL, .peer = *to};
 
         store_read(m, j, &what);
+    } else if (with_blob && blob_wanted(j) && !result_lost(j)) {
+        write_to(m, j, record, to, blob_copy(j));
+    } else {
+        write_to(m, j, record, to, (struct span){0});
     }
 }
 
@@ -277,6 +305,10 @@ void accept_push(struct mesh *m, struct job *j)
 
         if (p->due_ns > m->now.mono_ns || !accept_replica_behind(j, p))
             continue;
+        if (m->pushes >= PUSH_READS_MAX && blob_is_read(j, replica_lacks_blob(j, p))) {
+            p->due_ns = m->now.mono_ns + timer_backoff(m, 0, PUSH_WAIT_MS, PUSH_WAIT_MS);
+            continue;
+        }
         p->due_ns = m->now.mono_ns + timer_backoff(m, p->tries++, PUSH_FIRST_MS, PUSH_MAX_MS);
         send_to(m, j, &record, &p->nid, replica_lacks_blob(j, p));
     }

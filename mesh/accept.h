@@ -13,6 +13,10 @@
 void accept_propose(struct mesh *m, struct job *j);
 /* This node's record changed otherwise (cancel, decided): replicas are to know. */
 void accept_spread(struct mesh *m, struct job *j);
+/* After a start: the job was decided before. The others most likely have what was decided, and are
+ * told of it by and by, so that a disk with many jobs does not fall upon them; one that lacks the
+ * result says so. */
+void accept_resume(struct mesh *m, struct job *j);
 /* True when a majority holds the current version. */
 bool accept_settled(const struct mesh *m, const struct job *j);
 /* True when that replica is known not to hold this record. */

@@ -197,10 +197,8 @@ int inspect_frame(struct span frame, inspect_message_fn *fn, void *ctx)
 
 void inspect_backlog_get(const struct mesh *m, struct inspect_backlog *ret_backlog)
 {
-    struct inspect_backlog b = {.requests = forward_len(m)};
+    struct inspect_backlog b = {.requests = forward_len(m), .reads = map_len(m->reads)};
 
-    for (const struct read *r = m->reads; r; r = r->next)
-        b.reads++;
     for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
         const struct job *j = map_value(it);
 

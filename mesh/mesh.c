@@ -82,6 +82,7 @@ struct mesh *mesh_new(const struct mesh_config *config)
     heap_init(&m->kept);
     heap_init(&m->owed);
     m->jobs = map_new(rng_u64(&m->rng));
+    m->reads = map_new(0); /* nobody else chooses their numbers */
     m->purged_keys = map_new(rng_u64(&m->rng));
     m->queue = queue_new(rng_u64(&m->rng));
     tally_init(m);

@@ -208,6 +208,7 @@ void repair_start(struct mesh *m, struct job *j)
 
         j->decided_ns = age_ns < m->now.mono_ns ? m->now.mono_ns - age_ns : 0;
         purge_begin(m, j);
+        accept_resume(m, j);
     } else {
         repair_watch(m, j);
     }

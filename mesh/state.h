@@ -234,7 +234,6 @@ enum read_kind {
 };
 
 struct read {
-    struct read *next;
     uint64_t number;
     enum read_kind kind;
     bool result;    /* else the spec */
@@ -277,11 +276,12 @@ struct mesh {
     uint64_t seq_end;                           /* reserved on disk up to here */
     uint64_t seq_batch;                         /* the batch that reserved it */
     struct stored *stored_first, **stored_last; /* record versions on their way to the disk */
-    uint64_t gen;    /* batches ever stored by this disk, before this boot */
-    int64_t born_ms; /* when it was new */
-    struct read *reads;
+    uint64_t gen;      /* batches ever stored by this disk, before this boot */
+    int64_t born_ms;   /* when it was new */
+    struct map *reads; /* number -> struct read */
     uint64_t next_read;
-    size_t cached; /* bytes of specs and results in memory */
+    uint32_t pushes; /* READ_PUSH among them */
+    size_t cached;   /* bytes of specs and results in memory */
 
     struct heap kept; /* decided jobs */
     struct heap owed; /* of them, those whose callback is owed */

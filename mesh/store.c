@@ -235,12 +235,9 @@ void store_done(struct mesh *m)
         m->stored_first = s->next;
         free(s);
     }
-    while (m->reads) {
-        struct read *r = m->reads;
-
-        m->reads = r->next;
-        free(r);
-    }
+    for (struct map_item *it = map_first(m->reads); it; it = map_next(it))
+        free(map_value(it));
+    map_free(m->reads);
 }
 
 /* ---- blobs ---- */
@@ -311,8 +308,8 @@ static void read_ask(struct mesh *m, struct read *r, enum store_key kind)
     struct mesh_effect *e = effect_add(&m->fx, MESH_FX_READ, EFFECT_NOW);
 
     r->number = ++m->next_read;
-    r->next = m->reads;
-    m->reads = r;
+    map_set(m->reads, &r->number, sizeof(r->number), r);
+    m->pushes += r->kind == READ_PUSH;
     e->read.read = r->number;
     e->read.klen = name.len;
     memcpy(e->read.key, name.at, name.len);
@@ -377,22 +374,17 @@ static void read_finish(struct mesh *m, const struct read *r, int status, struct
 
 void store_read_done(struct mesh *m, const struct mesh_event *e)
 {
+    auto_free struct read *r = map_del(m->reads, &e->read.read, sizeof(e->read.read));
     struct span bytes = {0};
     int status = e->read.status;
 
-    for (struct read **at = &m->reads; *at; at = &(*at)->next) {
-        struct read *r = *at;
-
-        if (r->number != e->read.read)
-            continue;
-        *at = r->next;
-        if (status == 0 && store_unseal(e->read.value, &bytes) != 0)
-            status = -EIO;
-        if (r->kind == READ_SCRUB)
-            scrub_read(m, r, status);
-        else
-            read_finish(m, r, status, bytes);
-        free(r);
+    if (!r)
         return;
-    }
+    m->pushes -= r->kind == READ_PUSH;
+    if (status == 0 && store_unseal(e->read.value, &bytes) != 0)
+        status = -EIO;
+    if (r->kind == READ_SCRUB)
+        scrub_read(m, r, status);
+    else
+        read_finish(m, r, status, bytes);
 }

@@ -9,6 +9,8 @@
 #include "mesh/job.h"
 #include "tests/mesh/hamlet.h"
 
+enum { MANY = 400 };
+
 static void three_nodes_keep_three_copies(void **state)
 {
     struct hamlet *h = hamlet_new(3);
@@ -339,6 +341,67 @@ static void one_who_is_down_is_not_asked_about_a_job(void **state)
     hamlet_free(h);
 }
 
+/* The most results that a node was reading for others in so many milliseconds. */
+static uint32_t most_pushes(struct hamlet *h, int node, int ms)
+{
+    uint32_t most = 0;
+
+    for (; ms > 0; ms--) {
+        hamlet_run(h, 1);
+        if (hamlet_mesh(h, node)->pushes > most)
+            most = hamlet_mesh(h, node)->pushes;
+    }
+    return most;
+}
+
+static struct hamlet *after_many_jobs(void)
+{
+    struct hamlet *h = hamlet_new(3);
+
+    hamlet_runs(h, 1, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 2000);
+    for (int i = 0; i < MANY; i++)
+        (void)hamlet_job(h, i % 2);
+    hamlet_run(h, 2000);
+    return h;
+}
+
+static void who_comes_back_reads_no_result_that_all_have(void **state)
+{
+    struct hamlet *h = after_many_jobs();
+    struct inspect_backlog b;
+
+    (void)state;
+    hamlet_crash(h, 0);
+    hamlet_restart(h, 0);
+    assert_int_equal(most_pushes(h, 0, 3000), 0);
+    inspect_backlog_get(hamlet_mesh(h, 0), &b);
+    assert_int_equal(b.behind, 0);
+    hamlet_free(h);
+}
+
+static void results_that_another_lacks_are_read_some_at_a_time(void **state)
+{
+    struct hamlet *h = after_many_jobs();
+    struct inspect_backlog b;
+
+    (void)state;
+    hamlet_crash(h, 2);
+    for (int i = 0; i < MANY; i++)
+        (void)hamlet_job(h, i % 2);
+    hamlet_run(h, 2000);
+    for (int i = 0; i < 2; i++)
+        hamlet_crash(h, i);
+    for (int i = 0; i < 2; i++)
+        hamlet_restart(h, i);
+    hamlet_run(h, 5000);
+    hamlet_restart(h, 2);
+    assert_in_range(most_pushes(h, 0, 30000), 1, MANY / 4);
+    inspect_backlog_get(hamlet_mesh(h, 0), &b);
+    assert_int_equal(b.behind, 0);
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +420,8 @@ int main(void)
         cmocka_unit_test(a_key_stays_used_after_its_job_was_forgotten),
         cmocka_unit_test(the_figures_of_all_nodes_add_up),
         cmocka_unit_test(one_who_is_down_is_not_asked_about_a_job),
+        cmocka_unit_test(who_comes_back_reads_no_result_that_all_have),
+        cmocka_unit_test(results_that_another_lacks_are_read_some_at_a_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
