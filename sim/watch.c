@@ -98,11 +98,29 @@ static struct sim_copy *sim_watch_copy(struct sim_job *job, struct sim_host *h)
     return copy;
 }
 
-/* I9: the job was purged before this was written. What a disk that stalls has still to store is
- * older than that, as is what lies on the disk of a node that left the set and was not told yet. */
-static bool sim_returns(const struct sim_job *job, const struct sim_copy *copy, uint64_t queued_ns)
+static bool sim_in_set(const struct inspect_job *job, const struct id *nid)
 {
-    return copy->deleted && job->deleted_ns && queued_ns >= job->purged_ns;
+    bool in = false;
+
+    for (uint32_t i = 0; i < job->n_rset; i++)
+        in = in || id_eq(&job->rset[i], nid);
+    for (uint32_t i = 0; i < job->n_prev; i++)
+        in = in || id_eq(&job->prev[i], nid);
+    return in;
+}
+
+/* I9: the job was purged before this was written. What a disk that stalls has still to store is
+ * older than that, as is what lies on the disk of a node that left the set and was not told yet,
+ * and what a frame that was long on its way brings to such a node. */
+static bool sim_returns(const struct sim_job *job, const struct sim_copy *copy,
+                        const struct inspect_job *now, uint64_t queued_ns)
+{
+    const struct sim_copy *latest = sim_history_latest(job);
+    bool late = latest && sim_reached(&latest->job, &now->acc, now->ver) &&
+                !sim_in_set(&latest->job, &copy->nid);
+
+    return copy->deleted && job->deleted_ns && queued_ns >= job->purged_ns && now->acc.epoch &&
+           !now->decided && !late;
 }
 
 /* The batch that is being stored is the next one. */
@@ -119,7 +137,7 @@ static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct 
     struct sim_copy *copy = sim_watch_copy(job, h);
     char text[ID_TEXT_SIZE];
 
-    if (sim_returns(job, copy, queued_ns) && now->acc.epoch && !now->decided)
+    if (sim_returns(job, copy, now, queued_ns))
         sim_violate(w, SIM_I9, "%s has job %s again, unfinished; it was purged", h->name,
                     sim_name(job, text));
     /* A disk that went back is behind what it promised; that it tells nobody is I13. */
@@ -133,17 +151,6 @@ static void sim_watch_put(struct sim_world *w, struct sim_host *h, const struct 
         sim_watch_value(w, h, job, now);
     sim_history_settle(w, h, job, now);
     sim_watch_end(w, h, job, now);
-}
-
-static bool sim_in_set(const struct inspect_job *job, const struct id *nid)
-{
-    bool in = false;
-
-    for (uint32_t i = 0; i < job->n_rset; i++)
-        in = in || id_eq(&job->rset[i], nid);
-    for (uint32_t i = 0; i < job->n_prev; i++)
-        in = in || id_eq(&job->prev[i], nid);
-    return in;
 }
 
 static bool sim_is_there(const struct sim_copy *copy, const struct inspect_job *like)
