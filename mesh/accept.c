@@ -174,16 +174,30 @@ void accept_spread(struct mesh *m, struct job *j)
     timer_set(m, &j->timer, m->now.mono_ns);
 }
 
+/* Some time soon, such that jobs which all choose one come evenly. */
+static uint64_t resume_time(struct mesh *m)
+{
+    return m->now.mono_ns + rng_below(&m->rng, (uint64_t)map_len(m->jobs) * RESUME_US) * 1000;
+}
+
 void accept_resume(struct mesh *m, struct job *j)
 {
-    uint64_t spread_us = (uint64_t)map_len(m->jobs) * RESUME_US;
-
     for (uint32_t i = 0; i < j->n_replicas; i++) {
         struct replica *p = &j->replicas[i];
 
         p->has_spec = p->has_result = true;
-        p->due_ns = m->now.mono_ns + rng_below(&m->rng, spread_us) * 1000;
+        p->due_ns = resume_time(m);
     }
+}
+
+void accept_again(struct mesh *m, struct job *j, const struct id *nid)
+{
+    struct replica *p = accept_replica(j, nid);
+
+    if (!p)
+        return;
+    p->due_ns = j->r.decided ? resume_time(m) : m->now.mono_ns;
+    p->tries = 0;
 }
 
 void accept_propose(struct mesh *m, struct job *j)
@@ -305,8 +319,9 @@ void accept_push(struct mesh *m, struct job *j)
 
         if (p->due_ns > m->now.mono_ns || !accept_replica_behind(j, p))
             continue;
-        if (m->pushes >= PUSH_READS_MAX && blob_is_read(j, replica_lacks_blob(j, p))) {
-            p->due_ns = m->now.mono_ns + timer_backoff(m, 0, PUSH_WAIT_MS, PUSH_WAIT_MS);
+        if (j->r.decided && m->pushes >= PUSH_READS_MAX &&
+            blob_is_read(j, replica_lacks_blob(j, p))) {
+            p->due_ns = resume_time(m) + PUSH_WAIT_MS * STATE_MS;
             continue;
         }
         p->due_ns = m->now.mono_ns + timer_backoff(m, p->tries++, PUSH_FIRST_MS, PUSH_MAX_MS);
@@ -496,6 +511,7 @@ static void ok_need(struct mesh *m, struct job *j, const struct id *from)
     p->has_spec = p->has_result = false;
     p->due_ns = m->now.mono_ns;
     accept_push(m, j);
+    job_arm(m, j);
 }
 
 void accept_on_ok(struct mesh *m, const struct id *from, struct wire_reader *r)

@@ -17,6 +17,8 @@ void accept_spread(struct mesh *m, struct job *j);
  * told of it by and by, so that a disk with many jobs does not fall upon them; one that lacks the
  * result says so. */
 void accept_resume(struct mesh *m, struct job *j);
+/* `nid` is up again: it is told what it missed, of what is decided by and by. */
+void accept_again(struct mesh *m, struct job *j, const struct id *nid);
 /* True when a majority holds the current version. */
 bool accept_settled(const struct mesh *m, const struct job *j);
 /* True when that replica is known not to hold this record. */

@@ -134,7 +134,7 @@ static void target_find(struct mesh *m, struct request *q)
     const struct member *home = home_of(m, &q->jid);
 
     if (q->type == MESSAGE_SUBMIT)
-        q->target = keyed_creator(m, &q->jid);
+        q->target = keyed_target(m, &q->jid);
     else if (j && peer_up(m, job_responsible(j)) && !was_tried(q, job_responsible(j)))
         q->target = *job_responsible(j);
     else if (home && !id_eq(&home->nid, &m->cfg.nid) && !was_tried(q, &home->nid))
@@ -374,8 +374,9 @@ void forward_on_elsewhere(struct mesh *m, const struct id *from, struct wire_rea
         /* It knows the job: whoever is to act will be known there. */
         q->n_tried = 0;
         q->target = nid;
-        if (id_eq(&nid, &m->cfg.nid)) /* or one of the two has not heard that the other leaves */
-            timer_set(m, &q->timer, m->now.mono_ns + SELF_MS * STATE_MS);
+        if (q->submit && id_eq(&nid, &m->cfg.nid)) /* or one has not heard that the other leaves */
+            timer_set(m, &q->timer,
+                      m->now.mono_ns + timer_backoff(m, q->tries, SELF_MS, RESEND_MS));
         else if (peer_up(m, &nid) && q->tries < 8)
             request_write(m, q);
         q->tries++;

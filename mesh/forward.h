@@ -10,7 +10,7 @@
 
 void forward_request(struct mesh *m, const struct asker *who, struct span frame,
                      const struct message *msg);
-/* A keyed submit to `nid`, who creates the jobs of that key. */
+/* A keyed submit to `nid`, who owns the job of that key or creates it. */
 void forward_submit(struct mesh *m, const struct asker *who, struct span frame,
                     const struct id *jid, const struct id *nid);
 /* The answer to a request a peer passed on. */

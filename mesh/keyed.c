@@ -28,14 +28,24 @@ static const struct id *creator(const struct mesh *m, const struct value *v)
     return up;
 }
 
-struct id keyed_creator(const struct mesh *m, const struct id *jid)
+/* `sets`: the key's. */
+static struct id target_of(const struct mesh *m, const struct job *j, const struct value *sets)
 {
     const struct id *first;
+
+    if (j && j->r.acc.epoch > 0)
+        return j->r.decided || j->own || !peer_up(m, job_responsible(j)) ? m->cfg.nid
+                                                                         : *job_responsible(j);
+    first = creator(m, sets);
+    return first ? *first : (struct id){{0}};
+}
+
+struct id keyed_target(const struct mesh *m, const struct id *jid)
+{
     struct value v;
 
     placement_keyed(m, jid, &v);
-    first = creator(m, &v);
-    return first ? *first : (struct id){{0}};
+    return target_of(m, job_find(m, jid), &v);
 }
 
 static void keyed_wait(struct mesh *m, struct job *j, const struct asker *who, bool duplicate)
@@ -176,23 +186,25 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
 {
     struct id jid = id_job_keyed(origin->head.key);
     const struct job *j = job_find(m, &jid);
+    bool known = j && j->r.acc.epoch > 0;
     struct value v;
-    const struct id *first;
 
     placement_keyed(m, &jid, &v);
-    first = creator(m, &v);
+    struct id to = target_of(m, j, &v);
+    bool here = id_eq(&to, &m->cfg.nid);
+
     if (purge_is(m, &jid))
         keyed_forgotten(m, &jid, who, origin);
-    else if (j && j->r.acc.epoch > 0)
+    else if (known && here)
         keyed_begin(m, &jid, who, origin, spec);
+    else if (!known && m->disk != MESH_DISK_OK)
+        watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
+    else if (!known && (id_is_zero(&to) || !has_room(m, &v)))
+        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
+    else if (!here)
+        forward_submit(m, who, frame, &jid, &to);
     else if (m->left) /* it only lingers to say so, and takes nothing over any more */
         watch_refuse(m, who, MESSAGE_REFUSAL_DRAINING, 0);
-    else if (m->disk != MESH_DISK_OK)
-        watch_refuse(m, who, MESSAGE_REFUSAL_DISK_FULL, RETRY_MS);
-    else if (!first || !has_room(m, &v))
-        watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
-    else if (!id_eq(first, &m->cfg.nid))
-        forward_submit(m, who, frame, &jid, first);
     else if (!life_confirmed(m))
         watch_refuse(m, who, MESSAGE_REFUSAL_NO_QUORUM, RETRY_MS);
     else if (!j && sched_is_full(m))

@@ -10,8 +10,9 @@
 
 void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *origin,
                   struct span spec, struct span frame);
-/* The node that creates the jobs of this key, as far as is known here; zero: none is up. */
-struct id keyed_creator(const struct mesh *m, const struct id *jid);
+/* Who answers a submit under this key, as far as is known here: who owns its job, or creates it.
+ * Zero: none is up. */
+struct id keyed_target(const struct mesh *m, const struct id *jid);
 /* Says whether a new key would be taken now: DONE, or the refusal it would get. */
 void keyed_ready(struct mesh *m, const struct asker *who);
 /* A creation comes to nothing: it took so long that its sets may be forgotten elsewhere, or they

@@ -158,12 +158,9 @@ void repair_member_changed(struct mesh *m, const struct id *nid, enum member_sta
 
     for (struct map_item *it = map_first(m->jobs); it; it = map_next(it)) {
         struct job *j = map_value(it);
-        struct replica *p = accept_replica(j, nid);
 
-        if (p && up) {
-            p->due_ns = m->now.mono_ns;
-            p->tries = 0;
-        }
+        if (up)
+            accept_again(m, j, nid);
         if (j->own && j->own->stage == OWN_RUNNING && j->own->remote && !up &&
             id_eq(&j->own->peer, nid))
             j->own->run_due_ns = m->now.mono_ns;

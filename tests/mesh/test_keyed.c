@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "mesh/job.h"
 #include "tests/mesh/hamlet.h"
 
 enum { KEYS = 48 };
@@ -89,6 +90,46 @@ static void a_node_leaves_while_keys_keep_coming(void **state)
     hamlet_free(h);
 }
 
+static int owner_of(struct hamlet *h, int nodes, const struct id *jid)
+{
+    for (int i = 0; i < nodes; i++) {
+        const struct job *j = job_find(hamlet_mesh(h, i), jid);
+
+        if (j && j->own)
+            return i;
+    }
+    return -1;
+}
+
+static void a_key_is_confirmed_while_its_owner_leaves_and_runs_it(void **state)
+{
+    struct hamlet *h = hamlet_new(5);
+    struct spec_head head = head_of(1);
+    uint64_t token;
+    struct id jid;
+
+    (void)state;
+    hamlet_runs(h, 100000, MESH_OUTCOME_RESULT);
+    hamlet_run(h, 12000);
+    token = hamlet_submit(h, 0, &head);
+    hamlet_run(h, 1000);
+    jid = hamlet_answer(h, token)->accepted.jid;
+    hamlet_drain(h, owner_of(h, 5, &jid));
+    hamlet_run(h, 500);
+    for (int i = 0; i < 5; i++) {
+        const struct message *a;
+
+        token = hamlet_submit(h, i, &head);
+        hamlet_run(h, 100);
+        a = hamlet_answer(h, token);
+        assert_non_null(a);
+        assert_int_equal(a->type, MESSAGE_ACCEPTED);
+        assert_true(a->accepted.duplicate);
+    }
+    assert_int_equal(hamlet_started(h), 1);
+    hamlet_free(h);
+}
+
 static void a_key_is_known_when_the_mesh_has_grown(void **state)
 {
     struct hamlet *h = hamlet_new(3);
@@ -117,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_taken_after_two_of_five_have_left),
         cmocka_unit_test(a_node_leaves_while_keys_keep_coming),
+        cmocka_unit_test(a_key_is_confirmed_while_its_owner_leaves_and_runs_it),
         cmocka_unit_test(a_key_is_known_when_the_mesh_has_grown),
     };
 
