@@ -169,7 +169,8 @@ static const struct inspect_job *sim_in_force(struct sim_job *job, const struct 
     return sim_is_there(copy, &latest->job) && job->settled.acc.epoch ? &job->settled : &copy->job;
 }
 
-/* I9: a member of the set in force removes a record. */
+/* I9: a member of the set in force removes a record. Once that was found right, whoever else hears
+ * of it may do so, also when a set has been proposed since. */
 static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct id *jid,
                           uint64_t queued_ns)
 {
@@ -183,7 +184,7 @@ static void sim_watch_del(struct sim_world *w, struct sim_host *h, const struct 
     copy->damaged = false;
     if (!force || !sim_in_set(force, &h->nid))
         return;
-    for (uint32_t i = 0; i < force->n_rset; i++) {
+    for (uint32_t i = 0; !job->deleted_ns && i < force->n_rset; i++) {
         const struct sim_copy *other = sim_history_copy(job, &force->rset[i]);
 
         if (other ? other->job.decided || other->gone : !sim_host_named(w, &force->rset[i]))
