@@ -234,8 +234,10 @@ void keyed_ready(struct mesh *m, const struct asker *who)
 
 bool keyed_is_over(const struct mesh *m, const struct job *j)
 {
-    return m->now.mono_ns - j->take->begun_ns > CREATE_MS * STATE_MS ||
-           !is_placed(m, &j->r.jid, &j->take->best.v);
+    const struct take *t = j->take;
+
+    return m->now.mono_ns - t->begun_ns > CREATE_MS * STATE_MS ||
+           (t->best.acc.epoch == 0 && !is_placed(m, &j->r.jid, &t->best.v));
 }
 
 void keyed_create(struct mesh *m, struct job *j)

@@ -15,8 +15,8 @@ void keyed_submit(struct mesh *m, const struct asker *who, const struct origin *
 struct id keyed_target(const struct mesh *m, const struct id *jid);
 /* Says whether a new key would be taken now: DONE, or the refusal it would get. */
 void keyed_ready(struct mesh *m, const struct asker *who);
-/* A creation comes to nothing: it took so long that its sets may be forgotten elsewhere, or they
- * are not the key's sets any more. */
+/* A creation comes to nothing: it took so long that its sets may be forgotten elsewhere, or, nobody
+ * having the job, they are not the key's sets any more. */
 bool keyed_is_over(const struct mesh *m, const struct job *j);
 /* A replica that has nothing under a key promises its creation only when one of the sets that
  * are asked is, to its knowledge, one of the key's: PREPARE names them. */

@@ -192,8 +192,10 @@ void takeover_due(struct mesh *m, struct job *j)
 
     if (t->due_ns > m->now.mono_ns)
         return;
-    /* Not tried again by itself: a client that still wants it asks again. */
-    if (creates(j) && keyed_is_over(m, j)) {
+    /* Not tried again by itself: a client that still wants it asks again. Nor is one that came upon
+     * the job and waits for a set it asked because there might be none: what it came upon has a set
+     * of its own, and takeover_from() asks no other. */
+    if (t->create && keyed_is_over(m, j)) {
         takeover_lost(m, j);
         return;
     }
