@@ -161,10 +161,10 @@ static int take(int dir, const char *name, struct walk *w)
 
     if (fd < 0)
         return 0;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
-        w->files >= STEP_FILES_OUT) {
+    const bool wanted = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+    if (!wanted || w->files >= STEP_FILES_OUT) {
         (void)close(fd);
-        return 0;
+        return wanted ? -E2BIG : 0;
     }
     w->files++;
     return w->found(w->arg, name, is_program(fd, &st), fd);
@@ -198,7 +198,11 @@ static int walk_dir(int dir, const char *prefix, int depth, struct walk *w)
 
     if (!d)
         return 0;
-    for (struct dirent *e; r == 0 && w->left > 0 && (e = readdir(d)); w->left--) {
+    for (struct dirent *e; r == 0 && (e = readdir(d));) {
+        if (w->left-- == 0) {
+            r = -E2BIG;
+            break;
+        }
         int n = snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "/" : "", e->d_name);
 
         if (n < 0 || (size_t)n >= sizeof(path) || !box_name_ok(path))

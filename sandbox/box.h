@@ -28,6 +28,7 @@ int box_fill(int dir, const struct step *step, const struct box_how *how, struct
 
 /* Told of each file found; takes `fd`. Non-zero ends the walk. */
 typedef int box_found(void *arg, const char *name, bool executable, int fd);
-/* Finds what the step wants back. 0 or what `found` returned. */
+/* Finds what the step wants back. 0; -E2BIG: there are more than STEP_FILES_OUT of them, or more
+ * entries than are looked at; or what `found` returned. */
 int box_collect(int dir, const struct step *step, box_found *found, void *arg);
 #endif

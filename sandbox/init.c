@@ -399,7 +399,7 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
         return rc;
     report_end(in, r, program);
     if (r->step.n_out) {
-        (void)box_collect(r->dir, &r->step, send_file, in);
+        done.status = box_collect(r->dir, &r->step, send_file, in);
         rc = report_send(in->report, &done, -1);
     }
     if (rc < 0 || r->head.last)

@@ -30,13 +30,13 @@ enum report_what {
     REPORT_FAILED,   /* text: the run could not be set up */
     REPORT_EXITED,   /* the program has ended and everything it left is dead */
     REPORT_FILE,     /* with a descriptor; text is its name */
-    REPORT_DONE,     /* no more files */
+    REPORT_DONE,     /* no more files; status: not 0 = not all could be taken */
     REPORT_CLEAN,    /* nothing of the run is left: ready for the next one */
 };
 
 struct report {
     uint32_t what;
-    int32_t status;   /* as of wait4 */
+    int32_t status;   /* of EXITED: as of wait4 */
     uint64_t at_ns;   /* CLOCK_MONOTONIC */
     uint64_t cpu_us;  /* of the program and all that was waited for */
     uint64_t init_us; /* CPU time of the init itself for this run, so far */

@@ -75,6 +75,9 @@ static bool by_limit(const struct facts *f, struct step_outcome *o)
     } else if (f->kill == KILL_OUTPUT || f->out_truncated || f->err_truncated) {
         say(o, STEP_END_OUTPUT, "more than %" PRIu64 " bytes on %s", f->limits->output,
             f->out_truncated ? "stdout" : "stderr");
+    } else if (f->files_missed) {
+        say(o, STEP_END_FILE_SIZE, "more than %d files to be kept were left in the work directory",
+            STEP_FILES_OUT);
     } else {
         return false;
     }

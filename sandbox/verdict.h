@@ -34,6 +34,7 @@ struct facts {
     struct cgroup_use use;
     bool out_truncated, err_truncated;
     bool box_full;
+    bool files_missed; /* it left more files to be kept than are taken */
     struct profile_list memory_errors;
     struct span err;      /* what the program wrote on stderr */
     const char *refused;  /* the first system call refused, "" = none */

@@ -311,8 +311,12 @@ static void on_file(struct watch *w, const struct report *r, int fd)
         return;
     (void)snprintf(file.name, sizeof(file.name), "%.*s", LIMIT_FILE_NAME, r->text);
     file.fd = copyout(fd, w->step.limits.file_size);
-    if (file.fd < 0)
+    if (file.fd < 0) {
+        w->kill = KILL_BROKEN;
+        (void)snprintf(w->err_text, sizeof(w->err_text), "%s cannot be kept: %s", file.name,
+                       strerror(-file.fd));
         return;
+    }
     o->files = own_realloc(o->files, (o->n_files + 1) * sizeof(*o->files));
     o->files[o->n_files++] = file;
 }
@@ -351,6 +355,7 @@ static unsigned on_report(struct watch *w, const struct report *r, int *fd)
         on_file(w, r, *fd);
         return 0;
     case REPORT_DONE:
+        w->files_missed = r->status != 0;
         return on_done(w);
     case REPORT_CLEAN:
         w->clean = true;

@@ -49,12 +49,13 @@ struct watch {
     unsigned refusals;
     char err_text[ERR_TEXT_MAX];
     struct step_outcome outcome;
-    bool doubt; /* the init must not be used again */
-    bool clean; /* the init has said so */
-    bool deaf;  /* the init has closed its reports */
-    bool told;  /* the outcome has been taken */
-    bool lost;  /* the stage is dead, or dying */
-    bool gone;  /* the init is dead, or never was */
+    bool files_missed; /* not all files that were asked for could be taken */
+    bool doubt;        /* the init must not be used again */
+    bool clean;        /* the init has said so */
+    bool deaf;         /* the init has closed its reports */
+    bool told;         /* the outcome has been taken */
+    bool lost;         /* the stage is dead, or dying */
+    bool gone;         /* the init is dead, or never was */
 };
 
 /* What the caller is to do next; it may be several. */

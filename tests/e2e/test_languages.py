@@ -134,6 +134,14 @@ class Languages(harness.MeshCase):
             + "public static void main(String[] a) { System.out.println(new C149().v); } }\n")
         self.assertEqual((result["verdict"], result["stdout"]), ("accepted", "149\n"), result)
 
+    def test_a_program_of_more_classes_than_are_kept_is_told_so(self):
+        result = self.mesh.run(
+            language="java", code="public class Main { public static void main(String[] a) { } }\n"
+            + "".join(f"class C{i} {{ }}\n" for i in range(160)))
+        self.assertEqual((result["verdict"], result["cause"]["kind"]),
+                         ("compile_error", "file_size"), result)
+        self.assertIn("more than 160 files", result["cause"]["detail"])
+
     def test_a_signal_is_named(self):
         result = self.mesh.run(language="c", code="int main(void) { *(volatile int *)0 = 1; }\n")
         self.assertEqual((result["verdict"], result["signal"], result["cause"]["kind"]),

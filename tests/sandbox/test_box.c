@@ -198,6 +198,26 @@ static void a_star_finds_files_in_folders_too(void **state)
     assert_int_equal(collect(dir, "*.class", &f), 2);
 }
 
+static void more_files_than_are_taken_is_said(void **state)
+{
+    char out[1][LIMIT_FILE_NAME + 1] = {"*.class"};
+    struct step s = {.n_out = 1, .out = out, .argv = argv, .n_argv = 1};
+    auto_fd int dir = open_top();
+    struct found f = {0};
+    char name[32];
+
+    (void)state;
+    for (unsigned i = 0; i < STEP_FILES_OUT; i++) {
+        (void)snprintf(name, sizeof(name), "C%u.class", i);
+        touch(dir, name);
+    }
+    assert_int_equal(collect(dir, "*.class", &f), STEP_FILES_OUT);
+    assert_int_equal(symlinkat("C0.class", dir, "link.class"), 0);
+    assert_int_equal(collect(dir, "*.class", &f), STEP_FILES_OUT);
+    touch(dir, "more.class");
+    assert_int_equal(box_collect(dir, &s, remember, &f), -E2BIG);
+}
+
 static void a_copy_is_sealed_and_has_a_limit(void **state)
 {
     auto_fd int fd = memfd("twelve bytes");
@@ -259,6 +279,7 @@ int main(void)
         cmocka_unit_test(only_a_sealed_program_is_executed_without_a_copy),
         cmocka_unit_test_setup_teardown(only_plain_files_with_one_name_come_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_star_finds_files_in_folders_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_files_than_are_taken_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_program_is_known_by_its_first_bytes_where_modes_cannot_be_set, setup, teardown),
         cmocka_unit_test(a_copy_is_sealed_and_has_a_limit),

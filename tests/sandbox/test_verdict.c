@@ -123,6 +123,19 @@ static void time_over_counts_even_when_the_program_ended(void **state)
     assert_int_equal(o.overshoot_us, 5);
 }
 
+static void files_that_were_not_kept_are_no_success(void **state)
+{
+    struct facts f = ended(EXIT(0));
+    struct step_outcome o = {0};
+
+    (void)state;
+    f.files_missed = true;
+    verdict_decide(&f, &o);
+    assert_int_equal(o.end, STEP_END_FILE_SIZE);
+    assert_int_equal(o.exit_code, 0);
+    assert_non_null(strstr(o.detail, "files to be kept"));
+}
+
 static void output_files_processes_and_calls_have_ends_of_their_own(void **state)
 {
     struct facts f = ended(EXIT(0));
@@ -175,6 +188,7 @@ int main(void)
         cmocka_unit_test(an_allocators_word_counts_only_with_a_failure),
         cmocka_unit_test(a_failure_at_the_limit_is_memory_and_success_there_is_not),
         cmocka_unit_test(time_over_counts_even_when_the_program_ended),
+        cmocka_unit_test(files_that_were_not_kept_are_no_success),
         cmocka_unit_test(output_files_processes_and_calls_have_ends_of_their_own),
         cmocka_unit_test(what_was_asked_for_and_what_broke_come_first),
     };
