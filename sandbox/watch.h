@@ -41,6 +41,7 @@ struct watch {
     uint64_t quality_at_ns;                                /* another */
     uint64_t crowd_us;    /* CPU time seen where no cgroup counts it */
     uint64_t peak;        /* memory seen where no cgroup counts it */
+    unsigned blind;       /* looks in a row that could not tell it */
     uint64_t overhead_us; /* CPU time that was ours */
     uint64_t killed_us;   /* CPU time of the program when it was killed, 0 = it was not */
     enum verdict_kill kill;
