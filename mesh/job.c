@@ -135,6 +135,7 @@ void job_arm(struct mesh *m, struct job *j)
     tally_set(m, j);
     lag_set(m, j);
     owed_set(m, j);
+    purge_order(m, j);
     if (!m->started)
         return;
     if (j->damaged)

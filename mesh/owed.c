@@ -6,14 +6,14 @@
 #include "mesh/list.h"
 #include "mesh/store.h"
 
-static bool is_owed(const struct job *j)
+bool owed_is(const struct job *j)
 {
     return j->r.decided && !j->r.told && j->r.origin && origin_callback(j->r.origin)[0];
 }
 
 void owed_set(struct mesh *m, struct job *j)
 {
-    if (!is_owed(j))
+    if (!owed_is(j))
         heap_remove(&m->owed, &j->owed);
     else if (!heap_has(&j->owed))
         heap_set(&m->owed, &j->owed, j->decided_ns + OWED_GRACE_MS * STATE_MS);

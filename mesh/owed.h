@@ -13,9 +13,12 @@
 
 enum {
     OWED_GRACE_MS = 10000, /* the bridge that took the job calls by itself */
-    OWED_LEASE_MS = 60000
+    OWED_LEASE_MS = 60000,
+    OWED_KEEP_S = 3600 /* it is not forgotten before, unless there are twice as many as are kept */
 };
 
+/* It is decided, its callback is wanted, and nobody has said that it was told. */
+bool owed_is(const struct job *j);
 /* After every change of a job; cheap. */
 void owed_set(struct mesh *m, struct job *j);
 void owed_remove(struct mesh *m, struct job *j);

@@ -14,6 +14,7 @@
 #include "mesh/frame.h"
 #include "mesh/job.h"
 #include "mesh/mutant.h"
+#include "mesh/owed.h"
 #include "mesh/peer.h"
 #include "mesh/repair.h"
 #include "mesh/store.h"
@@ -261,7 +262,26 @@ static uint64_t keep_ns(const struct mesh *m, const struct job *j)
 
     if (j->r.origin && j->r.origin->head.retain_s > 0)
         s = j->r.origin->head.retain_s;
+    if (owed_is(j) && s < OWED_KEEP_S)
+        s = OWED_KEEP_S;
     return s * 1000 * STATE_MS;
+}
+
+void purge_order(struct mesh *m, struct job *j)
+{
+    uint64_t key = j->decided_ns + (owed_is(j) ? OWED_KEEP_S * 1000 * STATE_MS : 0);
+
+    if (heap_has(&j->kept) && j->kept.key != key)
+        heap_set(&m->kept, &j->kept, key);
+}
+
+/* There are too many, and it is the first to go: one that is owed only when there are twice as
+ * many. */
+static bool crowded(const struct mesh *m, const struct job *j)
+{
+    uint64_t most = (uint64_t)m->cfg.retain_count * (owed_is(j) ? 2 : 1);
+
+    return most > 0 && m->kept.len > most && heap_min(&m->kept) == &j->kept;
 }
 
 void purge_begin(struct mesh *m, struct job *j)
@@ -274,6 +294,7 @@ void purge_begin(struct mesh *m, struct job *j)
     if (heap_has(&j->kept))
         return;
     heap_set(&m->kept, &j->kept, j->decided_ns);
+    purge_order(m, j);
     if (m->cfg.retain_count > 0 && m->kept.len > m->cfg.retain_count) {
         struct job *oldest = HEAP_OWNER(heap_min(&m->kept), struct job, kept);
 
@@ -281,13 +302,9 @@ void purge_begin(struct mesh *m, struct job *j)
     }
 }
 
-/* Its time is over, or there are too many and it is the oldest. */
 static bool purge_wanted(const struct mesh *m, const struct job *j)
 {
-    bool crowded = m->cfg.retain_count > 0 && m->kept.len > m->cfg.retain_count &&
-                   heap_min(&m->kept) == &j->kept;
-
-    return crowded || m->now.mono_ns >= j->decided_ns + keep_ns(m, j);
+    return crowded(m, j) || m->now.mono_ns >= j->decided_ns + keep_ns(m, j);
 }
 
 static bool purge_allowed(const struct mesh *m, const struct job *j)

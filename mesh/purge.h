@@ -5,10 +5,13 @@
  * Keeping decided jobs for a while, and forgetting them for good. A job is deleted only when
  * every member of its set holds the decision; what stays is its number, in intervals per
  * home, so that nothing late can bring it back. Keyed jobs stay one by one, with the hash of
- * their request: their keys stay used, and the same request is answered as a duplicate.
+ * their request: their keys stay used, and the same request is answered as a duplicate. One
+ * whose callback is owed (owed.h) is kept for OWED_KEEP_S at least, so that it can be told.
  */
 #include "mesh/state.h"
 
+/* After every change of a job; cheap. */
+void purge_order(struct mesh *m, struct job *j);
 /* It is decided: starts to keep it. */
 void purge_begin(struct mesh *m, struct job *j);
 /* Another replica was heard of. */

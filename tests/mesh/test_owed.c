@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "mesh/accept.h"
+#include "mesh/inspect.h"
 #include "mesh/job.h"
 #include "mesh/owed.h"
 #include "mesh/takeover.h"
@@ -171,6 +172,42 @@ static void told_during_a_takeover_leaves_its_promises_alone(void **state)
     hamlet_free(h);
 }
 
+static void what_is_owed_is_not_forgotten_before_it_is_told(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id told, owed;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    told = job_run(h, "https://example.com/done");
+    owed = job_run(h, "https://example.com/done");
+    (void)hamlet_about(h, 2, MESSAGE_TOLD, &told);
+    hamlet_run(h, 620 * 1000); /* over the 600 s that a job is kept */
+    assert_true(inspect_purged(hamlet_mesh(h, 0), &told));
+    assert_int_equal(hamlet_state(h, 1, &owed), MESSAGE_STATE_COMPLETED);
+    (void)hamlet_about(h, 1, MESSAGE_TOLD, &owed);
+    hamlet_run(h, 30 * 1000);
+    for (int i = 0; i < 3; i++)
+        assert_true(inspect_purged(hamlet_mesh(h, i), &owed));
+    hamlet_free(h);
+}
+
+static void what_is_owed_is_forgotten_in_the_end(void **state)
+{
+    struct hamlet *h = hamlet_new(3);
+    struct id jid;
+
+    (void)state;
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    jid = job_run(h, "https://example.com/done");
+    hamlet_run(h, (OWED_KEEP_S + 30) * 1000);
+    for (int i = 0; i < 3; i++)
+        assert_true(inspect_purged(hamlet_mesh(h, i), &jid));
+    hamlet_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +215,8 @@ int main(void)
         cmocka_unit_test(nothing_is_held_back_that_was_handed_to_nobody),
         cmocka_unit_test(what_was_told_stays_told),
         cmocka_unit_test(what_was_not_told_is_owed_after_a_crash_of_any_node),
+        cmocka_unit_test(what_is_owed_is_not_forgotten_before_it_is_told),
+        cmocka_unit_test(what_is_owed_is_forgotten_in_the_end),
         cmocka_unit_test(told_during_a_takeover_leaves_its_promises_alone),
     };
 
