@@ -50,6 +50,7 @@ struct request {
     uint8_t *submit; /* owned: a keyed submit's frame */
     size_t submit_len;
     struct id target;
+    struct id asked; /* who a submit was sent to last; zero: nobody yet */
     uint32_t tries;
     uint32_t n_tried; /* who said that it does not know the job */
     struct id tried[TRIED_MAX];
@@ -145,13 +146,15 @@ static void target_find(struct mesh *m, struct request *q)
 
 /* ---- sending ---- */
 
-static void request_write(struct mesh *m, const struct request *q)
+static void request_write(struct mesh *m, struct request *q)
 {
     struct message msg = {.type = q->type};
     struct buf frame;
     struct buf *b;
 
     if (q->submit) {
+        q->who.doubt = q->who.doubt || (!id_is_zero(&q->asked) && !id_eq(&q->asked, &q->target));
+        q->asked = q->target;
         b = peer_open(m, &q->target, FRAME_FORWARD, q->submit_len);
         wire_put_uint(b, q->number);
         wire_put_bin(b, q->submit, q->submit_len);
@@ -204,6 +207,7 @@ static void request_serve(struct mesh *m, struct request *q)
     struct span submit = {frame, q->submit_len};
     struct asker who = q->who;
 
+    who.doubt = !id_is_zero(&q->asked);
     request_end(m, q);
     client_serve(m, &who, submit);
 }
@@ -314,7 +318,10 @@ static void reply_use(struct mesh *m, struct request *q, struct message *msg)
 
     if (msg->type != MESSAGE_EVENT) {
         request_end(m, q);
-        watch_answer(m, &who, msg);
+        if (msg->type == MESSAGE_REFUSED && !watch_is_definite(&who, msg->refused.why))
+            watch_refuse(m, &who, msg->refused.why, msg->refused.retry_after_ms);
+        else
+            watch_answer(m, &who, msg);
         return;
     }
     if (msg->event.seq <= q->seen)

@@ -41,6 +41,7 @@ struct asker {
     struct id peer; /* zero: `client` is here */
     uint64_t client;
     uint64_t token;
+    bool doubt; /* it was asked of somebody else before, who may have done it */
 };
 
 /* A replica of a job as the one who pushes the job to it knows it. */

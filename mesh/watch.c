@@ -32,11 +32,18 @@ void watch_answer(struct mesh *m, const struct asker *who, struct message *msg)
     buf_done(&b);
 }
 
+bool watch_is_definite(const struct asker *who, enum message_refusal why)
+{
+    return !who->doubt || why == MESSAGE_REFUSAL_KEY_REUSED || why == MESSAGE_REFUSAL_BAD_REQUEST;
+}
+
 void watch_refuse(struct mesh *m, const struct asker *who, enum message_refusal why,
                   uint32_t retry_after_ms)
 {
     struct message msg = {.type = MESSAGE_REFUSED};
 
+    if (!watch_is_definite(who, why))
+        why = MESSAGE_REFUSAL_UNKNOWN_OUTCOME;
     m->stats.refused++;
     msg.refused.why = why;
     msg.refused.retry_after_ms = retry_after_ms;

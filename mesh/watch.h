@@ -32,6 +32,9 @@ void watch_job_gone(struct mesh *m, struct job *j);
 
 /* Sends to whoever asked. */
 void watch_answer(struct mesh *m, const struct asker *who, struct message *msg);
+/* Of a submit that somebody else was asked for before, a refusal for want of room says nothing: it
+ * is told as UNKNOWN_OUTCOME. */
+bool watch_is_definite(const struct asker *who, enum message_refusal why);
 void watch_refuse(struct mesh *m, const struct asker *who, enum message_refusal why,
                   uint32_t retry_after_ms);
 /* The job as it is now, with its result when it has one. */

@@ -153,12 +153,47 @@ static void a_key_is_known_when_the_mesh_has_grown(void **state)
     hamlet_free(h);
 }
 
+/* The one who was asked first may have made it, which those who have no room cannot know. */
+static void a_refusal_after_somebody_else_was_asked_is_not_definite(void **state)
+{
+    (void)state;
+    for (int lost = 1; lost < 3; lost++) {
+        struct hamlet *h = hamlet_new(3);
+        uint64_t token[KEYS];
+        int unknown = 0;
+
+        hamlet_run(h, 12000);
+        hamlet_crash(h, lost);
+        for (unsigned k = 0; k < KEYS; k++) {
+            struct spec_head head = head_of(k);
+
+            token[k] = hamlet_submit(h, 0, &head);
+        }
+        for (int i = 0; i < 3; i++)
+            if (i != lost)
+                hamlet_disk_state(h, i, MESH_DISK_FULL);
+        hamlet_run(h, 30000);
+        for (unsigned k = 0; k < KEYS; k++) {
+            const struct message *a = hamlet_answer(h, token[k]);
+
+            assert_non_null(a);
+            if (a->type == MESSAGE_REFUSED && a->refused.why == MESSAGE_REFUSAL_UNKNOWN_OUTCOME)
+                unknown++;
+            else if (a->type == MESSAGE_REFUSED)
+                assert_int_equal(a->refused.why, MESSAGE_REFUSAL_DISK_FULL);
+        }
+        assert_true(unknown > 0);
+        hamlet_free(h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_taken_after_two_of_five_have_left),
         cmocka_unit_test(a_node_leaves_while_keys_keep_coming),
         cmocka_unit_test(a_key_is_confirmed_while_its_owner_leaves_and_runs_it),
+        cmocka_unit_test(a_refusal_after_somebody_else_was_asked_is_not_definite),
         cmocka_unit_test(a_key_is_known_when_the_mesh_has_grown),
     };
 
