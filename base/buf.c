@@ -25,7 +25,7 @@ void buf_reset(struct buf *b)
     b->full = false;
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t len)
+uint8_t *buf_grow(struct buf *b, size_t len)
 {
     if (len > b->max - b->len) {
         b->full = true;
@@ -42,18 +42,6 @@ uint8_t *buf_reserve(struct buf *b, size_t len)
     return b->data + b->len;
 }
 
-int buf_put(struct buf *b, const void *src, size_t len)
-{
-    uint8_t *at = buf_reserve(b, len);
-
-    if (!at)
-        return -ENOSPC;
-    if (len)
-        memcpy(at, src, len);
-    b->len += len;
-    return 0;
-}
-
 int buf_put_uint(struct buf *b, uint64_t v)
 {
     char text[20]; /* of 2^64 */
@@ -64,22 +52,6 @@ int buf_put_uint(struct buf *b, uint64_t v)
         v /= 10;
     } while (v > 0);
     return buf_put(b, text + at, sizeof(text) - at);
-}
-
-int buf_puts(struct buf *b, const char *s)
-{
-    return buf_put(b, s, strlen(s));
-}
-
-int buf_putc(struct buf *b, uint8_t c)
-{
-    uint8_t *at = buf_reserve(b, 1);
-
-    if (!at)
-        return -ENOSPC;
-    *at = c;
-    b->len++;
-    return 0;
 }
 
 int buf_printf(struct buf *b, const char *fmt, ...)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/own.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,12 +31,41 @@ void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);
 /* Empties it and keeps the memory. */
 void buf_reset(struct buf *b);
-/* Makes room for `len` more bytes and returns where they go (len is not advanced), or NULL. */
-uint8_t *buf_reserve(struct buf *b, size_t len);
+/* buf_reserve() where there is no room yet. */
+uint8_t *buf_grow(struct buf *b, size_t len);
+
+/* Makes room for `len` more bytes and returns where they go (len is not advanced), or NULL. Here,
+ * as the next three are, because a submit writes two hundred times, mostly a byte or two. */
+static inline uint8_t *buf_reserve(struct buf *b, size_t len)
+{
+    if (len < b->cap - b->len && len <= b->max - b->len)
+        return b->data + b->len;
+    return buf_grow(b, len);
+}
+
 /* All return 0 or -ENOSPC. */
-int buf_put(struct buf *b, const void *src, size_t len);
-int buf_puts(struct buf *b, const char *s);
-int buf_putc(struct buf *b, uint8_t c);
+static inline int buf_put(struct buf *b, const void *src, size_t len)
+{
+    uint8_t *at = buf_reserve(b, len);
+
+    if (!at)
+        return -ENOSPC;
+    if (len)
+        memcpy(at, src, len);
+    b->len += len;
+    return 0;
+}
+
+static inline int buf_puts(struct buf *b, const char *s)
+{
+    return buf_put(b, s, strlen(s));
+}
+
+static inline int buf_putc(struct buf *b, uint8_t c)
+{
+    return buf_put(b, &c, 1);
+}
+
 int buf_put_uint(struct buf *b, uint64_t v); /* in decimal digits */
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Appends what the file holds. -errno when it cannot be read, -EFBIG when it does not fit. Of a
