@@ -1,72 +1,131 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "api-bridge/tree.h"
+#include "api-bridge/json.h"
 
 #include "base/own.h"
 
 #include <errno.h>
+#include <jansson.h>
 
-static bool is_a(const struct api_json_at *at, enum api_json_kind kind)
+struct api_json; /* is a json_t: nobody else may look inside */
+
+static json_t *tree(const struct api_json *v)
 {
-    return at->value && at->value->kind == kind;
+    union {
+        const struct api_json *from;
+        json_t *to;
+    } u = {.from = v};
+
+    return u.to;
+}
+
+static struct api_json *untree(json_t *v)
+{
+    return (struct api_json *)(void *)v;
+}
+
+/* jansson's words are for programmers; these are for the one who sent the body. */
+static const char *parse_trouble(const json_error_t *e)
+{
+    switch (json_error_code(e)) {
+    case json_error_duplicate_key:
+        return "the same key twice in one object";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "a NUL character in a string (use encoding base64 for binary data)";
+    case json_error_invalid_utf8:
+        return "bytes that are not UTF-8";
+    case json_error_stack_overflow:
+        return "nested too deeply";
+    case json_error_numeric_overflow:
+        return "a number that is too large";
+    case json_error_premature_end_of_input:
+        return "the text ends too early";
+    case json_error_end_of_input_expected:
+        return "bytes behind the value";
+    default:
+        return "a syntax error";
+    }
+}
+
+void api_json_init(void)
+{
+    json_object_seed(0);
+}
+
+struct api_json *api_json_parse(struct span text, struct api_fault *f)
+{
+    json_error_t e;
+    json_t *v;
+
+    if (text.len == 0) {
+        api_fault_set(f, API_FAULT_BAD_JSON, "the body is empty, JSON is needed");
+        return NULL;
+    }
+    v = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &e);
+    if (!v)
+        api_fault_set(f, API_FAULT_BAD_JSON, "the body is not valid JSON: %s (line %d, column %d)",
+                      parse_trouble(&e), e.line, e.column);
+    return untree(v);
+}
+
+void api_json_free(struct api_json *root)
+{
+    json_decref(tree(root));
 }
 
 bool api_json_is_object(const struct api_json_at *at)
 {
-    return is_a(at, API_JSON_OBJECT);
+    return json_is_object(tree(at->value));
 }
 
 bool api_json_is_array(const struct api_json_at *at)
 {
-    return is_a(at, API_JSON_ARRAY);
+    return json_is_array(tree(at->value));
 }
 
 bool api_json_is_text(const struct api_json_at *at)
 {
-    return is_a(at, API_JSON_TEXT);
+    return json_is_string(tree(at->value));
 }
 
 bool api_json_is_number(const struct api_json_at *at)
 {
-    return is_a(at, API_JSON_INT) || is_a(at, API_JSON_REAL);
+    return json_is_number(tree(at->value));
 }
 
 bool api_json_is_bool(const struct api_json_at *at)
 {
-    return is_a(at, API_JSON_BOOL);
+    return json_is_boolean(tree(at->value));
 }
 
 size_t api_json_len(const struct api_json_at *at)
 {
-    return at->value ? at->value->n : 0;
+    json_t *v = tree(at->value);
+
+    return json_is_array(v) ? json_array_size(v) : json_object_size(v);
 }
 
 struct api_json_at api_json_field(const struct api_json_at *object, const char *key)
 {
-    struct api_json *v = api_tree_member(object->value, span_of(key));
+    json_t *v = json_object_get(tree(object->value), key);
 
     return (struct api_json_at){
-        .value = v && v->kind != API_JSON_NULL ? v : NULL, .up = object, .key = key};
+        .value = json_is_null(v) ? NULL : untree(v), .up = object, .key = key};
 }
 
 struct api_json_at api_json_item(const struct api_json_at *array, size_t index)
 {
-    const bool has = is_a(array, API_JSON_ARRAY) && index < array->value->n;
+    json_t *v = json_array_get(tree(array->value), index);
 
-    return (struct api_json_at){
-        .value = has ? array->value->in[index] : NULL, .up = array, .index = index};
+    return (struct api_json_at){.value = untree(v), .up = array, .index = index};
 }
 
 const char *api_json_next(const struct api_json_at *object, const char *key)
 {
-    const struct api_json *o = object->value;
-    uint32_t i = 0;
+    json_t *v = tree(object->value);
+    void *it = key ? json_object_iter_next(v, json_object_key_to_iter(key)) : json_object_iter(v);
 
-    if (!is_a(object, API_JSON_OBJECT))
-        return NULL;
-    while (key && i < o->n && (const char *)o->in[i]->key.data != key)
-        i++;
-    i += key != NULL;
-    return i < o->n ? (const char *)o->in[i]->key.data : NULL;
+    return it ? json_object_iter_key(it) : NULL;
 }
 
 void api_json_path(const struct api_json_at *at, char *out, size_t size)
@@ -114,10 +173,10 @@ static bool is_known(const char *key, const char *const *known, size_t n)
 void api_json_known(const struct api_json_at *object, const char *const *known, size_t n,
                     struct api_fault *f)
 {
-    const struct api_json *o = object->value;
+    json_t *v = tree(object->value);
 
-    for (uint32_t i = 0; o && i < o->n && !f->code; i++) {
-        struct api_json_at at = {.up = object, .key = (const char *)o->in[i]->key.data};
+    for (void *it = json_object_iter(v); it && !f->code; it = json_object_iter_next(v, it)) {
+        struct api_json_at at = {.up = object, .key = json_object_iter_key(it)};
 
         if (is_known(at.key, known, n))
             continue;
@@ -135,20 +194,20 @@ void api_json_need(const struct api_json_at *object, const char *key, struct api
 
 struct span api_json_as_text(const struct api_json_at *at, size_t max, struct api_fault *f)
 {
-    struct span text;
+    json_t *v = tree(at->value);
 
     if (f->code)
         return (struct span){0};
-    if (!is_a(at, API_JSON_TEXT)) {
+    if (!json_is_string(v)) {
         api_json_fault(at, f, API_FAULT_BAD_TYPE, "must be a string");
         return (struct span){0};
     }
-    text = at->value->is.text;
-    if (text.len <= max)
-        return text;
-    api_json_fault(at, f, API_FAULT_TOO_LONG, "is %zu bytes long, at most %zu are allowed",
-                   text.len, max);
-    return (struct span){0};
+    if (json_string_length(v) > max) {
+        api_json_fault(at, f, API_FAULT_TOO_LONG, "is %zu bytes long, at most %zu are allowed",
+                       json_string_length(v), max);
+        return (struct span){0};
+    }
+    return (struct span){(const uint8_t *)json_string_value(v), json_string_length(v)};
 }
 
 struct span api_json_text(const struct api_json_at *object, const char *key, size_t max,
@@ -173,15 +232,15 @@ uint64_t api_json_uint(const struct api_json_at *object, const char *key, uint64
                        uint64_t fallback, struct api_fault *f)
 {
     struct api_json_at at = api_json_field(object, key);
-    int64_t n;
+    json_int_t n;
 
     if (!at.value || f->code)
         return fallback;
-    if (!is_a(&at, API_JSON_INT)) {
+    if (!json_is_integer(tree(at.value))) {
         api_json_fault(&at, f, API_FAULT_BAD_TYPE, "must be an integer");
         return fallback;
     }
-    n = at.value->is.whole;
+    n = json_integer_value(tree(at.value));
     if (n >= 0 && (uint64_t)n <= max)
         return (uint64_t)n;
     api_json_fault(&at, f, API_FAULT_OUT_OF_RANGE, "must be between 0 and %llu",
@@ -196,8 +255,8 @@ bool api_json_bool(const struct api_json_at *object, const char *key, bool fallb
 
     if (!at.value || f->code)
         return fallback;
-    if (is_a(&at, API_JSON_BOOL))
-        return at.value->is.truth;
+    if (json_is_boolean(tree(at.value)))
+        return json_is_true(tree(at.value));
     api_json_fault(&at, f, API_FAULT_BAD_TYPE, "must be true or false");
     return fallback;
 }
@@ -210,10 +269,11 @@ double api_json_real(const struct api_json_at *object, const char *key, double m
 
     if (!at.value || f->code)
         return fallback;
-    if (!api_json_as_real(&at, &v)) {
+    if (!json_is_number(tree(at.value))) {
         api_json_fault(&at, f, API_FAULT_BAD_TYPE, "must be a number");
         return fallback;
     }
+    v = json_number_value(tree(at.value));
     if (v >= 0 && v <= max)
         return v;
     api_json_fault(&at, f, API_FAULT_OUT_OF_RANGE, "must be between 0 and %g", max);
@@ -225,7 +285,7 @@ struct api_json_at api_json_object(const struct api_json_at *object, const char 
 {
     struct api_json_at at = api_json_field(object, key);
 
-    if (at.value && !is_a(&at, API_JSON_OBJECT)) {
+    if (at.value && !json_is_object(tree(at.value))) {
         api_json_fault(&at, f, API_FAULT_BAD_TYPE, "must be an object");
         at.value = NULL;
     }
@@ -239,11 +299,11 @@ struct api_json_at api_json_array(const struct api_json_at *object, const char *
 
     if (!at.value)
         return at;
-    if (!is_a(&at, API_JSON_ARRAY))
+    if (!json_is_array(tree(at.value)))
         api_json_fault(&at, f, API_FAULT_BAD_TYPE, "must be an array");
-    else if (api_json_len(&at) > max)
+    else if (json_array_size(tree(at.value)) > max)
         api_json_fault(&at, f, API_FAULT_TOO_LONG, "has %zu elements, at most %zu are allowed",
-                       api_json_len(&at), max);
+                       json_array_size(tree(at.value)), max);
     else
         return at;
     at.value = NULL;
@@ -252,57 +312,28 @@ struct api_json_at api_json_array(const struct api_json_at *object, const char *
 
 bool api_json_as_real(const struct api_json_at *at, double *ret_value)
 {
-    if (!api_json_is_number(at))
+    if (!json_is_number(tree(at->value)))
         return false;
-    *ret_value = is_a(at, API_JSON_INT) ? (double)at->value->is.whole : at->value->is.real;
+    *ret_value = json_number_value(tree(at->value));
     return true;
 }
 
 bool api_json_as_int(const struct api_json_at *at, int64_t *ret_value)
 {
-    if (!is_a(at, API_JSON_INT))
+    if (!json_is_integer(tree(at->value)))
         return false;
-    *ret_value = at->value->is.whole;
+    *ret_value = json_integer_value(tree(at->value));
     return true;
 }
 
-/* As deep as what api_json_parse() lets pass. */
-static void dump_one(struct api_json_writer *w, const char *key, const struct api_json *v)
+static int dump_piece(const char *text, size_t len, void *out)
 {
-    const bool object = v->kind == API_JSON_OBJECT;
-
-    switch (v->kind) {
-    case API_JSON_NULL:
-        api_json_put_null(w, key);
-        break;
-    case API_JSON_BOOL:
-        api_json_put_bool(w, key, v->is.truth);
-        break;
-    case API_JSON_INT:
-        api_json_put_int(w, key, v->is.whole);
-        break;
-    case API_JSON_REAL:
-        api_json_put_real(w, key, v->is.real);
-        break;
-    case API_JSON_TEXT:
-        api_json_put_text(w, key, v->is.text);
-        break;
-    case API_JSON_ARRAY:
-    case API_JSON_OBJECT:
-        api_json_open(w, key, object ? '{' : '[');
-        for (uint32_t i = 0; i < v->n; i++)
-            dump_one(w, object ? (const char *)v->in[i]->key.data : NULL, v->in[i]);
-        api_json_close(w, object ? '}' : ']');
-        break;
-    }
+    return buf_put(out, text, len);
 }
 
 int api_json_dump(const struct api_json_at *at, struct buf *out)
 {
-    struct api_json_writer w;
-
-    api_json_writer_init(&w, out);
-    if (at->value)
-        dump_one(&w, NULL, at->value);
-    return at->value && !out->full ? 0 : -ENOSPC;
+    return json_dump_callback(tree(at->value), dump_piece, out, JSON_COMPACT | JSON_ENCODE_ANY) < 0
+               ? -ENOSPC
+               : 0;
 }

@@ -4,8 +4,8 @@
 /*
  * JSON from strangers. Reading is strict (duplicate keys, NUL in strings, bad UTF-8, NaN, numbers
  * over 64 bits and bytes behind the value are refused) and goes through paths, so that an
- * error names its field: "testCases[3].input". api-bridge/tree.c is the only file that includes
- * yajl. For writing see api-bridge/writer.h.
+ * error names its field: "testCases[3].input". api-bridge/json.c is the only file that
+ * includes jansson. For writing see api-bridge/writer.h.
  *
  * Readers follow one pattern: read every field, look at the fault once. After the first
  * fault they return their fallback and do nothing. A field that is null counts as absent.

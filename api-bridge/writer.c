@@ -42,17 +42,6 @@ static int utf8_sequence(const uint8_t *p, const uint8_t *end)
     return n;
 }
 
-/* The next eight bytes are there, and each is a character. */
-static bool is_ascii(const uint8_t *p, const uint8_t *end)
-{
-    uint64_t eight;
-
-    if ((size_t)(end - p) < sizeof(eight))
-        return false;
-    memcpy(&eight, p, sizeof(eight));
-    return (eight & 0x8080808080808080u) == 0;
-}
-
 /* How far it is valid; *ret_cut tells that only an incomplete sequence is left. */
 static size_t utf8_prefix(struct span text, bool *ret_cut)
 {
@@ -60,13 +49,7 @@ static size_t utf8_prefix(struct span text, bool *ret_cut)
 
     *ret_cut = false;
     while (p < end) {
-        int n;
-
-        if (is_ascii(p, end)) {
-            p += sizeof(uint64_t);
-            continue;
-        }
-        n = utf8_sequence(p, end);
+        int n = utf8_sequence(p, end);
 
         if (n <= 0) {
             *ret_cut = n < 0;
@@ -77,16 +60,11 @@ static size_t utf8_prefix(struct span text, bool *ret_cut)
     return (size_t)(p - text.data);
 }
 
-size_t api_utf8_prefix(struct span text)
+bool api_utf8_ok(struct span text)
 {
     bool cut;
 
-    return text.len ? utf8_prefix(text, &cut) : 0;
-}
-
-bool api_utf8_ok(struct span text)
-{
-    return api_utf8_prefix(text) == text.len;
+    return text.len == 0 || utf8_prefix(text, &cut) == text.len;
 }
 
 size_t api_utf8_whole(struct span text)

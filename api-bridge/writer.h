@@ -35,8 +35,6 @@ void api_json_put_fault(struct buf *out, const struct api_fault *f);
 
 /* True when all of it is UTF-8 (RFC 3629). */
 bool api_utf8_ok(struct span text);
-/* How much of it is, from its beginning. */
-size_t api_utf8_prefix(struct span text);
 /* The length without an incomplete sequence at the end, as a cut leaves it. */
 size_t api_utf8_whole(struct span text);
 #endif
