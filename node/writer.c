@@ -6,9 +6,10 @@
  *
  * The queue is a list of requests. The thread takes what is there (to a cap), applies all of
  * it in one transaction, commits, and only then answers: one flush serves whatever queued
- * while the flush before it ran. A read is answered out of the same transaction, so it sees
- * every batch before it, and after the commit, so that nobody is ever told of something that
- * a power cut could take back.
+ * while the flush before it ran. After a commit of many it rests as long as that took: those it
+ * answered are back in the queue by then, and share the next flush with those who came meanwhile.
+ * A read is answered out of the same transaction, so it sees every batch before it, and after the
+ * commit, so that nobody is ever told of something that a power cut could take back.
  */
 #include "node/writer.h"
 
@@ -17,6 +18,7 @@
 #include "base/own.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum {
     WRITER_OPS_MAX = 1024, /* of one commit */
@@ -26,6 +28,8 @@ enum {
     WRITER_LEFT_NEARLY = 256 * LIMIT_MIB, /* of the file system */
     WRITER_LEFT_FULL = 64 * LIMIT_MIB,
     WRITER_MEASURE_NS = 500000000,
+    WRITER_MANY = 32, /* operations, sixteen submits: they came from more clients than one */
+    WRITER_REST_NS_MAX = 2000000,
 };
 
 struct writer_request {
@@ -45,6 +49,8 @@ struct writer {
     pthread_t thread;
     enum mesh_disk state;
     uint64_t measured_ns;
+    bool many;            /* in the last commit, and nothing was left for the next */
+    uint64_t took_ns;     /* the last one that wrote */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t filled;
     struct writer_request *first;
@@ -139,7 +145,7 @@ static void writer_commit(struct writer *w, struct writer_request *all, bool wri
     disk_commit(w->disk);
     if (!writes)
         return;
-    took = clock_mono_ns() - start;
+    w->took_ns = took = clock_mono_ns() - start;
     (void)pthread_mutex_lock(&w->lock);
     w->stats.commits++;
     w->stats.commit_ns += took;
@@ -196,10 +202,21 @@ static struct writer_request *writer_next(struct writer *w, bool *ret_writes)
         w->first = tail->next;
         tail->next = NULL;
     }
+    w->many = ops >= WRITER_MANY && !w->first;
     if (!w->first)
         w->last = NULL;
     (void)pthread_mutex_unlock(&w->lock);
     return all;
+}
+
+/* On a disk a commit costs the processor as much as five submits, however few are in it. One that
+ * holds few is followed by the next at once: nobody waits for clients that are not there. */
+static void writer_rest(const struct writer *w)
+{
+    const uint64_t ns = w->took_ns < WRITER_REST_NS_MAX ? w->took_ns : WRITER_REST_NS_MAX;
+
+    if (w->many)
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
 
 static void *writer_main(void *arg)
@@ -213,6 +230,8 @@ static void *writer_main(void *arg)
         writer_commit(w, all, writes);
         writer_answer(w, all);
         writer_measure(w);
+        if (writes)
+            writer_rest(w);
     }
     return NULL;
 }

@@ -142,6 +142,34 @@ static void no_descriptor_of_the_disk_survives_an_exec(void **state)
     disk_free(d);
 }
 
+/* Of many operations each, which is when the writer rests. */
+static void every_batch_of_many_is_synced_and_what_follows_too(void **state)
+{
+    struct disk *d = open_disk();
+    struct mailbox *box = mailbox_new();
+    struct writer *w = writer_new(d, box);
+    struct mesh_op ops[100];
+
+    (void)state;
+    for (uint64_t batch = 1; batch <= 50; batch++) {
+        struct letter *l = NULL;
+        uint32_t n = batch % 5 ? ARRAY_LEN(ops) : 1;
+
+        for (uint32_t i = 0; i < n; i++)
+            ops[i] = op_of('j', (uint32_t)batch * 1000 + i, span_of("value"));
+        writer_write(w, batch, ops, n);
+        while (!l || l->event.synced.batch < batch) {
+            letter_free(l);
+            l = await(box, MESH_EV_SYNCED);
+        }
+        assert_int_equal(l->event.synced.batch, batch);
+        letter_free(l);
+    }
+    writer_free(w);
+    mailbox_free(box);
+    disk_free(d);
+}
+
 static void a_read_sees_what_was_written_before_it(void **state)
 {
     static const size_t sizes[] = {0, 1, 16367, 16368, 16369, 32736, BLOB_MAX};
@@ -368,6 +396,7 @@ int main(void)
         TEST(an_identity_is_drawn_once_and_every_start_counted),
         TEST(a_directory_has_one_owner),
         TEST(no_descriptor_of_the_disk_survives_an_exec),
+        TEST(every_batch_of_many_is_synced_and_what_follows_too),
         TEST(a_read_sees_what_was_written_before_it),
         TEST(a_commit_seldom_changes_the_length_of_the_file),
         TEST(a_nearly_full_disk_is_told),
