@@ -22,7 +22,8 @@
 #include <errno.h>
 
 enum {
-    LINK_CALLS_MAX = 65536, /* a power of two: the slot's bits in a token */
+    LINK_CALLS_MAX = 65536,                    /* a power of two: the slot's bits in a token */
+    LINK_WATCHES_MAX = LINK_CALLS_MAX / 4 * 3, /* they stay: others must find a place */
     LINK_CALLS_STEP = 256,
     LINK_TRY_MS = 2500,   /* silence after which another peer is asked */
     LINK_TOTAL_MS = 8000, /* after which the asker hears that it failed */
@@ -72,6 +73,7 @@ struct api_link {
     uint32_t n_spare;
     struct heap due;
     struct map *watched; /* job id -> how many watches of it, as a pointer */
+    uint32_t n_watches;
 };
 
 static void call_place(struct api_link *l, struct link_call *c);
@@ -110,11 +112,12 @@ static void calls_grow(struct api_link *l)
     l->n_calls = n;
 }
 
-/* Counts the watches of a job. */
+/* Counts the watches, of a job and in all. */
 static void watched_add(struct api_link *l, const struct id *jid, int by)
 {
     uintptr_t n = (uintptr_t)map_get(l->watched, jid, sizeof(*jid)) + (uintptr_t)by;
 
+    l->n_watches += (uint32_t)by;
     if (n > 0)
         (void)map_set(l->watched, jid, sizeof(*jid), (void *)n);
     else
@@ -479,7 +482,7 @@ uint64_t api_link_ask(struct api_link *l, struct message *m, uint32_t wait_ms, a
 uint64_t api_link_watch(struct api_link *l, const struct api_link_topic *topic, api_link_answer fn,
                         void *ctx)
 {
-    struct link_call *c = call_new(l);
+    struct link_call *c = l->n_watches < LINK_WATCHES_MAX ? call_new(l) : NULL;
 
     if (!c)
         return 0;

@@ -122,14 +122,25 @@ static void stream_end(struct stream *s, const char *farewell)
     api_stream_end(x);
 }
 
-static void on_stop(struct api_exchange *x)
+/* The clients of a bridge do not all come back at the same moment. */
+static uint64_t retry_ms(const struct stream *s)
+{
+    return STREAM_RETRY_MS + rng_below(&s->x->server->rng, STREAM_RETRY_MS);
+}
+
+/* The client is to come back. */
+static void stream_bye(struct stream *s)
 {
     char text[80];
-    uint64_t retry = STREAM_RETRY_MS + rng_below(&x->server->rng, STREAM_RETRY_MS);
 
-    (void)snprintf(text, sizeof(text), "retry: %" PRIu64 "\nevent: bye\ndata: {}\n\n", retry);
+    (void)snprintf(text, sizeof(text), "retry: %" PRIu64 "\nevent: bye\ndata: {}\n\n", retry_ms(s));
+    stream_end(s, text);
+}
+
+static void on_stop(struct api_exchange *x)
+{
     if (((struct stream *)x->state)->started) {
-        stream_end(x->state, text);
+        stream_bye(x->state);
         return;
     }
     stream_free(x->state);
@@ -226,7 +237,6 @@ void api_streams_tick(struct api_streams *all)
 static int send_head(struct stream *s)
 {
     struct api_exchange *x = s->x;
-    uint64_t retry = STREAM_RETRY_MS + rng_below(&x->server->rng, STREAM_RETRY_MS);
     char text[48];
 
     api_answer_header(x, "Cache-Control", "no-cache");
@@ -235,7 +245,7 @@ static int send_head(struct stream *s)
         return -EPIPE;
     s->started = true;
     list_append(x->server->streams, s);
-    (void)snprintf(text, sizeof(text), "retry: %" PRIu64 "\n\n", retry);
+    (void)snprintf(text, sizeof(text), "retry: %" PRIu64 "\n\n", retry_ms(s));
     return stream_write(s, span_of(text));
 }
 
@@ -252,11 +262,11 @@ static void stream_start(struct stream *s)
 
         j->sub.owner = s;
         j->sub.index = i;
-        if (api_topic_join(all->topics, &what, &j->sub) < 0)
-            s->open--;
+        if (api_topic_join(all->topics, &what, &j->sub) == 0)
+            continue;
+        stream_bye(s);
+        return;
     }
-    if (s->open == 0)
-        stream_end(s, "event: bye\ndata: {}\n\n");
 }
 
 /* A Last-Event-ID that does not fit the jobs starts them all anew. */
@@ -346,6 +356,15 @@ void api_stream_job(struct api_exchange *x)
     api_answer_code(x, API_FAULT_BUSY);
 }
 
+static bool has_job(const struct id *jids, unsigned n, const struct id *jid)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (id_eq(&jids[i], jid))
+            return true;
+    }
+    return false;
+}
+
 static unsigned read_jobs(const struct api_request *r, struct id jids[API_POSITIONS_MAX],
                           struct api_fault *f)
 {
@@ -366,6 +385,8 @@ static unsigned read_jobs(const struct api_request *r, struct id jids[API_POSITI
         if (n == API_POSITIONS_MAX || id_parse(word, &jids[n]) < 0)
             api_fault_field(f, API_FAULT_BAD_VALUE, "jobs", "\"%.*s\" is not a job id",
                             len < 64 ? (int)len : 64, at);
+        else if (has_job(jids, n, &jids[n]))
+            api_fault_field(f, API_FAULT_BAD_VALUE, "jobs", "\"%s\" is named twice", word);
         n++;
         at += len;
     }

@@ -33,7 +33,7 @@ struct api_topic {
     struct api_topics *all;
     struct id jid;
     uint8_t key[TOPIC_KEY];
-    bool shared;     /* in the map: others may join */
+    bool shared;     /* in the map: others may join; one of a job and tenant at most */
     bool decided;    /* the last event is in */
     bool dirty;      /* in the pump's list */
     bool more;       /* events came since the pump started its round */
@@ -108,14 +108,31 @@ static void dirty_remove(struct api_topic *p)
     p->dirty = false;
 }
 
+static void topic_unshare(struct api_topic *p)
+{
+    if (p->shared)
+        (void)map_del(p->all->by_key, p->key, sizeof(p->key));
+    p->shared = false;
+}
+
+/* Others join this one from now on, and not the one that was there, which began later. */
+static void topic_share(struct api_topic *p)
+{
+    struct api_topic *old = map_get(p->all->by_key, p->key, sizeof(p->key));
+
+    if (old)
+        topic_unshare(old);
+    (void)map_set(p->all->by_key, p->key, sizeof(p->key), p);
+    p->shared = true;
+}
+
 static void topic_free(struct api_topic *p)
 {
     struct api_topics *t = p->all;
 
     if (p->dirty)
         dirty_remove(p);
-    if (p->shared)
-        (void)map_del(t->by_key, p->key, sizeof(p->key));
+    topic_unshare(p);
     api_link_forget(t->link, p->number);
     for (size_t i = 0; i < p->n; i++)
         free(p->events[i]);
@@ -299,10 +316,7 @@ static struct api_topic *topic_new(struct api_topics *t, const struct api_link_t
         free(p);
         return NULL;
     }
-    if (!map_get(t->by_key, p->key, sizeof(p->key))) {
-        (void)map_set(t->by_key, p->key, sizeof(p->key), p);
-        p->shared = true;
-    }
+    topic_share(p);
     return p;
 }
 
