@@ -22,15 +22,20 @@ static void put_source(struct api_judge0_shown *v, const struct asked *a)
 static void put_input(struct api_judge0_shown *v, const struct asked *a)
 {
     const struct spec *s = v->spec;
+    const bool hidden = s->n_tests && s->tests[0].hidden;
 
-    api_judge0_put_text(v, a->key, s->n_tests ? s->tests[0].input : s->input);
+    api_judge0_put_text(v, a->key,
+                        hidden       ? (struct span){0}
+                        : s->n_tests ? s->tests[0].input
+                                     : s->input);
 }
 
 static void put_expected(struct api_judge0_shown *v, const struct asked *a)
 {
     const struct spec *s = v->spec;
+    const bool shown = s->n_tests && !s->tests[0].hidden;
 
-    api_judge0_put_text(v, a->key, s->n_tests ? s->tests[0].expected : (struct span){0});
+    api_judge0_put_text(v, a->key, shown ? s->tests[0].expected : (struct span){0});
 }
 
 /* As a shell would have to be given it. */

@@ -8,6 +8,8 @@
  * A submission that is queued or running can be deleted: the job is cancelled. What is
  * finished stays until its retention ends, and then the answer is Judge0's for a server that
  * does not allow deletion.
+ *
+ * A job that was not submitted as one is not there: nothing of what it hides is shown here.
  */
 #include "api-bridge/judge0.h"
 #include "api-bridge/route.h"
@@ -217,17 +219,17 @@ static void on_view(void *ctx, const struct message_job *job, const struct api_f
     struct item *it = ctx;
 
     it->wait = NULL;
-    if (job)
+    if (job && api_judge0_is(job))
         put_item(it, job);
     item_end(it, f);
 }
 
-static bool look(struct item *it)
+static bool look(struct item *it, api_wait_answer fn)
 {
     struct api_exchange *x = it->all->x;
     struct api_wait_for what = {it->jid, x->who.tenant, 0};
 
-    it->wait = api_wait_new(api_exchange_link(x), &what, on_view, it);
+    it->wait = api_wait_new(api_exchange_link(x), &what, fn, it);
     return it->wait != NULL;
 }
 
@@ -240,7 +242,7 @@ static void on_spec(void *ctx, const struct message *m, const struct api_fault *
     if (!f)
         (void)buf_put(&it->spec, m->submit.spec.data, m->submit.spec.len);
     api_fault_set(&busy, API_FAULT_BUSY, NULL);
-    if (f || !look(it))
+    if (f || !look(it, on_view))
         item_end(it, f ? f : &busy);
 }
 
@@ -267,7 +269,7 @@ static void look_at_all(struct get *g)
 
         if (!it->there)
             continue;
-        if (spec ? ask_spec(it) : look(it))
+        if (spec ? ask_spec(it) : look(it, on_view))
             g->pending++;
         else
             api_fault_set(&g->fault, API_FAULT_BUSY, NULL);
@@ -331,6 +333,14 @@ void api_judge0_get_batch(struct api_exchange *x)
         look_at_all(g);
 }
 
+static void get_busy(struct get *g)
+{
+    struct api_fault f = {0};
+
+    api_fault_set(&f, API_FAULT_BUSY, NULL);
+    get_fail(g, &f);
+}
+
 static void on_cancelled(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct get *g = ctx;
@@ -343,27 +353,46 @@ static void on_cancelled(void *ctx, const struct message *m, const struct api_fa
         look_at_all(g);
 }
 
+static void get_cancel(struct get *g)
+{
+    struct message m = {.type = MESSAGE_CANCEL};
+
+    m.job.jid = g->items[0].jid;
+    (void)snprintf(m.job.tenant, sizeof(m.job.tenant), "%s", g->x->who.tenant);
+    g->number = api_link_ask(api_exchange_link(g->x), &m, 0, on_cancelled, g);
+    if (!g->number)
+        get_busy(g);
+}
+
+static void on_candidate(void *ctx, const struct message_job *job, const struct api_fault *f)
+{
+    struct item *it = ctx;
+
+    it->wait = NULL;
+    if (f)
+        get_fail(it->all, f);
+    else if (api_judge0_is(job))
+        get_cancel(it->all);
+    else
+        get_refuse(it->all, 404, "Not Found");
+}
+
 void api_judge0_delete(struct api_exchange *x)
 {
     struct get *g = get_begin(x, GET_DELETE);
-    struct message m = {.type = MESSAGE_CANCEL};
-    struct api_fault f = {0};
+    struct id jid;
 
     if (!g)
         return;
-    if (!api_judge0_token(x->req.params[0], &m.job.jid)) {
+    if (!api_judge0_token(x->req.params[0], &jid)) {
         get_refuse(g, 404, "Not Found");
         return;
     }
-    get_add(g, &m.job.jid, true);
-    (void)snprintf(m.job.tenant, sizeof(m.job.tenant), "%s", x->who.tenant);
+    get_add(g, &jid, true);
     x->state = g;
     x->on_gone = get_gone;
-    g->number = api_link_ask(api_exchange_link(x), &m, 0, on_cancelled, g);
-    if (g->number)
-        return;
-    api_fault_set(&f, API_FAULT_BUSY, NULL);
-    get_fail(g, &f);
+    if (!look(&g->items[0], on_candidate))
+        get_busy(g);
 }
 
 /* --- the list -------------------------------------------------------------------------------- */
@@ -393,7 +422,6 @@ static bool ask_list(struct get *g, const struct id *cursor);
 static void on_list(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct get *g = ctx;
-    struct api_fault busy = {0};
 
     g->number = 0;
     if (f) {
@@ -406,8 +434,7 @@ static void on_list(void *ctx, const struct message *m, const struct api_fault *
     if (id_is_zero(&m->jobs.cursor) || g->n_found == GET_LIST_MAX) {
         look_at_page(g);
     } else if (!ask_list(g, &m->jobs.cursor)) {
-        api_fault_set(&busy, API_FAULT_BUSY, NULL);
-        get_fail(g, &busy);
+        get_busy(g);
     }
 }
 
@@ -437,7 +464,6 @@ void api_judge0_list(struct api_exchange *x)
 {
     struct get *g = get_begin(x, GET_LIST);
     long page = read_page(x, "page", 1), per_page = read_page(x, "per_page", GET_PAGE);
-    struct api_fault f = {0};
     char text[64];
 
     if (!g)
@@ -452,8 +478,6 @@ void api_judge0_list(struct api_exchange *x)
     g->per_page = per_page > GET_PAGE_MAX ? GET_PAGE_MAX : (size_t)per_page;
     x->state = g;
     x->on_gone = get_gone;
-    if (ask_list(g, &(struct id){{0}}))
-        return;
-    api_fault_set(&f, API_FAULT_BUSY, NULL);
-    get_fail(g, &f);
+    if (!ask_list(g, &(struct id){{0}}))
+        get_busy(g);
 }

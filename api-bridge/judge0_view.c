@@ -176,14 +176,19 @@ static void field_language_id(struct api_judge0_shown *v, const char *key)
         api_json_put_null(v->w, key);
 }
 
+static bool has_output(const struct api_judge0_shown *v)
+{
+    return has_run(v) && !api_view_hides(v->r);
+}
+
 static void field_stdout(struct api_judge0_shown *v, const char *key)
 {
-    api_judge0_put_text(v, key, has_run(v) ? v->r->run.out : (struct span){0});
+    api_judge0_put_text(v, key, has_output(v) ? v->r->run.out : (struct span){0});
 }
 
 static void field_stderr(struct api_judge0_shown *v, const char *key)
 {
-    api_judge0_put_text(v, key, has_run(v) ? v->r->run.err : (struct span){0});
+    api_judge0_put_text(v, key, has_output(v) ? v->r->run.err : (struct span){0});
 }
 
 static void field_status_id(struct api_judge0_shown *v, const char *key)

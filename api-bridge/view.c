@@ -146,6 +146,13 @@ static const struct result_test *deciding_test(const struct result *r)
     return r->n_tests ? &r->tests[0] : NULL;
 }
 
+bool api_view_hides(const struct result *r)
+{
+    const struct result_test *decided = deciding_test(r);
+
+    return decided && decided->hidden;
+}
+
 static void put_tests(struct api_json_writer *w, const struct result *r, const struct api_view *how)
 {
     uint64_t weight = 0, earned = 0;
@@ -164,9 +171,8 @@ static void put_tests(struct api_json_writer *w, const struct result *r, const s
 void api_view_result(struct api_json_writer *w, const char *key, const struct result *r,
                      const struct api_view *how)
 {
-    const struct result_test *decided = deciding_test(r);
     struct result_run run = r->run;
-    bool hidden = decided && decided->hidden;
+    bool hidden = api_view_hides(r);
 
     if (hidden)
         run.out = run.err = run.talk.said = (struct span){0};

@@ -23,6 +23,8 @@ void api_view_test(struct api_json_writer *w, const char *key, const struct resu
                    const struct api_view *how);
 /* `cause`; a hidden test's does not tell where the difference is. */
 void api_view_cause(struct api_json_writer *w, const struct result_cause *c, bool hidden);
+/* The test whose run stands for the whole result's is hidden: so is what that run wrote. */
+bool api_view_hides(const struct result *r);
 /* `exitCode`, `signal`, `cpuTime`, `wallTime`, `memory`. */
 void api_view_figures(struct api_json_writer *w, const struct result_run *r);
 /* "SIGSEGV"; null when it is 0. */

@@ -116,6 +116,42 @@ static void values_have_their_form(void **state)
     assert_false(show(span_of("\xfe"), "stdout", false, &text));
 }
 
+static const struct spec_test hidden_test = {.hidden = true,
+                                             .input = {(const uint8_t *)"in", 2},
+                                             .expected = {(const uint8_t *)"wanted", 6}};
+
+/* What Judge0's form shows of a job with one hidden test that ended so. */
+static void show_hidden(const struct message_job *job, struct buf *text)
+{
+    auto_buf struct buf odd = {.max = 1000};
+    struct spec_test test = hidden_test;
+    struct spec spec = {.tests = &test, .n_tests = 1};
+    struct api_judge0_view how = {0};
+    struct api_json_writer w;
+
+    assert_true(api_judge0_fields("stdin,expected_output,stdout,stderr", &how.fields, &odd));
+    api_json_writer_init(&w, text);
+    assert_true(api_judge0_put(&w, job, &spec, &how));
+    (void)buf_putc(text, 0);
+}
+
+static void a_hidden_test_shows_nothing_of_its_data(void **state)
+{
+    auto_buf struct buf text = {.max = 10000}, encoded = {.max = LIMIT_RESULT};
+    struct message_job job = {.state = MESSAGE_STATE_COMPLETED};
+    struct result_test test = {.hidden = true, .verdict = RESULT_WRONG_ANSWER};
+    struct result r = {.verdict = RESULT_WRONG_ANSWER, .tests = &test, .n_tests = 1};
+
+    (void)state;
+    r.run.out = span_of("in, echoed");
+    r.run.err = span_of("in, traced");
+    assert_int_equal(result_encode(&r, &encoded), 0);
+    job.result = buf_span(&encoded);
+    show_hidden(&job, &text);
+    assert_string_equal(text.data, "{\"stdin\":null,\"expected_output\":null,\"stdout\":null,"
+                                   "\"stderr\":null}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +159,7 @@ int main(void)
         cmocka_unit_test(unknown_fields_are_named),
         cmocka_unit_test(ids_differ_and_name_a_language),
         cmocka_unit_test(values_have_their_form),
+        cmocka_unit_test(a_hidden_test_shows_nothing_of_its_data),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
