@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-enum { API_V4_BITS = 96 };
+enum { API_V4_BITS = 96, API_HOP_TEXT = API_ADDRESS_TEXT + sizeof("[]:65535") };
 
 static const uint8_t api_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -149,36 +149,64 @@ bool api_address_public(const struct api_address *a)
     return !api_nets_has(&special, a);
 }
 
-struct api_address api_address_client(const struct api_address *peer, const char *forwarded_for,
-                                      const struct api_nets *trusted)
+/* An address as proxies write it: alone, or with a port, IPv6 in brackets then. */
+static int api_hop_parse(const char *text, struct api_address *ret)
 {
-    struct api_address client = *peer;
-    size_t end = forwarded_for ? strlen(forwarded_for) : 0;
+    char name[API_ADDRESS_TEXT];
+    const bool bracket = *text == '[';
+    const char *colon = strchr(text, ':');
+    const char *from = text + bracket, *end = text + strlen(text);
 
-    while (end > 0 && api_nets_has(trusted, &client)) {
-        size_t start = end;
-        char part[API_ADDRESS_TEXT];
-        struct api_address hop;
+    if (bracket)
+        end = strchr(text, ']');
+    else if (colon && !strchr(colon + 1, ':'))
+        end = colon;
+    if (!end || (size_t)(end - from) >= sizeof(name))
+        return -EINVAL;
+    memcpy(name, from, (size_t)(end - from));
+    name[end - from] = '\0';
 
-        while (start > 0 && forwarded_for[start - 1] != ',')
-            start--;
+    const char *rest = end + bracket;
+    if (*rest && (*rest != ':' || rest[1 + strspn(rest + 1, "0123456789")]))
+        return -EINVAL;
+    return api_address_parse(name, ret);
+}
 
-        const char *from = forwarded_for + start;
-        size_t len = end - start;
-        for (; len && isspace((unsigned char)*from); len--)
-            from++;
-        while (len && isspace((unsigned char)from[len - 1]))
-            len--;
-        if (len >= sizeof(part))
-            break;
-        memcpy(part, from, len);
-        part[len] = '\0';
-        if (api_address_parse(part, &hop) < 0)
-            break;
-        client = hop;
-        end = start ? start - 1 : 0;
+/* Its last part, without the space around it, which is taken off the line. */
+static struct span api_part_take(struct span *line)
+{
+    size_t start = line->len;
+    struct span part;
+
+    while (start > 0 && line->data[start - 1] != ',')
+        start--;
+    part = (struct span){line->data + start, line->len - start};
+    line->len = start ? start - 1 : 0;
+    for (; part.len && isspace(part.data[0]); part.len--)
+        part.data++;
+    while (part.len && isspace(part.data[part.len - 1]))
+        part.len--;
+    return part;
+}
+
+bool api_address_behind(struct api_address *client, struct span line,
+                        const struct api_nets *trusted)
+{
+    char text[API_HOP_TEXT];
+
+    while (line.len > 0 && api_nets_has(trusted, client)) {
+        struct span part = api_part_take(&line);
+
+        if (part.len == 0)
+            continue;
+        if (part.len >= sizeof(text))
+            return false;
+        memcpy(text, part.data, part.len);
+        text[part.len] = '\0';
+        if (api_hop_parse(text, client) < 0)
+            return false;
     }
-    return client;
+    return api_nets_has(trusted, client);
 }
 
 struct api_address api_address_group(const struct api_address *a)

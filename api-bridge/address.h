@@ -6,6 +6,7 @@
  * may go somewhere. IPv4 is kept in its IPv4-mapped IPv6 form (RFC 4291 section 2.5.5.2),
  * so that "::ffff:10.0.0.1" cannot be told from 10.0.0.1. Pure functions, any thread.
  */
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -41,11 +42,13 @@ bool api_nets_has(const struct api_nets *nets, const struct api_address *a);
  */
 bool api_address_public(const struct api_address *a);
 /*
- * The client behind `peer`: walks X-Forwarded-For (may be NULL) from its right end for as
- * long as the hop before is a trusted proxy. A part that is no address ends the walk.
+ * Steps from a hop to the client behind it: walks one line of X-Forwarded-For ("8.8.8.8,
+ * 8.8.4.4:123, [2001:db8::1]:443") from its right end for as long as `client` is a trusted proxy;
+ * of several lines the last comes first. False when the walk is over: `client` is no proxy, or a
+ * part is no address.
  */
-struct api_address api_address_client(const struct api_address *peer, const char *forwarded_for,
-                                      const struct api_nets *trusted);
+bool api_address_behind(struct api_address *client, struct span line,
+                        const struct api_nets *trusted);
 /* What one client is counted by: the address for IPv4, its /64 for IPv6. */
 struct api_address api_address_group(const struct api_address *a);
 #endif

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 
-enum { LIMITER_KEYS = 65536, LIMITER_PERIOD_MS = 60000, LIMITER_FORWARDED_MAX = 1024 };
+enum { LIMITER_KEYS = 65536, LIMITER_PERIOD_MS = 60000 };
 
 struct api_limiter {
     struct api_rate *addresses;
@@ -78,19 +78,15 @@ static bool limiter_refuse(struct api_exchange *x, const struct api_rate_answer 
 static bool limiter_client(const struct api_limiter *l, struct api_exchange *x,
                            struct api_address *ret_client)
 {
-    struct span header = api_request_header(&x->req, "X-Forwarded-For");
-    char forwarded[LIMITER_FORWARDED_MAX];
-    struct api_address peer;
-    bool usable = header.data && header.len < sizeof(forwarded) &&
-                  api_request_headers(&x->req, "X-Forwarded-For") == 1;
+    const struct api_request *r = &x->req;
+    bool more = true;
 
-    if (api_address_parse(x->req.peer, &peer) < 0)
+    if (api_address_parse(r->peer, ret_client) < 0)
         return false;
-    if (usable) {
-        memcpy(forwarded, header.data, header.len);
-        forwarded[header.len] = '\0';
+    for (unsigned i = r->n_headers; i-- > 0 && more;) {
+        if (api_header_is(&r->headers[i], "X-Forwarded-For"))
+            more = api_address_behind(ret_client, r->headers[i].value, &l->trusted);
     }
-    *ret_client = api_address_client(&peer, usable ? forwarded : NULL, &l->trusted);
     (void)api_address_format(ret_client, x->req.client);
     return true;
 }

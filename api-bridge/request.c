@@ -55,10 +55,15 @@ static bool name_is(struct span name, const char *want)
     return name.len == strlen(want) && strncasecmp((const char *)name.data, want, name.len) == 0;
 }
 
+bool api_header_is(const struct api_header *h, const char *name)
+{
+    return name_is(h->name, name);
+}
+
 struct span api_request_header(const struct api_request *r, const char *name)
 {
     for (unsigned i = 0; i < r->n_headers; i++) {
-        if (name_is(r->headers[i].name, name))
+        if (api_header_is(&r->headers[i], name))
             return r->headers[i].value;
     }
     return (struct span){0};
@@ -69,7 +74,7 @@ unsigned api_request_headers(const struct api_request *r, const char *name)
     unsigned n = 0;
 
     for (unsigned i = 0; i < r->n_headers; i++)
-        n += name_is(r->headers[i].name, name);
+        n += api_header_is(&r->headers[i], name);
     return n;
 }
 

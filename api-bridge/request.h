@@ -58,6 +58,8 @@ void api_request_recycle(struct api_request *r);
 /* Frees headers and body; path, query, params, client and id stay. */
 void api_request_trim(struct api_request *r);
 
+/* Its name is this one, in any case. */
+bool api_header_is(const struct api_header *h, const char *name);
 /* The value of the first header of that name (any case); data NULL when there is none. */
 struct span api_request_header(const struct api_request *r, const char *name);
 /* How many headers of that name there are. */

@@ -46,8 +46,7 @@ static bool header_lists(const struct api_request *r, const char *name, const ch
         const struct api_header *h = &r->headers[i];
         const char *at = (const char *)h->value.data, *end = at + h->value.len;
 
-        if (h->name.len != strlen(name) ||
-            strncasecmp((const char *)h->name.data, name, h->name.len) != 0)
+        if (!api_header_is(h, name))
             continue;
         while (at < end) {
             const char *comma = memchr(at, ',', (size_t)(end - at));

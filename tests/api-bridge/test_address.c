@@ -54,20 +54,39 @@ static void only_the_public_internet_is_public(void **state)
 
 static void forwarded_for_is_believed_only_from_trusted_hops(void **state)
 {
+    static const struct {
+        const char *peer, *line, *client;
+        bool goes_on; /* to the line before */
+    } walks[] = {
+        {"10.0.0.1", "6.6.6.6, 1.2.3.4 , 10.0.0.9", "1.2.3.4", false},
+        {"10.0.0.1", "nonsense", "10.0.0.1", false},
+        {"9.9.9.9", "1.2.3.4", "9.9.9.9", false},
+        {"10.0.0.1", "10.0.0.8,10.0.0.9", "10.0.0.8", true},
+        {"10.0.0.1", "", "10.0.0.1", true},
+        {"10.0.0.1", "1.2.3.4, ,,", "1.2.3.4", false},
+        {"10.0.0.1", "8.8.8.8:123", "8.8.8.8", false},
+        {"10.0.0.1", "1.2.3.4, 10.0.0.7:80", "1.2.3.4", false},
+        {"10.0.0.1", "[2001:db8::1]:443", "2001:db8::1", false},
+        {"10.0.0.1", "[2001:db8::1]", "2001:db8::1", false},
+        {"10.0.0.1", "2001:db8::1", "2001:db8::1", false},
+        {"10.0.0.1", "1.2.3.4, fd00::9", "1.2.3.4", false},
+        {"10.0.0.1", "[2001:db8::1", "10.0.0.1", false},
+        {"10.0.0.1", "[2001:db8::1]443", "10.0.0.1", false},
+        {"10.0.0.1", "8.8.8.8:12x", "10.0.0.1", false},
+        {"10.0.0.1", ":80", "10.0.0.1", false},
+    };
     struct api_nets trusted;
-    struct api_address peer = parse("10.0.0.1");
-    struct api_address got;
     char text[API_ADDRESS_TEXT];
 
     (void)state;
-    assert_int_equal(api_nets_parse("10.0.0.0/8", &trusted, NULL), 0);
-    got = api_address_client(&peer, "6.6.6.6, 1.2.3.4 , 10.0.0.9", &trusted);
-    assert_string_equal(api_address_format(&got, text), "1.2.3.4");
-    got = api_address_client(&peer, "nonsense", &trusted);
-    assert_string_equal(api_address_format(&got, text), "10.0.0.1");
-    peer = parse("9.9.9.9");
-    got = api_address_client(&peer, "1.2.3.4", &trusted);
-    assert_string_equal(api_address_format(&got, text), "9.9.9.9");
+    assert_int_equal(api_nets_parse("10.0.0.0/8, fd00::/8", &trusted, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(walks); i++) {
+        struct api_address got = parse(walks[i].peer);
+
+        assert_int_equal(api_address_behind(&got, span_of(walks[i].line), &trusted),
+                         walks[i].goes_on);
+        assert_string_equal(api_address_format(&got, text), walks[i].client);
+    }
 }
 
 static void networks_that_are_wrong_are_named(void **state)

@@ -672,6 +672,20 @@ class Gates(Case):
         other = {"X-Forwarded-For": "192.0.2.2"}
         self.assertEqual(self.bridge.get("/api/stats", headers=other)[0], 200)
 
+    def test_a_client_behind_a_proxy_is_the_last_it_names_however_much_it_named_before(self):
+        ask = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n"
+        last = b"X-Forwarded-For: 192.0.2.7:80, 127.0.0.1\r\n"
+        names = (last, b"X-Forwarded-For: 1.1.1.1\r\n" + last,
+                 b"x-forwarded-for: " + b"1.1.1.1, " * 200 + b"192.0.2.7\r\n",
+                 last + b"X-FORWARDED-FOR:\r\n", last + b"X-Forwarded-For: [::ffff:127.0.0.1]\r\n")
+        with tempfile.NamedTemporaryFile("r", encoding="ascii") as log:
+            own = Bridge([self.peer], ARENA_ACCESS_LOG=log.name, **self.settings)
+            for name in names:
+                self.assertEqual(statuses(own.raw(ask % name)), [200])
+            self.assertEqual(own.stop(), 0)  # which writes what is left
+            clients = [json.loads(line)["client"] for line in log]
+        self.assertEqual(clients, ["192.0.2.7"] * len(names))
+
     def test_a_browser_of_an_allowed_origin_may_read_the_answer(self):
         ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST",
                "Access-Control-Request-Headers": "content-type"}
