@@ -3,9 +3,10 @@
 #define API_HTTP_H
 /*
  * The words of HTTP that the bridge speaks: methods, and the faults it can answer with, each
- * with its status and its code in `{"error": {"code", "message", "field"?}}`. Nothing here
- * does I/O.
+ * with its status and its code in `{"error": {"code", "message", "field"?, "jobId"?}}`. Nothing
+ * here does I/O.
  */
+#include "base/id.h"
 #include "base/limits.h"
 
 #include <stdarg.h>
@@ -78,6 +79,7 @@ struct api_fault {
     char field[API_FIELD_MAX]; /* "testCases[3].input"; "" = none */
     char text[LIMIT_TEXT + 1];
     uint32_t retry_after_s; /* 0 = no Retry-After */
+    struct id jid;          /* of the job there may be (OUTCOME_UNKNOWN); zero = none */
 };
 
 /* Sets it unless one is set already. `fmt` NULL: the text of the table. */

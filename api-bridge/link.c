@@ -7,6 +7,9 @@
  *              ^                          |  peer down, silent too long, or it refuses
  *              +-- all peers tried -------+  what another peer may take: the next one
  *
+ * A peer that was lost or silent may have taken a SUBMIT. No refusal by the next one, for want of
+ * room or of a quorum, is the asker's answer then: the outcome is not known.
+ *
  * `due` is when something must be done about the call: the attempt's end, or the call's own.
  */
 #include "api-bridge/link.h"
@@ -46,6 +49,7 @@ struct link_call {
     bool used;
     bool watch;
     bool sent_once;
+    bool maybe_taken; /* one that had it went silent, or could not say */
     enum message_type type;
     int peer;       /* -1 = waiting for one */
     uint32_t tried; /* bit per peer */
@@ -160,18 +164,48 @@ static void call_fail(struct api_link *l, struct link_call *c, const struct api_
     fn(ctx, NULL, &copy);
 }
 
+/* The job that a SUBMIT makes wherever it is taken. */
+static struct id submit_jid(const struct link_call *c)
+{
+    struct id jid = {{0}};
+    struct message m;
+    struct spec spec;
+
+    if (message_decode(buf_span(&c->frame), &m, NULL) < 0)
+        return jid;
+    if (spec_decode(m.submit.spec, &spec, NULL) == 0) {
+        jid = id_job_keyed(spec.head.key);
+        spec_done(&spec);
+    }
+    message_done(&m);
+    return jid;
+}
+
+/* Nobody is left to ask. `why` is no answer to a SUBMIT that another peer may have taken. */
+static void call_give_up(struct api_link *l, struct link_call *c, const struct api_fault *why)
+{
+    struct api_fault f = {.retry_after_s = why->retry_after_s ? why->retry_after_s : 1};
+
+    if (c->type != MESSAGE_SUBMIT || !c->maybe_taken || why->code == API_FAULT_KEY_REUSED ||
+        why->code == API_FAULT_INTERNAL) {
+        call_fail(l, c, why);
+        return;
+    }
+    api_fault_set(&f, API_FAULT_OUTCOME_UNKNOWN,
+                  "not confirmed in time; repeat with the same Idempotency-Key");
+    f.jid = submit_jid(c);
+    call_fail(l, c, &f);
+}
+
 static void call_time_out(struct api_link *l, struct link_call *c)
 {
     struct api_fault f = c->refusal ? *c->refusal : (struct api_fault){0};
 
-    if (c->sent_once && c->type == MESSAGE_SUBMIT)
-        api_fault_set(&f, API_FAULT_OUTCOME_UNKNOWN,
-                      "not confirmed in time; repeat with the same Idempotency-Key");
-    else
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, NULL);
+    c->maybe_taken = c->maybe_taken || c->peer >= 0;
+    api_fault_set(&f, API_FAULT_UNAVAILABLE, NULL);
     if (f.retry_after_s == 0)
         f.retry_after_s = 1;
-    call_fail(l, c, &f);
+    call_give_up(l, c, &f);
 }
 
 /* --- which peer ----------------------------------------------------------------------------- */
@@ -257,6 +291,7 @@ static int watch_encode(struct link_call *c)
 static void call_move(struct api_link *l, struct link_call *c)
 {
     c->tried = 0; /* the one that was silent is shunned, but better than none */
+    c->maybe_taken = true;
     if (c->watch)
         (void)watch_encode(c);
     call_place(l, c);
@@ -287,10 +322,11 @@ static void on_refused(struct api_link *l, struct link_call *c, const struct mes
 
     free(c->refusal);
     c->refusal = own_memdup(&f, sizeof(f));
+    c->maybe_taken = c->maybe_taken || m->refused.why == MESSAGE_REFUSAL_UNKNOWN_OUTCOME;
     if (elsewhere && peer_choose(l, c) >= 0)
         call_place(l, c);
     else
-        call_fail(l, c, &f);
+        call_give_up(l, c, &f);
 }
 
 /* The last answer: the call is free before its asker, who may ask again, has it. */

@@ -214,6 +214,7 @@ void api_json_put_raw(struct api_json_writer *w, const char *key, struct span js
 void api_json_put_fault(struct buf *out, const struct api_fault *f)
 {
     struct api_json_writer w;
+    char id[ID_TEXT_SIZE];
 
     api_json_writer_init(&w, out);
     api_json_open(&w, NULL, '{');
@@ -222,6 +223,8 @@ void api_json_put_fault(struct buf *out, const struct api_fault *f)
     api_json_put_str(&w, "message", f->text);
     if (f->field[0])
         api_json_put_str(&w, "field", f->field);
+    if (!id_is_zero(&f->jid))
+        api_json_put_str(&w, "jobId", id_format(&f->jid, id));
     api_json_close(&w, '}');
     api_json_close(&w, '}');
 }

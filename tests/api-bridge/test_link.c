@@ -22,6 +22,7 @@ struct asker {
     unsigned answers, faults;
     enum message_type last;
     enum api_fault_code fault;
+    struct id jid; /* in the fault */
 };
 
 static void on_answer(void *ctx, const struct message *m, const struct api_fault *f)
@@ -31,6 +32,7 @@ static void on_answer(void *ctx, const struct message *m, const struct api_fault
     a->answers++;
     a->faults += f != NULL;
     a->fault = f ? f->code : API_FAULT_NONE;
+    a->jid = f ? f->jid : (struct id){{0}};
     a->last = m ? m->type : MESSAGE_HELLO;
 }
 
@@ -182,6 +184,92 @@ static void what_a_lost_peer_was_asked_another_is_asked(void **state)
     asker_done(&a);
 }
 
+/* What an asker hears when the first peer it had is lost, or says that it does not know, and the
+ * second refuses. */
+static struct asker refused_after(bool lost, enum message_type question, enum message_refusal why)
+{
+    struct message m;
+    struct asker a;
+    unsigned first;
+
+    if (lost) {
+        m = (struct message){.type = MESSAGE_REFUSED};
+        asker_init(&a);
+        fakewire_up(0);
+        fakewire_up(1);
+        ask(&a, question);
+        first = asked(question, &m.token);
+        fakewire_down(first);
+    } else {
+        first = ask_and_refuse(&a, question, MESSAGE_REFUSAL_UNKNOWN_OUTCOME, &m);
+    }
+    (void)asked(question, &m.token);
+    m.refused.why = why;
+    fakewire_says(1 - first, m);
+    assert_int_equal(a.faults, 1);
+    asker_done(&a);
+    return a;
+}
+
+static void what_a_peer_may_have_taken_no_other_can_refuse(void **state)
+{
+    static const enum message_refusal whys[] = {MESSAGE_REFUSAL_QUEUE_FULL,
+                                                MESSAGE_REFUSAL_DRAINING, MESSAGE_REFUSAL_NO_QUORUM,
+                                                MESSAGE_REFUSAL_NO_SLOT};
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(whys); i++) {
+        struct asker a = refused_after(i % 2, MESSAGE_SUBMIT, whys[i / 2]);
+
+        assert_int_equal(a.fault, API_FAULT_OUTCOME_UNKNOWN);
+    }
+    assert_int_equal(refused_after(true, MESSAGE_QUERY, MESSAGE_REFUSAL_QUEUE_FULL).fault,
+                     API_FAULT_QUEUE_FULL);
+}
+
+static void a_key_that_was_used_is_told_whoever_was_asked_before(void **state)
+{
+    (void)state;
+    assert_int_equal(refused_after(true, MESSAGE_SUBMIT, MESSAGE_REFUSAL_KEY_REUSED).fault,
+                     API_FAULT_KEY_REUSED);
+    assert_int_equal(refused_after(true, MESSAGE_SUBMIT, MESSAGE_REFUSAL_BAD_REQUEST).fault,
+                     API_FAULT_INTERNAL);
+}
+
+static void a_submit_whose_outcome_is_not_known_has_the_name_of_its_job(void **state)
+{
+    struct spec_file file = {.name = "main.c"};
+    struct spec spec = {.head = {.language = "c", .attempts_max = 1, .keyed = true, .key = {1}},
+                        .n_files = 1,
+                        .files = &file};
+    auto_buf struct buf encoded = {.max = LIMIT_SPEC};
+    struct message m = {.type = MESSAGE_SUBMIT};
+    struct id jid = id_job_keyed(spec.head.key);
+    uint64_t token;
+    struct asker a;
+    unsigned first;
+
+    (void)state;
+    assert_int_equal(spec_encode(&spec, &encoded), 0);
+    m.submit.spec = buf_span(&encoded);
+    asker_init(&a);
+    fakewire_up(0);
+    fakewire_up(1);
+    assert_true(api_link_ask(a.link, &m, 0, on_answer, &a) > 0);
+    first = asked(MESSAGE_SUBMIT, &token);
+    m = (struct message){.type = MESSAGE_REFUSED, .token = token};
+    m.refused.why = MESSAGE_REFUSAL_DRAINING;
+    fakewire_says(first, m);
+    (void)asked(MESSAGE_SUBMIT, &token);
+    fakewire_down(first);
+    fakewire_down(1 - first); /* the one that has it: nobody is left to ask */
+    while (a.answers == 0)
+        (void)uv_run(&a.loop, UV_RUN_ONCE);
+    assert_int_equal(a.fault, API_FAULT_OUTCOME_UNKNOWN);
+    assert_memory_equal(&a.jid, &jid, sizeof(jid));
+    asker_done(&a);
+}
+
 static void a_watch_goes_on_behind_the_last_event_with_another_peer(void **state)
 {
     struct api_link_topic topic = {.jid = {{1}}, .tenant = "", .after = 3};
@@ -217,6 +305,9 @@ int main(void)
         cmocka_unit_test(what_one_peer_refuses_another_may_take),
         cmocka_unit_test(a_refusal_that_all_would_give_is_told_at_once),
         cmocka_unit_test(what_a_lost_peer_was_asked_another_is_asked),
+        cmocka_unit_test(what_a_peer_may_have_taken_no_other_can_refuse),
+        cmocka_unit_test(a_key_that_was_used_is_told_whoever_was_asked_before),
+        cmocka_unit_test(a_submit_whose_outcome_is_not_known_has_the_name_of_its_job),
         cmocka_unit_test(a_watch_goes_on_behind_the_last_event_with_another_peer),
     };
 
