@@ -7,17 +7,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define LOOK_NS_MAX 20000000ULL
 
-enum { SHARES_MS = 30 };
+/* Looks in a row at which nobody could tell what is shared, and times that it is added up. A
+ * program of little weight may hold its own lock for long on a busy machine, and mean nothing by
+ * it. */
+enum { BLIND_MAX = 50, TRIES_MAX = 3 };
 
 /* Our own time: on a busy machine a look takes long without being dear, and one that were cut short
  * each time would never see all of a crowd. */
@@ -53,46 +55,135 @@ static uint64_t memory(int proc, const char *pid, bool shares)
     return tables + bytes_of(status, "\nRssAnon:") + bytes_of(status, "\nRssShmem:");
 }
 
-static void become_looker(int proc, const struct kin *all, size_t n, int answer)
-    __attribute__((noreturn));
-static void become_looker(int proc, const struct kin *all, size_t n, int answer)
+/* Is it there, and alive, as it was when it was listed? */
+static bool stays(int proc, const struct kin *k)
 {
-    const struct sched_param first = {.sched_priority = 1};
+    struct kin now;
+
+    return kin_look(proc, k->pid, &now) && now.born == k->born &&
+           (now.state == 'Z') == (k->state == 'Z');
+}
+
+/* What all have together. What one has left to the others when it died would count twice: then it
+ * is added up anew, but not for ever, as there are programs where always one dies. */
+static uint64_t shared_memory(const struct crowd_at *at)
+{
+    auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
     uint64_t sum = 0;
+    bool same = false;
     char name[16];
 
-    /* It has little time, which the keeper's own place among the runnable does not give it. */
-    (void)sched_setscheduler(0, SCHED_RR, &first);
-    /* The node is to see the keeper's sockets close when the keeper dies. */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (size_t i = 0; i < n; i++) {
-        (void)snprintf(name, sizeof(name), "%d", (int)all[i].pid);
-        sum += all[i].below ? memory(proc, name, true) : 0;
+    for (unsigned i = 0; i < TRIES_MAX && !same; i++) {
+        size_t n = kin_list(at->proc, at->init, all);
+
+        sum = 0;
+        for (size_t k = 0; k < n; k++) {
+            (void)snprintf(name, sizeof(name), "%d", (int)all[k].pid);
+            sum += all[k].below ? memory(at->proc, name, true) : 0;
+        }
+        same = true;
+        for (size_t k = 0; k < n && same; k++)
+            same = !all[k].below || stays(at->proc, &all[k]);
     }
+    return sum;
+}
+
+static void become_looker(const struct crowd_at *at, int answer, pid_t keeper)
+    __attribute__((noreturn));
+static void become_looker(const struct crowd_at *at, int answer, pid_t keeper)
+{
+    const unsigned a = (unsigned)answer, p = (unsigned)at->proc, low = a < p ? a : p;
+    const unsigned high = a < p ? p : a;
+
+    /* The node is to see the keeper's sockets close when the keeper dies, and others the run's
+     * pipes when it is over. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (low > 3)
+        (void)syscall(SYS_close_range, 3, low - 1, 0);
+    if (high > low + 1)
+        (void)syscall(SYS_close_range, low + 1, high - 1, 0);
+    (void)syscall(SYS_close_range, high + 1, ~0U, 0);
+    if (getppid() != keeper)
+        _exit(1);
+    const uint64_t sum = shared_memory(at);
     _exit(write(answer, &sum, sizeof(sum)) == sizeof(sum) ? 0 : 1);
 }
 
 /* To add up shares takes a lock of each process that its own threads can hold and fight for: we
- * would wait with them. So a child does it, which can be killed while it waits. */
-static bool shares(int proc, const struct kin *all, size_t n, uint64_t *ret)
+ * would wait with them. So a child does it. When there can be none, the next look tries again. */
+static void send_looker(struct crowd *c, const struct crowd_at *at)
 {
+    const pid_t keeper = getpid();
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return false;
-    auto_fd int answer = ends[0];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return;
     pid_t pid = fork();
     if (pid == 0)
-        become_looker(proc, all, n, ends[1]);
+        become_looker(at, ends[1], keeper);
     (void)close(ends[1]);
-    if (pid < 0)
-        return false;
-    struct pollfd p = {.fd = answer, .events = POLLIN};
-    bool told = poll(&p, 1, SHARES_MS) == 1 && read(answer, ret, sizeof(*ret)) == sizeof(*ret);
-    (void)kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    return told;
+    if (pid < 0) {
+        (void)close(ends[0]);
+        return;
+    }
+    c->looker = pid;
+    c->answer = ends[0];
+}
+
+static void raise_to(uint64_t *most, uint64_t value)
+{
+    if (value > *most)
+        *most = value;
+}
+
+static void reap(struct crowd *c, int how)
+{
+    pid_t pid;
+
+    do
+        pid = c->looker ? waitpid(c->looker, NULL, how) : 0;
+    while (pid < 0 && errno == EINTR);
+    if (pid != 0)
+        c->looker = 0;
+}
+
+static void hang_up(struct crowd *c)
+{
+    if (c->answer >= 0)
+        (void)close(c->answer);
+    c->answer = -1;
+    c->blind = 0;
+}
+
+void crowd_hear(struct crowd *c)
+{
+    uint64_t shared;
+    ssize_t n = c->answer < 0 ? -1 : read(c->answer, &shared, sizeof(shared));
+
+    if (n == sizeof(shared))
+        raise_to(&c->memory, shared);
+    if (n >= 0)
+        hang_up(c);
+    if (c->answer < 0)
+        reap(c, WNOHANG);
+}
+
+void crowd_init(struct crowd *c)
+{
+    *c = (struct crowd){.answer = -1};
+}
+
+void crowd_stop(struct crowd *c)
+{
+    if (c->looker)
+        (void)kill(c->looker, SIGKILL);
+    hang_up(c);
+}
+
+void crowd_done(struct crowd *c)
+{
+    crowd_stop(c);
+    reap(c, 0);
 }
 
 pid_t crowd_pid(int proc, int pidfd)
@@ -106,29 +197,31 @@ pid_t crowd_pid(int proc, int pidfd)
 }
 
 /* Of the init only what it has waited for counts. */
-static void count(const struct kin *all, size_t n, pid_t init, struct crowd *ret)
+static void count(const struct kin *all, size_t n, pid_t init, struct crowd *c)
 {
     uint64_t ticks = 0;
 
+    c->threads = 0;
     for (size_t i = 0; i < n; i++) {
         if (all[i].pid == init)
             ticks += all[i].ticks_waited;
         if (!all[i].below)
             continue;
         ticks += all[i].ticks + all[i].ticks_waited;
-        ret->threads += all[i].threads;
+        c->threads += all[i].threads;
     }
-    ret->cpu_us = ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    raise_to(&c->cpu_us, ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 /* A fork bomb's memory is slow to read. What is seen in time is what counts, and each look begins
- * somewhere else. */
-static void add_up(int proc, const struct kin *all, size_t n, uint64_t limit, struct crowd *ret)
+ * somewhere else. Returns what all have, and of one the most. */
+static uint64_t add_up(int proc, const struct kin *all, size_t n, uint64_t *ret_most)
 {
     const uint64_t begin = cpu_ns(), first = clock_mono_ns() / 1000;
-    uint64_t most = 0, shared;
+    uint64_t sum = 0;
     char name[16];
 
+    *ret_most = 0;
     for (size_t k = 0; k < n && cpu_ns() - begin < LOOK_NS_MAX; k++) {
         const struct kin *at = &all[(first + k) % n];
 
@@ -136,28 +229,41 @@ static void add_up(int proc, const struct kin *all, size_t n, uint64_t limit, st
             continue;
         (void)snprintf(name, sizeof(name), "%d", (int)at->pid);
         const uint64_t one = memory(proc, name, false);
-        ret->memory += one;
-        most = one > most ? one : most;
+        sum += one;
+        raise_to(ret_most, one);
     }
-    /* Nothing is counted twice that one process alone has, and less than allowed is less however
-     * it is shared. */
-    if (ret->memory <= limit || most > limit)
-        return;
-    ret->blind = !shares(proc, all, n, &shared);
-    if (!ret->blind)
-        ret->memory = shared;
+    return sum;
 }
 
-bool crowd_measure(int proc, pid_t init, const struct step_limits *max, struct crowd *ret)
+/* Does the child wait for a lock? On a busy machine it may also be long for want of a CPU. Who
+ * cannot be seen is taken to wait. */
+static bool waits(const struct crowd *c, int ours)
+{
+    struct kin k;
+
+    return !kin_look(ours, c->looker, &k) || k.state == 'D';
+}
+
+bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_limits *max)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
+    uint64_t most;
 
-    *ret = (struct crowd){0};
-    if (init <= 0 || proc < 0)
+    if (at->init <= 0 || at->proc < 0)
         return false;
-    size_t n = kin_list(proc, init, all);
-    count(all, n, init, ret);
-    if (ret->threads <= max->processes)
-        add_up(proc, all, n, max->memory, ret);
+    size_t n = kin_list(at->proc, at->init, all);
+    count(all, n, at->init, c);
+    crowd_hear(c);
+    if (c->threads > max->processes)
+        return n > 0;
+    const uint64_t sum = add_up(at->proc, all, n, &most);
+    /* Nothing is counted twice that one process alone has, and less than allowed is less however
+     * it is shared. */
+    const bool clear = sum <= max->memory || most > max->memory;
+    c->blind = !clear && c->looker && waits(c, at->ours) ? c->blind + 1 : 0;
+    if (clear || c->blind >= BLIND_MAX)
+        raise_to(&c->memory, sum);
+    else if (!c->looker)
+        send_looker(c, at);
     return n > 0;
 }

@@ -11,20 +11,39 @@
 #include <sys/types.h>
 
 struct crowd {
-    uint64_t cpu_us; /* of all that live, and of what they have waited for */
-    /* What the program made and is resident, bytes; what several share may be in it several times
-     * while that makes no difference to the limit. */
-    uint64_t memory;
-    unsigned threads;
-    bool blind; /* it may be over the limit, and how much is shared could not be told in time */
+    uint64_t cpu_us;  /* the most that was used by all that lived, and what they had waited for */
+    uint64_t memory;  /* the most that the program made and was resident, bytes */
+    unsigned threads; /* at the last look */
+    int answer;       /* to be polled for: crowd_hear() is due when it can be read; -1 = none */
+
+    /* crowd.c's own: */
+    pid_t looker;   /* who adds up what is shared; until it is reaped; 0 = nobody */
+    unsigned blind; /* looks in a row at which it waited for the program */
+};
+
+/* Where to look. */
+struct crowd_at {
+    int proc; /* a /proc in which the run's processes are */
+    pid_t init;
+    int ours; /* the one in which our own processes are */
 };
 
 /* The process behind a pidfd of ours, or -1. `proc`: the machine's. */
 pid_t crowd_pid(int proc, int pidfd);
+void crowd_init(struct crowd *c);
+/* Stops what is under way. What was seen stays. */
+void crowd_stop(struct crowd *c);
+/* The same, and reaps. */
+void crowd_done(struct crowd *c);
 /* All below a run's init, as `proc` numbers it: 1 in the run's own /proc; in the machine's, which
  * costs a look at every process there is, whatever it is. Of the init itself only what it has
  * waited for counts. Of a crowd of more threads than `max` allows only the numbers are taken, since
- * its memory would take long to add up. Takes 30 ms at most, whatever the program does. False = the
- * init is not there. */
-bool crowd_measure(int proc, pid_t init, const struct step_limits *max, struct crowd *ret);
+ * its memory would take long to add up.
+ *
+ * It waits for nothing that a program could hold. When all together may be over the limit, and what
+ * they share makes a difference, a child of ours goes to see, and `memory` tells when it is back;
+ * if it is kept waiting by the program nothing counts as shared. False = the init is not there. */
+bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_limits *max);
+/* Takes the child's answer, if it is there. */
+void crowd_hear(struct crowd *c);
 #endif

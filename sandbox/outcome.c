@@ -11,7 +11,7 @@ uint64_t outcome_cpu_us(const struct watch *w)
         return w->killed_us;
     if (cgroup_cpu(w->slot->cgroup, &us))
         return us > w->overhead_us ? us - w->overhead_us : 0;
-    return w->exit.what == REPORT_EXITED ? w->exit.cpu_us : w->crowd_us;
+    return w->exit.what == REPORT_EXITED ? w->exit.cpu_us : w->crowd.cpu_us;
 }
 
 static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
@@ -58,8 +58,8 @@ void outcome_decide(struct watch *w)
     f.box_full = f.exited && w->exit.box_left == 0;
     f.cpu_us = final_cpu_us(w, &f.use);
     f.memory = f.use.memory_peak ? f.use.memory_peak : w->exit.memory;
-    if (w->peak > f.memory)
-        f.memory = w->peak;
+    if (w->crowd.memory > f.memory)
+        f.memory = w->crowd.memory;
     if (f.memory > w->step.limits.memory)
         f.memory = w->step.limits.memory;
     if (w->started_ns && w->ended_ns > w->started_ns)

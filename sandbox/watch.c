@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "sandbox/copyout.h"
-#include "sandbox/crowd.h"
 #include "sandbox/frame.h"
 #include "sandbox/mutant.h"
 #include "sandbox/outcome.h"
@@ -18,7 +17,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST };
+enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST, FD_CROWD };
 
 #define NS_PER_MS 1000000ULL
 #define LAUNCH_NS (30000 * NS_PER_MS)
@@ -27,7 +26,7 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST };
 #define CROWD_LOOK_NS (10 * NS_PER_MS)
 #define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
 
-enum { RUNS_MAX = 1000, REFUSALS_MAX = 64, BLIND_MAX = 10 };
+enum { RUNS_MAX = 1000, REFUSALS_MAX = 64 };
 
 static void shut(int *fd)
 {
@@ -40,6 +39,7 @@ void watch_init(struct watch *w, struct slot *slot)
 {
     *w = (struct watch){.slot = slot, .listener = -1, .program = -1, .terminal = -1};
     w->step.stdin_fd = -1;
+    crowd_init(&w->crowd);
     for (unsigned i = 0; i < 2; i++)
         w->streams[i].fd = -1;
 }
@@ -52,6 +52,7 @@ static void reset(struct watch *w)
     for (unsigned i = 0; i < 2; i++) {
         stream_done(&w->streams[i]);
     }
+    crowd_done(&w->crowd);
     shut(&w->listener);
     shut(&w->program);
     shut(&w->terminal);
@@ -166,6 +167,7 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     w->ended_ns = w->ended_ns ? w->ended_ns : clock_mono_ns();
     if (!cgroup_kill(w->slot->cgroup) && w->stage->init.pidfd >= 0)
         (void)syscall(SYS_pidfd_send_signal, w->stage->init.pidfd, SIGKILL, NULL, 0);
+    crowd_stop(&w->crowd);
     if (w->kill != KILL_NONE)
         w->killed_us = outcome_cpu_us(w);
 }
@@ -182,45 +184,53 @@ static void break_run(struct watch *w, const char *why)
     watch_kill(w, KILL_BROKEN);
 }
 
-static bool measure(const struct watch *w, struct crowd *ret)
+static bool measure(struct watch *w)
 {
     const struct slot_init *in = &w->stage->init;
 
     if (MUTANT(unwatched))
         return false;
-    if (in->proc >= 0)
-        return crowd_measure(in->proc, 1, &w->step.limits, ret);
-    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return crowd_measure(proc, crowd_pid(proc, in->pidfd), &w->step.limits, ret);
+    auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct crowd_at at = {.proc = in->proc >= 0 ? in->proc : ours,
+                                .init = in->proc >= 0 ? 1 : crowd_pid(ours, in->pidfd),
+                                .ours = ours};
+    return crowd_look(&w->crowd, &at, &w->step.limits);
+}
+
+static void hold_against_limits(struct watch *w)
+{
+    const struct crowd *c = &w->crowd;
+
+    if (c->cpu_us > w->step.limits.cpu_ms * 1000)
+        watch_kill(w, KILL_CPU);
+    else if (c->memory > w->step.limits.memory)
+        watch_kill(w, KILL_MEMORY);
+    /* A user of the program's own is counted by the kernel. */
+    else if (!w->slot->isolation.spaces && !w->slot->ids.many &&
+             c->threads > w->step.limits.processes)
+        watch_kill(w, KILL_PROCESSES);
+    else if (scratch_is_full(&w->slot->scratch, &w->step))
+        watch_kill(w, KILL_FILES);
 }
 
 /* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
  * at now and then. */
 static void look_at_crowd(struct watch *w)
 {
-    struct crowd c = {0};
-    bool seen = measure(w, &c);
+    bool seen = measure(w);
 
     /* A look takes its time, and one that shows nothing is not the last. */
     w->cpu_at_ns = clock_mono_ns() + CROWD_LOOK_NS;
-    if (!seen)
-        return;
-    if (c.cpu_us > w->crowd_us)
-        w->crowd_us = c.cpu_us;
-    /* Who keeps us from seeing what is shared cannot do so for long. */
-    w->blind = c.blind ? w->blind + 1 : 0;
-    if (c.memory > w->peak && (!c.blind || w->blind >= BLIND_MAX))
-        w->peak = c.memory;
-    if (w->crowd_us > w->step.limits.cpu_ms * 1000)
-        watch_kill(w, KILL_CPU);
-    else if (w->peak > w->step.limits.memory)
-        watch_kill(w, KILL_MEMORY);
-    /* A user of the program's own is counted by the kernel. */
-    else if (!w->slot->isolation.spaces && !w->slot->ids.many &&
-             c.threads > w->step.limits.processes)
-        watch_kill(w, KILL_PROCESSES);
-    else if (scratch_is_full(&w->slot->scratch, &w->step))
-        watch_kill(w, KILL_FILES);
+    if (seen)
+        hold_against_limits(w);
+}
+
+/* What is shared has been added up. */
+static void hear_of_crowd(struct watch *w)
+{
+    crowd_hear(&w->crowd);
+    if (w->state == WATCH_RUNNING)
+        hold_against_limits(w);
 }
 
 /* The next look at the CPU time: when the rest of it could be used up at the earliest. */
@@ -290,6 +300,7 @@ static void on_exited(struct watch *w, const struct report *r)
     if (w->state != WATCH_RUNNING)
         return;
     w->state = WATCH_ENDING;
+    crowd_stop(&w->crowd);
     w->ended_ns = r->at_ns;
     w->wall_at_ns = w->cpu_at_ns = w->quality_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + ENDING_NS;
@@ -512,6 +523,7 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
         [FD_LISTENER] = w->listener,
         /* A request may be more than its socket takes at once. */
         [FD_REQUEST] = live && channel_waits(&w->stage->init.link) ? w->stage->init.link.fd : -1,
+        [FD_CROWD] = w->crowd.answer,
     };
     const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns,
                            w->quality_at_ns};
@@ -541,6 +553,8 @@ unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch
         take_output(w, 1, piece, arg);
     if (fds[FD_OOM].revents)
         take_oom(w, clock_mono_ns());
+    if (fds[FD_CROWD].revents)
+        hear_of_crowd(w);
     if (fds[FD_REPORT].revents)
         news |= take_reports(w);
     if (fds[FD_STAGE].revents && !(news & WATCH_OUTCOME))

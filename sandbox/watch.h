@@ -11,6 +11,7 @@
  *                  |          |          |         ^
  *                  +----------+--> DYING +---------+     DYING: we have killed it
  */
+#include "sandbox/crowd.h"
 #include "sandbox/report.h"
 #include "sandbox/slot.h"
 #include "sandbox/stream.h"
@@ -39,9 +40,7 @@ struct watch {
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
     uint64_t quality_at_ns;                                /* another */
-    uint64_t crowd_us;    /* CPU time seen where no cgroup counts it */
-    uint64_t peak;        /* memory seen where no cgroup counts it */
-    unsigned blind;       /* looks in a row that could not tell it */
+    struct crowd crowd;   /* what was seen where no cgroup counts */
     uint64_t overhead_us; /* CPU time that was ours */
     uint64_t killed_us;   /* CPU time of the program when it was killed, 0 = it was not */
     enum verdict_kill kill;
@@ -76,7 +75,7 @@ void watch_kill(struct watch *w, enum verdict_kill why);
 /* Sends a signal to the program, and to it alone; nothing while none runs. */
 void watch_signal(struct watch *w, int signal);
 
-enum { WATCH_FDS = 7 };
+enum { WATCH_FDS = 8 };
 /* Fills `fds` (unused ones are -1) and *ret_timeout_ns (UINT64_MAX = none). */
 void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns);
 /* After the poll. Returns a set of enum watch_news. */

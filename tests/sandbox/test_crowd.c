@@ -10,7 +10,10 @@
 
 #include "base/own.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,9 +21,28 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { TOUCHED = 32 * 1024 * 1024 };
+/* Far more looks than one that waits for the program is given. */
+enum { TOUCHED = 32 * 1024 * 1024, LOOKS = 200 };
 
 static const struct step_limits limits = {.processes = 100, .memory = 48 * LIMIT_MIB};
+
+static bool look(struct crowd *c, int proc, pid_t init)
+{
+    const struct crowd_at at = {.proc = proc, .init = init, .ours = proc};
+
+    return crowd_look(c, &at, &limits);
+}
+
+/* Until what is shared has been told. */
+static void hear(struct crowd *c)
+{
+    struct pollfd p = {.fd = c->answer, .events = POLLIN};
+
+    assert_true(c->answer >= 0);
+    assert_int_equal(poll(&p, 1, -1), 1);
+    crowd_hear(c);
+    assert_int_equal(c->answer, -1);
+}
 
 /* A grandchild that holds memory, says so, and waits until `go` is closed. It has the name of what
  * is looked for. */
@@ -52,6 +74,7 @@ static void a_tree_is_seen_to_its_leaves(void **state)
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
+    crowd_init(&c);
     assert_int_equal(pipe(said), 0);
     assert_int_equal(pipe(go), 0);
     pid_t pid = fork();
@@ -60,13 +83,14 @@ static void a_tree_is_seen_to_its_leaves(void **state)
         hold(said[1], go[0]);
     }
     assert_int_equal(read(said[0], &byte, 1), 1);
-    assert_true(crowd_measure(proc, pid, &limits, &c));
+    assert_true(look(&c, proc, pid));
     assert_int_equal(c.threads, 1);
     assert_true(c.memory >= TOUCHED && c.memory < 2 * TOUCHED);
     (void)close(go[1]);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_true(crowd_measure(proc, pid, &limits, &c));
+    assert_true(look(&c, proc, pid));
     assert_int_equal(c.threads, 0);
+    crowd_done(&c);
 }
 
 /* Two that share what was touched before they were two. */
@@ -78,6 +102,7 @@ static void what_is_shared_counts_once(void **state)
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
+    crowd_init(&c);
     assert_int_equal(pipe(said), 0);
     assert_int_equal(pipe(go), 0);
     pid_t pid = fork();
@@ -101,12 +126,14 @@ static void what_is_shared_counts_once(void **state)
     }
     assert_int_equal(read(said[0], &byte, 1), 1);
     assert_int_equal(read(said[0], &byte, 1), 1);
-    assert_true(crowd_measure(proc, pid, &limits, &c));
+    assert_true(look(&c, proc, pid));
     assert_int_equal(c.threads, 2);
-    assert_false(c.blind);
+    assert_int_equal(c.memory, 0);
+    hear(&c);
     assert_true(c.memory >= TOUCHED && c.memory < limits.memory);
     (void)close(go[1]);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
+    crowd_done(&c);
 }
 
 /* A /proc of our own making, of an init and those below it, where whoever asks how memory is
@@ -114,6 +141,8 @@ static void what_is_shared_counts_once(void **state)
 struct made {
     char path[32];
     int fd;
+    struct crowd crowd;
+    pid_t looker; /* there is one of its number */
 };
 
 static void put(const struct made *m, int pid, const char *name, const char *text)
@@ -125,15 +154,23 @@ static void put(const struct made *m, int pid, const char *name, const char *tex
     assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 }
 
-static void put_process(const struct made *m, int pid, int parent, unsigned mib)
+static void put_stat(const struct made *m, int pid, int parent, char how)
 {
     char path[64], text[256];
 
     (void)snprintf(path, sizeof(path), "%d", pid);
-    assert_int_equal(mkdirat(m->fd, path, 0755), 0);
+    assert_true(mkdirat(m->fd, path, 0755) == 0 || errno == EEXIST);
     (void)snprintf(text, sizeof(text),
-                   "%d (x) S %d 0 0 0 0 0 0 0 0 0 1 1 0 0 20 0 1 0 5 0 0 0 0 0\n", pid, parent);
+                   "%d (x) %c %d 0 0 0 0 0 0 0 0 0 1 1 0 0 20 0 1 0 5 0 0 0 0 0\n", pid, how,
+                   parent);
     put(m, pid, "stat", text);
+}
+
+static void put_process(const struct made *m, int pid, int parent, unsigned mib)
+{
+    char path[64], text[256];
+
+    put_stat(m, pid, parent, 'S');
     (void)snprintf(text, sizeof(text), "Name:\tx\nRssAnon:\t%u kB\nVmPTE:\t0 kB\n", mib * 1024);
     put(m, pid, "status", text);
     (void)snprintf(path, sizeof(path), "%d/smaps_rollup", pid);
@@ -146,62 +183,187 @@ static int make_proc(void **state)
 
     (void)snprintf(m->path, sizeof(m->path), "/tmp/crowd-XXXXXX");
     *state = m;
+    crowd_init(&m->crowd);
     m->fd = mkdtemp(m->path) ? open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (m->fd >= 0)
         put_process(m, 1, 0, 0);
     return m->fd < 0;
 }
 
-static int remove_proc(void **state)
+static void remove_process(const struct made *m, int pid)
 {
-    struct made *m = *state;
     static const char *const names[] = {"stat", "status", "smaps_rollup", "."};
     char path[64];
 
-    for (int pid = 1; pid < 8; pid++)
-        for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-            bool dir = strcmp(names[i], ".") == 0;
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        bool dir = strcmp(names[i], ".") == 0;
 
-            (void)snprintf(path, sizeof(path), dir ? "%d" : "%d/%s", pid, names[i]);
-            (void)unlinkat(m->fd, path, dir ? AT_REMOVEDIR : 0);
-        }
+        (void)snprintf(path, sizeof(path), dir ? "%d" : "%d/%s", pid, names[i]);
+        (void)unlinkat(m->fd, path, dir ? AT_REMOVEDIR : 0);
+    }
+}
+
+static int remove_proc(void **state)
+{
+    struct made *m = *state;
+
+    crowd_done(&m->crowd);
+    for (int pid = 1; pid < 8; pid++)
+        remove_process(m, pid);
+    remove_process(m, m->looker);
     (void)close(m->fd);
     int r = rmdir(m->path);
     free(m);
     return r;
 }
 
-static void one_that_is_alone_is_not_asked_what_it_shares(void **state)
+/* The state of who adds up what is shared, as our own /proc tells it. */
+static void put_looker(struct made *m, char how)
 {
-    const struct made *m = *state;
-    struct crowd c;
-
-    put_process(m, 2, 1, 40);
-    assert_true(crowd_measure(m->fd, 1, &limits, &c));
-    assert_int_equal(c.memory, 40 * LIMIT_MIB);
-    assert_false(c.blind);
-    put_process(m, 3, 2, 50);
-    assert_true(crowd_measure(m->fd, 1, &limits, &c));
-    assert_true(c.memory > limits.memory);
-    assert_false(c.blind);
+    assert_true(m->crowd.looker > 7);
+    m->looker = m->crowd.looker;
+    put_stat(m, m->looker, 0, how);
 }
 
-static void who_cannot_be_asked_holds_up_nobody(void **state)
+/* Waits until it is asked what this process shares. */
+static int asked(const struct made *m, int pid)
 {
-    const struct made *m = *state;
-    struct crowd c;
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%d/smaps_rollup", pid);
+    int fd = openat(m->fd, path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static const char share[] = "Pss_Anon:  15360 kB\nPss_Shmem: 0 kB\n";
+
+static void answer(int fd)
+{
+    assert_int_equal(write(fd, share, strlen(share)), strlen(share));
+    (void)close(fd);
+}
+
+static void one_that_is_alone_is_not_asked_what_it_shares(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+
+    put_process(m, 2, 1, 40);
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->memory, 40 * LIMIT_MIB);
+    assert_int_equal(c->looker, 0);
+    put_process(m, 3, 2, 50);
+    assert_true(look(c, m->fd, 1));
+    assert_true(c->memory > limits.memory);
+    assert_int_equal(c->looker, 0);
+}
+
+static void who_cannot_be_asked_hides_nothing_for_long(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
 
     put_process(m, 2, 1, 30);
     put_process(m, 3, 1, 30);
-    assert_true(crowd_measure(m->fd, 1, &limits, &c));
-    assert_true(c.blind);
-    assert_int_equal(c.memory, 60 * LIMIT_MIB);
+    assert_true(look(c, m->fd, 1));
+    put_looker(m, 'D');
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->memory, 0);
+    for (unsigned i = 0; i < LOOKS; i++)
+        assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->memory, 60 * LIMIT_MIB);
+}
+
+static void who_waits_for_a_cpu_is_waited_for(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+
+    put_process(m, 2, 1, 30);
+    put_process(m, 3, 1, 30);
+    assert_true(look(c, m->fd, 1));
+    put_looker(m, 'R');
+    for (unsigned i = 0; i < LOOKS; i++)
+        assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->memory, 0);
+    assert_int_equal(c->looker, m->looker);
+    answer(asked(m, 2));
+    answer(asked(m, 3));
+    hear(c);
+    assert_int_equal(c->memory, 30 * LIMIT_MIB);
+}
+
+/* What it shared is the other's alone once it is dead: that would count twice. */
+static void who_dies_meanwhile_is_not_counted(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+
+    put_process(m, 2, 1, 30);
+    put_process(m, 3, 1, 30);
+    assert_true(look(c, m->fd, 1));
+    answer(asked(m, 2));
+    int fd = asked(m, 3);
+    remove_process(m, 2);
+    assert_int_equal(unlinkat(m->fd, "3/smaps_rollup", 0), 0);
+    put(m, 3, "smaps_rollup", share);
+    answer(fd);
+    hear(c);
+    assert_int_equal(c->memory, 15 * LIMIT_MIB);
+}
+
+static void nobody_is_left_behind(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+
+    put_process(m, 2, 1, 30);
+    put_process(m, 3, 1, 30);
+    assert_true(look(c, m->fd, 1));
+    pid_t looker = c->looker;
+    assert_true(looker > 0);
+    crowd_done(c);
+    assert_int_equal(c->looker, 0);
+    assert_int_equal(c->answer, -1);
+    assert_int_equal(waitpid(looker, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* In a process that may not have another: how it went is its status. */
+static void look_without_a_child(int proc) __attribute__((noreturn));
+static void look_without_a_child(int proc)
+{
+    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+    struct crowd c;
+    bool well = f && seccomp_rule_add(f, SCMP_ACT_ERRNO(EAGAIN), SCMP_SYS(clone), 0) == 0 &&
+                seccomp_rule_add(f, SCMP_ACT_ERRNO(EAGAIN), SCMP_SYS(clone3), 0) == 0 &&
+                seccomp_load(f) == 0;
+
+    crowd_init(&c);
+    for (unsigned i = 0; i < LOOKS && well; i++)
+        well = look(&c, proc, 1) && c.memory == 0 && c.looker == 0 && c.answer < 0;
+    _exit(well ? 0 : 1);
+}
+
+static void no_room_for_another_process_is_not_the_programs_doing(void **state)
+{
+    const struct made *m = *state;
+    int status;
+
+    put_process(m, 2, 1, 30);
+    put_process(m, 3, 1, 30);
+    pid_t pid = fork();
+    if (pid == 0)
+        look_without_a_child(m->fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 static void who_is_unreadable_has_all_for_itself(void **state)
 {
-    const struct made *m = *state;
-    struct crowd c;
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
 
     for (int pid = 2; pid < 4; pid++) {
         char path[64];
@@ -210,9 +372,9 @@ static void who_is_unreadable_has_all_for_itself(void **state)
         (void)snprintf(path, sizeof(path), "%d/smaps_rollup", pid);
         assert_int_equal(unlinkat(m->fd, path, 0), 0);
     }
-    assert_true(crowd_measure(m->fd, 1, &limits, &c));
-    assert_false(c.blind);
-    assert_int_equal(c.memory, 60 * LIMIT_MIB);
+    assert_true(look(c, m->fd, 1));
+    hear(c);
+    assert_int_equal(c->memory, 60 * LIMIT_MIB);
 }
 
 static void a_pidfd_says_whose_it_is(void **state)
@@ -232,8 +394,13 @@ int main(void)
         cmocka_unit_test(what_is_shared_counts_once),
         cmocka_unit_test_setup_teardown(one_that_is_alone_is_not_asked_what_it_shares, make_proc,
                                         remove_proc),
-        cmocka_unit_test_setup_teardown(who_cannot_be_asked_holds_up_nobody, make_proc,
+        cmocka_unit_test_setup_teardown(who_cannot_be_asked_hides_nothing_for_long, make_proc,
                                         remove_proc),
+        cmocka_unit_test_setup_teardown(who_waits_for_a_cpu_is_waited_for, make_proc, remove_proc),
+        cmocka_unit_test_setup_teardown(who_dies_meanwhile_is_not_counted, make_proc, remove_proc),
+        cmocka_unit_test_setup_teardown(nobody_is_left_behind, make_proc, remove_proc),
+        cmocka_unit_test_setup_teardown(no_room_for_another_process_is_not_the_programs_doing,
+                                        make_proc, remove_proc),
         cmocka_unit_test_setup_teardown(who_is_unreadable_has_all_for_itself, make_proc,
                                         remove_proc),
         cmocka_unit_test(a_pidfd_says_whose_it_is),
