@@ -7,6 +7,7 @@
 enum {
     EVENT_MAX = 16 * LIMIT_MIB,
     EVENT_RESULT_MAX = 64 * LIMIT_KIB, /* a larger result is fetched, not streamed */
+    EVENT_TEXT_MAX = 128 * LIMIT_KIB,  /* escapes make six bytes of one: then it is put briefly */
 };
 
 static const char *const run_names[RESULT_EVENT_N] = {
@@ -51,7 +52,7 @@ static void put_common(struct api_json_writer *w, const struct message_event *e,
     api_view_time(w, "at", e->at_ms);
 }
 
-static void put_run(struct api_json_writer *w, const struct result_event *r)
+static void put_run(struct api_json_writer *w, const struct result_event *r, bool brief)
 {
     static const struct api_view how = {0};
 
@@ -70,14 +71,14 @@ static void put_run(struct api_json_writer *w, const struct result_event *r)
         break;
     case RESULT_EVENT_OUTPUT:
         api_json_put_str(w, "stream", r->stream == 2 ? "stderr" : "stdout");
-        api_view_bytes(w, "data", r->piece, false, false);
+        api_view_bytes(w, "data", r->piece, false, brief);
         break;
     case RESULT_EVENT_N:
         break;
     }
 }
 
-static struct api_event *new_run(const struct message_event *e)
+static struct api_event *new_run(const struct message_event *e, bool brief)
 {
     struct api_json_writer w;
     struct result_event r;
@@ -87,40 +88,48 @@ static struct api_event *new_run(const struct message_event *e)
         return NULL;
     open_event(&b, &w, run_names[r.kind]);
     put_common(&w, e, run_names[r.kind]);
-    put_run(&w, &r);
+    put_run(&w, &r, brief);
     return close_event(&b, &w);
 }
 
-static void put_decided(struct api_json_writer *w, struct span body)
+static void put_decided(struct api_json_writer *w, struct span body, bool brief)
 {
     struct api_view how = {0};
     struct message_job job;
 
     if (message_job_decode(body, &job, NULL) < 0)
         return;
-    how.without_result = job.result.len > EVENT_RESULT_MAX;
+    how.without_result = brief || job.result.len > EVENT_RESULT_MAX;
     api_json_put_str(w, "state", message_state_name(job.state));
     if (how.without_result)
         api_json_put_bool(w, "resultOmitted", true);
     api_view_job(w, "job", &job, &how);
 }
 
-struct api_event *api_event_new(const struct message_event *e)
+static struct api_event *new_step(const struct message_event *e, bool brief)
 {
     struct api_json_writer w;
-    struct api_event *made;
     struct buf b;
+
+    if (e->kind == MESSAGE_EVENT_RUN)
+        return new_run(e, brief);
+    open_event(&b, &w, names[e->kind]);
+    put_common(&w, e, names[e->kind]);
+    if (e->kind == MESSAGE_EVENT_DECIDED)
+        put_decided(&w, e->body, brief);
+    return close_event(&b, &w);
+}
+
+struct api_event *api_event_new(const struct message_event *e)
+{
+    struct api_event *made;
 
     if ((unsigned)e->kind >= MESSAGE_EVENT_N)
         return NULL;
-    if (e->kind == MESSAGE_EVENT_RUN) {
-        made = new_run(e);
-    } else {
-        open_event(&b, &w, names[e->kind]);
-        put_common(&w, e, names[e->kind]);
-        if (e->kind == MESSAGE_EVENT_DECIDED)
-            put_decided(&w, e->body);
-        made = close_event(&b, &w);
+    made = new_step(e, false);
+    if (made && made->len > EVENT_TEXT_MAX) {
+        free(made);
+        made = new_step(e, true);
     }
     if (!made)
         return NULL;

@@ -48,8 +48,8 @@ struct api_exchange {
 };
 
 enum {
-    API_ANSWER_MAX = 64 * LIMIT_MIB, /* of one answer's body */
-    API_STREAM_QUEUE_MAX = 256 * LIMIT_KIB,
+    API_ANSWER_MAX = 64 * LIMIT_MIB,        /* of one answer's body */
+    API_STREAM_QUEUE_MAX = 256 * LIMIT_KIB, /* behind what a slow client has not read */
 };
 
 /* The loop's own things. */

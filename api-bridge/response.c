@@ -167,7 +167,7 @@ int api_stream_write(struct api_exchange *x, struct span bytes)
 
     if (bytes.len == 0)
         return 0;
-    if (c->queued + bytes.len > API_STREAM_QUEUE_MAX) {
+    if (c->queued > 0 && c->queued + bytes.len > API_STREAM_QUEUE_MAX) {
         api_conn_close(c);
         return -ENOBUFS;
     }

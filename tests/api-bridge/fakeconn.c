@@ -247,7 +247,7 @@ int api_stream_write(struct api_exchange *x, struct span bytes)
 
     if (bytes.len == 0)
         return 0;
-    if (c->queued + bytes.len > API_STREAM_QUEUE_MAX) {
+    if (c->queued > 0 && c->queued + bytes.len > API_STREAM_QUEUE_MAX) {
         fakeconn_leave(c);
         return -ENOBUFS;
     }

@@ -5,7 +5,8 @@
  *
  * What becomes of a job is written in its tags: "wait" is queued until it is cancelled, "fail"
  * fails, "refuse-full", "refuse-drain" are refused, "mute" is never answered; any other is
- * completed at once, and its output is its input. "burst" has 1,000 output events of 1 KiB.
+ * completed at once, and its output is its input. "burst" has 1,000 output events of 1 KiB, "lump"
+ * one of 1 MiB.
  * After a job with the tag "lonely" it says that it has no quorum, until one with "together".
  */
 #include <zmq.h>
@@ -19,14 +20,15 @@
 #include <errno.h>
 #include <poll.h>
 
-enum { FAKE_BURST = 1000, FAKE_PIECE = 1024, FAKE_LANGUAGES = 2, FAKE_LATE = 20000 };
+enum { FAKE_BURST = 1000, FAKE_LANGUAGES = 2, FAKE_LATE = 20000 };
 
 struct job {
     struct message_job view;
     struct buf result;
     struct buf spec;
     uint8_t body_hash[ID_SIZE];
-    bool burst;
+    unsigned n_pieces; /* output events */
+    size_t piece;
     bool told; /* its callback was delivered */
 };
 
@@ -107,7 +109,8 @@ static struct job *job_new(const struct id *jid, const struct spec *spec)
     memcpy(j->view.callback, spec->callback, sizeof(j->view.callback));
     j->view.n_tags = spec->n_tags;
     j->view.priority = spec->head.priority;
-    j->burst = tagged(j, "burst");
+    j->n_pieces = tagged(j, "burst") ? FAKE_BURST : tagged(j, "lump");
+    j->piece = tagged(j, "burst") ? LIMIT_KIB : LIMIT_MIB;
     quorum = tagged(j, "together") || (quorum && !tagged(j, "lonely"));
     make_result(j, spec);
     if (tagged(j, "wait"))
@@ -166,17 +169,17 @@ static void send_event(uint64_t token, const struct job *j, uint64_t seq,
     answer(&m);
 }
 
-static void send_burst(uint64_t token, const struct job *j)
+static void send_pieces(uint64_t token, const struct job *j)
 {
-    static uint8_t piece[FAKE_PIECE];
+    static uint8_t piece[LIMIT_MIB];
     struct result_event e = {.kind = RESULT_EVENT_OUTPUT, .stream = 1};
-    auto_buf struct buf body = {.max = LIMIT_MIB};
+    auto_buf struct buf body = {.max = 2 * LIMIT_MIB};
 
     memset(piece, 'x', sizeof(piece));
-    e.piece = (struct span){piece, sizeof(piece)};
+    e.piece = (struct span){piece, j->piece};
     if (result_event_encode(&e, &body) < 0)
         abort();
-    for (uint64_t i = 0; i < FAKE_BURST; i++)
+    for (uint64_t i = 0; i < j->n_pieces; i++)
         send_event(token, j, 3 + i, MESSAGE_EVENT_RUN, buf_span(&body));
 }
 
@@ -184,7 +187,7 @@ static void on_watch(const struct message *m, const struct job *j)
 {
     struct message decided = {.type = MESSAGE_JOB};
     auto_buf struct buf body = {.max = LIMIT_RESULT};
-    uint64_t last = j->burst ? FAKE_BURST + 3 : 3;
+    uint64_t last = j->n_pieces + 3;
 
     if (m->job.seen < 1)
         send_event(m->token, j, 1, MESSAGE_EVENT_QUEUED, (struct span){0});
@@ -192,8 +195,8 @@ static void on_watch(const struct message *m, const struct job *j)
         return;
     if (m->job.seen < 2)
         send_event(m->token, j, 2, MESSAGE_EVENT_STARTED, (struct span){0});
-    if (j->burst && m->job.seen < 3)
-        send_burst(m->token, j);
+    if (m->job.seen < 3)
+        send_pieces(m->token, j);
     decided.view = j->view;
     if (message_job_encode(&decided.view, &body) == 0)
         send_event(m->token, j, last, MESSAGE_EVENT_DECIDED, buf_span(&body));

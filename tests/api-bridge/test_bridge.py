@@ -171,6 +171,12 @@ class Calls(Case):
                       "tag=" + "x" * 65):
             self.assertEqual(self.bridge.get("/api/jobs?" + query)[0], 400, query)
 
+    def test_an_event_of_any_size_comes_and_the_stream_goes_on(self):
+        found = self.events("/api/jobs/%s/events" % self.submit(tags=["lump"]))
+        self.assertEqual([e[0] for e in found],
+                         ["queued", "started", "output", "decided", "done"])
+        self.assertEqual(len(base64.b64decode(found[2][2]["data"])), 1 << 20)
+
     def test_stats_languages_and_probes_answer(self):
         self.assertEqual(self.bridge.get("/api/stats")[1]["nodes"][0]["slots"]["total"], 5)
         names = [x["name"] for x in self.bridge.get("/api/languages")[1]["languages"]]
@@ -465,6 +471,14 @@ class Streams(Case):
         ids = [int(e[1], 16) for e in found if e[0] == "output"]
         self.assertEqual(ids, list(range(3, 1003)))
         self.assertEqual(found[-2][0], "decided")
+
+    def test_a_result_that_json_makes_large_is_left_to_be_fetched(self):
+        name = self.submit(input="\x01" * 60000)
+        found = self.events("/api/jobs/%s/events" % name)
+        self.assertEqual([e[0] for e in found], ["queued", "started", "decided", "done"])
+        self.assertTrue(found[2][2]["resultOmitted"])
+        self.assertEqual(self.bridge.get("/api/jobs/" + name)[1]["result"]["stdout"],
+                         "\x01" * 60000)
 
     def test_a_stream_of_no_job_is_refused(self):
         for path in ("/api/jobs/x/events", "/api/jobs/0190b0c8-0000-8000-8000-000000000000/events"):

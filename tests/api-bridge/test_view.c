@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "api-bridge/event.h"
+#include "api-bridge/exchange.h"
 #include "api-bridge/json.h"
 #include "api-bridge/view.h"
 
@@ -114,6 +115,53 @@ static void an_event_is_one_line_of_json(void **state)
     assert_memory_equal(made->text + made->len - 2, "\n\n", 2);
 }
 
+enum { CONTROLS = 60000 };
+
+/* An event of bytes that JSON escapes, six for one; decided, or a piece of output. */
+static struct api_event *event_of_controls(bool decided, size_t n)
+{
+    auto_buf struct buf result = {.max = LIMIT_RESULT}, body = {.max = LIMIT_RESULT};
+    static uint8_t bytes[CONTROLS];
+    struct result_event run = {.kind = RESULT_EVENT_OUTPUT, .stream = 1, .piece = {bytes, n}};
+    struct result r = {.run = {.out = {bytes, n}}};
+    struct message_job job = {.state = MESSAGE_STATE_COMPLETED};
+    struct message_event e = {.kind = decided ? MESSAGE_EVENT_DECIDED : MESSAGE_EVENT_RUN};
+
+    memset(bytes, 1, sizeof(bytes));
+    assert_int_equal(result_encode(&r, &result), 0);
+    job.result = buf_span(&result);
+    if (decided)
+        assert_int_equal(message_job_encode(&job, &body), 0);
+    else
+        assert_int_equal(result_event_encode(&run, &body), 0);
+    e.body = buf_span(&body);
+    return api_event_new(&e);
+}
+
+static bool event_has(const struct api_event *e, const char *text)
+{
+    return memmem(e->text, e->len, text, strlen(text)) != NULL;
+}
+
+static void an_event_stays_small_whatever_a_program_writes(void **state)
+{
+    auto_free struct api_event *few = event_of_controls(true, 1000);
+    auto_free struct api_event *decided = event_of_controls(true, CONTROLS);
+    auto_free struct api_event *piece = event_of_controls(false, 1000);
+    auto_free struct api_event *output = event_of_controls(false, CONTROLS);
+
+    (void)state;
+    assert_true(event_has(few, "\"result\":{"));
+    assert_false(event_has(few, "resultOmitted"));
+    assert_true(decided->len < API_STREAM_QUEUE_MAX / 2);
+    assert_true(event_has(decided, "\"resultOmitted\":true"));
+    assert_true(event_has(decided, "\"state\":\"completed\""));
+    assert_true(event_has(piece, "\"dataEncoding\":\"utf8\""));
+    assert_true(output->len < API_STREAM_QUEUE_MAX / 2);
+    assert_true(event_has(output, "\"data\":\"AQEB"));
+    assert_true(event_has(output, "\"dataEncoding\":\"base64\""));
+}
+
 static void an_event_that_cannot_be_read_is_no_event(void **state)
 {
     struct message_event e = {.seq = 7, .kind = MESSAGE_EVENT_RUN, .body = span_of("nonsense")};
@@ -132,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_hidden_test_shows_no_data),
         cmocka_unit_test(a_job_is_seen_as_far_as_it_has_come),
         cmocka_unit_test(an_event_is_one_line_of_json),
+        cmocka_unit_test(an_event_stays_small_whatever_a_program_writes),
         cmocka_unit_test(an_event_that_cannot_be_read_is_no_event),
     };
 
