@@ -51,7 +51,7 @@ static void session_free(struct session *s)
 
 /* --- to the client -------------------------------------------------------------------------- */
 
-static void session_close(struct session *s, unsigned code, const char *reason)
+void api_session_close(struct session *s, unsigned code, const char *reason)
 {
     api_talk_free(STEAL(s->talk));
     api_websocket_close(s->ws, code, reason);
@@ -106,7 +106,7 @@ void api_session_refuse(struct session *s, unsigned code, const struct api_fault
     (void)snprintf(reason, sizeof(reason), "%.120s", f->text);
     reason[api_utf8_whole(span_of(reason))] = '\0';
     if (api_session_error(s, f) == 0)
-        session_close(s, code, reason);
+        api_session_close(s, code, reason);
 }
 
 /* --- output --------------------------------------------------------------------------------- */
@@ -167,7 +167,7 @@ static void session_exit(struct session *s, const struct message_closed *c)
     api_view_cause(&w, &c->cause, false);
     api_view_figures(&w, &run);
     if (text_end(s, &w, &out) == 0)
-        session_close(s, API_WS_NORMAL, message_closing_name(c->why));
+        api_session_close(s, API_WS_NORMAL, message_closing_name(c->why));
 }
 
 static void session_closed(struct session *s, const struct message_closed *c)
@@ -193,7 +193,7 @@ static void session_closed(struct session *s, const struct message_closed *c)
         return;
     }
     if (ends[c->why].fault == API_FAULT_NONE) {
-        session_close(s, ends[c->why].code, ends[c->why].text);
+        api_session_close(s, ends[c->why].code, ends[c->why].text);
         return;
     }
     api_fault_set(&f, ends[c->why].fault, "%s", ends[c->why].text);
@@ -239,7 +239,7 @@ static void session_input(struct session *s, struct span bytes)
         return;
     }
     if (buf_put(&s->input, bytes.data + 1, bytes.len - 1) < 0) {
-        session_close(s, API_WS_POLICY, "more input than can be held");
+        api_session_close(s, API_WS_POLICY, "more input than can be held");
         return;
     }
     api_session_pump(s);
@@ -255,11 +255,15 @@ static void on_node(void *ctx, const struct message *m)
     case MESSAGE_SESSION_OPENED:
         s->state = SESSION_OPEN;
         s->in.upto = m->opened.window;
-        if (session_say(s, "opened", "node", m->opened.node) == 0)
-            api_session_pump(s);
+        if (session_say(s, "opened", "node", m->opened.node) < 0)
+            break;
+        api_session_forward(s);
+        api_session_pump(s);
         break;
     case MESSAGE_SESSION_STARTED:
-        (void)session_say(s, "started", NULL, NULL);
+        s->started = true;
+        if (session_say(s, "started", NULL, NULL) == 0)
+            api_session_forward(s);
         break;
     case MESSAGE_SESSION_DATA:
         session_output(s, m);
@@ -296,7 +300,7 @@ void api_session_message(struct session *s, bool text, struct span bytes)
     struct api_fault f = {0};
 
     if (text && ++s->orders > SESSION_ORDERS_MAX) {
-        session_close(s, API_WS_POLICY, "too many messages");
+        api_session_close(s, API_WS_POLICY, "too many messages");
     } else if (text) {
         api_session_order(s, bytes);
     } else if (s->state == SESSION_WAITING) {
@@ -314,7 +318,7 @@ static void on_message(void *ctx, bool text, struct span bytes)
     if (!s->opening || !s->opening->work.away)
         api_session_message(s, text, bytes);
     else if (api_session_keep(s, text, bytes) < 0)
-        session_close(s, API_WS_POLICY, "more input than can be held");
+        api_session_close(s, API_WS_POLICY, "more input than can be held");
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -326,7 +330,7 @@ static void on_drained(void *ctx)
 
 static void on_stopping(void *ctx)
 {
-    session_close(ctx, API_WS_GOING_AWAY, "the bridge is stopping");
+    api_session_close(ctx, API_WS_GOING_AWAY, "the bridge is stopping");
 }
 
 static void on_gone(void *ctx)

@@ -17,6 +17,9 @@
  *                                             <-  {"type":"error","error":{...}}
  *                                             <-  {"type":"exit","verdict":...}, and close 1000
  *
+ * What comes before the session is open is kept until it is; a signal, until the program runs. Of
+ * sizes the last counts, and several of one signal are one. A close ends it at once.
+ *
  * `job` is the body of POST /api/execute, without what a session has no use for. A program that
  * is never read from stands still; a client that sends faster than its program reads is not read
  * from. Close codes beyond those of RFC 6455 are in the table below. Belongs to its loop.

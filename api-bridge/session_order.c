@@ -110,25 +110,48 @@ static void on_open(struct session *s, const struct api_json_at *root, struct ap
         api_websocket_max_set(s->ws, API_SESSION_MESSAGE_MAX);
 }
 
+void api_session_forward(struct session *s)
+{
+    struct message m = {.type = MESSAGE_SESSION_RESIZE};
+
+    if (s->resized && s->state == SESSION_OPEN) {
+        m.session.rows = s->rows;
+        m.session.columns = s->columns;
+        api_talk_send(s->talk, &m);
+        s->resized = false;
+    }
+    for (int i = 1; s->started && s->signals >> i; i++) {
+        m = (struct message){.type = MESSAGE_SESSION_SIGNAL};
+        (void)snprintf(m.signal.name, sizeof(m.signal.name), "SIG%s", sigabbrev_np(i));
+        if (s->signals & 1ULL << i)
+            api_talk_send(s->talk, &m);
+    }
+    s->signals = s->started ? 0 : s->signals;
+}
+
 static void on_signal(struct session *s, const struct api_json_at *root, struct api_fault *f)
 {
     static const char *const known[] = {"type", "signal"};
     struct api_json_at at = api_json_field(root, "signal");
-    struct message m = {.type = MESSAGE_SESSION_SIGNAL};
+    char name[sizeof(((struct message *)0)->signal.name)] = "";
+    int number;
 
     api_json_known(root, known, ARRAY_LEN(known), f);
     api_json_need(root, "signal", f);
-    api_json_word(root, "signal", m.signal.name, sizeof(m.signal.name), f);
-    if (!f->code && message_signal(m.signal.name) == 0)
+    api_json_word(root, "signal", name, sizeof(name), f);
+    number = message_signal(name);
+    if (!f->code && number == 0)
         api_json_fault(&at, f, API_FAULT_BAD_VALUE, "is none that can be sent");
-    if (!f->code)
-        api_talk_send(s->talk, &m);
+    if (f->code)
+        return;
+    s->signals |= 1ULL << number;
+    api_session_forward(s);
 }
 
 static void on_resize(struct session *s, const struct api_json_at *root, struct api_fault *f)
 {
     static const char *const known[] = {"type", "rows", "columns"};
-    struct message m = {.type = MESSAGE_SESSION_RESIZE};
+    struct message m;
 
     api_json_known(root, known, ARRAY_LEN(known), f);
     api_json_need(root, "rows", f);
@@ -136,8 +159,12 @@ static void on_resize(struct session *s, const struct api_json_at *root, struct 
     read_size(root, &m, f);
     if (!f->code && !s->tty)
         api_fault_set(f, API_FAULT_BAD_VALUE, "the session was not opened with a tty");
-    if (!f->code)
-        api_talk_send(s->talk, &m);
+    if (f->code)
+        return;
+    s->resized = true;
+    s->rows = m.session.rows;
+    s->columns = m.session.columns;
+    api_session_forward(s);
 }
 
 static void on_eof(struct session *s, const struct api_json_at *root, struct api_fault *f)
@@ -159,7 +186,10 @@ static void on_close(struct session *s, const struct api_json_at *root, struct a
 
     (void)root;
     (void)f;
-    api_talk_send(s->talk, &m);
+    if (s->state == SESSION_OPEN)
+        api_talk_send(s->talk, &m);
+    else /* no node has it: there is nobody who would say so */
+        api_session_close(s, API_WS_NORMAL, "closed");
 }
 
 static const struct {
@@ -227,7 +257,7 @@ static void catch_up(struct api_session_opening *o)
     struct span rest = buf_span(&o->kept);
     struct kept head;
 
-    while (o->s && rest.len > 0) {
+    while (o->s && o->s->talk && rest.len > 0) {
         struct span bytes = {rest.data + sizeof(head), 0};
 
         memcpy(&head, rest.data, sizeof(head));

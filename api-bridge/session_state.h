@@ -26,7 +26,11 @@ struct session {
     char tenant[LIMIT_NAME + 1];
     enum session_state state;
     bool tty;
-    uint64_t due_ms; /* WAITING: for the first message */
+    bool started;           /* its program: signals have somebody to reach */
+    uint64_t signals;       /* bit per number: that wait for it, each once */
+    bool resized;           /* to this size, which waits for a node */
+    uint32_t rows, columns; /* of the terminal */
+    uint64_t due_ms;        /* WAITING: for the first message */
     struct message_flow in;
     struct message_flow out; /* the node's */
     struct buf input;
@@ -59,6 +63,7 @@ struct api_sessions {
 extern const struct api_talk_events api_session_talk_events;
 /* Sends the node what it has room for; reads from the client once nothing is left. */
 void api_session_pump(struct session *s);
+void api_session_close(struct session *s, unsigned code, const char *reason);
 /* 0, or negative: the session is no more. */
 int api_session_error(struct session *s, const struct api_fault *f);
 /* Says what is wrong and ends it. */
@@ -70,6 +75,8 @@ void api_session_message(struct session *s, bool text, struct span bytes);
 /* session_order.c: a text message from the client. The first is read in a worker when it is large;
  * reading stops until then. */
 void api_session_order(struct session *s, struct span text);
+/* Sends what was asked for when there was nobody to send it to, if there is now. */
+void api_session_forward(struct session *s);
 /* Of what was read already, while `opening`. 0 or -ENOBUFS. */
 int api_session_keep(struct session *s, bool text, struct span bytes);
 #endif

@@ -35,6 +35,9 @@ int api_peer_send(struct api_peer *p, struct span frame)
     assert(p->n_sent < FAKEWIRE_SENT_MAX);
     p->sent[p->n_sent].type = m.type;
     p->sent[p->n_sent].token = m.token;
+    p->sent[p->n_sent].number = m.type == MESSAGE_SESSION_SIGNAL   ? message_signal(m.signal.name)
+                                : m.type == MESSAGE_SESSION_RESIZE ? (int)m.session.rows
+                                                                   : 0;
     p->sent[p->n_sent++].seen = m.type == MESSAGE_WATCH ? m.job.seen : 0;
     message_done(&m);
     return 0;

@@ -20,6 +20,7 @@ struct api_peer {
         enum message_type type;
         uint64_t token;
         uint64_t seen; /* of what is about a job */
+        int number;    /* of a signal; of a resize, the rows */
     } sent[FAKEWIRE_SENT_MAX];
 };
 extern struct api_peer fakewires[FAKEWIRES_MAX];

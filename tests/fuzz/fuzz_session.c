@@ -120,10 +120,10 @@ void api_talk_send(struct api_talk *t, struct message *m)
 {
     auto_buf struct buf frame = {.max = LIMIT_FRAME_CONTROL};
 
-    assert(t == talk && message_encode(m, &frame) == 0);
+    assert(t == talk && t->opened && message_encode(m, &frame) == 0);
     if (m->type != MESSAGE_SESSION_DATA)
         return;
-    assert(t->opened && m->data.stream == MESSAGE_STREAM_STDIN);
+    assert(m->data.stream == MESSAGE_STREAM_STDIN);
     assert(m->data.at == t->in.at && m->data.bytes.len <= message_flow_room(&t->in));
     message_flow_pass(&t->in, m->data.bytes.len);
 }
