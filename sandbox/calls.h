@@ -40,7 +40,8 @@ struct call_group {
     const struct call_rule *rules;
     size_t n_rules;
     bool counted; /* refused also to who names it where no cgroup counts memory */
-    bool absent;  /* what it asks about is not here: EAFNOSUPPORT, of which no listener hears */
+    int absent;   /* not 0: what is asked for is not here, said with this errno to all who have the
+                     group, and to no listener */
 };
 
 extern const struct call_group call_groups[];

@@ -37,8 +37,10 @@ static int set_all(const struct limit *all, size_t n)
     return r;
 }
 
+/* A core of 0 bytes would still start the program that a host has for cores, as root and with the
+ * dead one's memory; 1 is how that is told not to be (core(5), core_pattern). */
 static const struct limit settled[] = {
-    {RLIMIT_CORE, 0},     {RLIMIT_MEMLOCK, 64 * LIMIT_KIB},
+    {RLIMIT_CORE, 1},     {RLIMIT_MEMLOCK, 64 * LIMIT_KIB},
     {RLIMIT_MSGQUEUE, 0}, {RLIMIT_SIGPENDING, SIGNALS},
     {RLIMIT_NICE, 0},     {RLIMIT_RTPRIO, 0},
 };

@@ -131,9 +131,14 @@ static bool is_owner_rule(const struct call_rule *rule)
     return strcmp(rule->call, "fcntl") == 0 && rule->tests[0].is == F_SETOWN;
 }
 
+static uint32_t group_action(const struct call_group *g)
+{
+    return g->absent ? SCMP_ACT_ERRNO((uint32_t)g->absent) : SCMP_ACT_ALLOW;
+}
+
 static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned flags)
 {
-    const uint32_t action = g->absent ? SCMP_ACT_ERRNO(EAFNOSUPPORT) : SCMP_ACT_ALLOW;
+    const uint32_t action = group_action(g);
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < g->n_rules; i++) {
@@ -149,6 +154,7 @@ static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned f
 
 static int add_group(scmp_filter_ctx ctx, const struct call_group *g, unsigned flags)
 {
+    const uint32_t action = group_action(g);
     int r = add_rules(ctx, g, flags);
 
     for (size_t i = 0; r == 0 && i < g->n_calls; i++) {
@@ -156,7 +162,7 @@ static int add_group(scmp_filter_ctx ctx, const struct call_group *g, unsigned f
 
         if ((flags & FILTER_SHARED) && is_in(call, opens, ARRAY_LEN(opens)))
             continue;
-        r = add(ctx, is_quiet(call, flags) ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, call);
+        r = add(ctx, is_quiet(call, flags) ? SCMP_ACT_ERRNO(EPERM) : action, call);
     }
     return r;
 }
@@ -169,10 +175,11 @@ static bool is_named(const char *name, struct profile_list list)
     return false;
 }
 
-/* Without a listener nobody hears of what is refused anyway. */
+/* Without a listener nobody hears of what is refused anyway, as any socket is. */
 static bool is_granted(const struct call_group *g, struct profile_list extra, unsigned flags)
 {
-    if ((g->counted && (flags & FILTER_UNCOUNTED)) || (g->absent && !(flags & FILTER_LISTENS)))
+    if ((g->counted && (flags & FILTER_UNCOUNTED)) ||
+        (g->absent && g->n_rules && !(flags & FILTER_LISTENS)))
         return false;
     return g->kind == CALLS_BASE || (g->kind == CALLS_ASKED && is_named(g->name, extra));
 }
@@ -238,7 +245,8 @@ static int add_extra(scmp_filter_ctx ctx, struct profile_list extra, struct err 
             return err_set(err, EPERM, "no profile may allow all of %s", name);
         if (nr == __NR_SCMP_ERROR)
             return err_set(err, EINVAL, "no system call is named %s", name);
-        if (call_is_deadly(name))
+        const struct call_group *of = call_group_of(name);
+        if (call_is_deadly(name) || (of && of->absent && of->n_calls))
             return err_set(err, EPERM, "no profile may allow %s", name);
         int r = g || nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
         if (r < 0 && r != -EEXIST)

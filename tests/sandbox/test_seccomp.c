@@ -85,6 +85,19 @@ static int call_x32(void)
     return (int)syscall(X32 | SYS_getpid);
 }
 
+/* Whoever reads the pipe would wait with them. */
+static int copy_within_the_kernel(void)
+{
+    int fds[2], ends[2];
+
+    if (pipe(fds) < 0 || pipe(ends) < 0)
+        return 1;
+    return fails_with(syscall(SYS_splice, fds[0], NULL, ends[1], NULL, 1, 0), EINVAL) +
+           fails_with(syscall(SYS_tee, fds[0], ends[1], 1, 0), EINVAL) +
+           fails_with(syscall(SYS_sendfile, ends[1], fds[0], NULL, 1), EINVAL) +
+           fails_with(syscall(SYS_copy_file_range, fds[0], NULL, ends[1], NULL, 1, 0), EINVAL);
+}
+
 static void calls_are_allowed_absent_or_refused_as_a_libc_expects(void **state)
 {
     struct filter f;
@@ -96,6 +109,7 @@ static void calls_are_allowed_absent_or_refused_as_a_libc_expects(void **state)
     assert_int_equal(behind(&f, call_clone3), 0);
     assert_int_equal(behind(&f, new_namespace), 0);
     assert_int_equal(behind(&f, unheard_of), 0);
+    assert_int_equal(behind(&f, copy_within_the_kernel), 0);
     filter_done(&f);
 }
 

@@ -73,9 +73,10 @@ static void copies(int p[2])
     int q[2];
 
     MUST(from >= 0 && to >= 0 && ftruncate(from, 8192) == 0 && pipe2(q, O_NONBLOCK) == 0);
-    MUST(sendfile(to, from, NULL, 4096) == 4096);
-    MUST(copy_file_range(from, NULL, to, NULL, 4096, 0) == 4096);
-    MUST(tee(p[0], q[1], 3, 0) == 3 && splice(p[0], NULL, to, NULL, 3, 0) == 3);
+    MUST(sendfile(to, from, NULL, 4096) == 4096 || errno == EINVAL);
+    MUST(copy_file_range(from, NULL, to, NULL, 4096, 0) == 4096 || errno == EINVAL);
+    MUST(tee(p[0], q[1], 3, 0) == 3 || errno == EINVAL);
+    MUST(splice(p[0], NULL, to, NULL, 3, 0) == 3 || errno == EINVAL);
     MUST(fcntl(p[1], F_SETPIPE_SZ, 65536) == 65536 && fcntl(p[1], F_GETPIPE_SZ) == 65536);
     MUST(tcgetattr(0, &t) == 0 || errno == ENOTTY);
     MUST(ioctl(0, TIOCGWINSZ, &size) == 0 || errno == ENOTTY);

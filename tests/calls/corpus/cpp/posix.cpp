@@ -73,7 +73,8 @@ static void events()
         pause();
     must(setitimer(ITIMER_REAL, &never, nullptr) == 0 && alarm(0) == 0, "alarm");
     int from = open("from", O_RDWR | O_CREAT, 0600), to = open("to", O_RDWR | O_CREAT, 0600);
-    must(ftruncate(from, 4096) == 0 && sendfile(to, from, nullptr, 4096) == 4096, "sendfile");
+    must(ftruncate(from, 4096) == 0, "ftruncate");
+    must(sendfile(to, from, nullptr, 4096) == 4096 || errno == EINVAL, "sendfile");
 }
 
 int main()
