@@ -395,10 +395,11 @@ static void task_started(void *ctx)
 static void task_piece(void *ctx, uint8_t stream, struct span piece)
 {
     struct task *t = ctx;
-    struct result_event e = {.kind = RESULT_EVENT_OUTPUT, .stream = stream, .piece = piece};
+    /* The sandbox counts them from 0. */
+    struct result_event e = {.kind = RESULT_EVENT_OUTPUT, .stream = stream + 1, .piece = piece};
 
     e.test.index = t->test;
-    if (t->kind == TASK_TEST)
+    if (t->kind == TASK_TEST && !t->run->trials[t->test].result.hidden)
         run_tell(t->run, &e);
 }
 

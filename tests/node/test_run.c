@@ -21,7 +21,8 @@ static struct {
     struct buf bytes;
     struct result result;
     bool decoded;
-    unsigned started, compiled, tests, pieces;
+    unsigned started, compiled, tests;
+    struct buf streams[2]; /* what was told of while it ran */
     uint32_t offered_least;
 } seen;
 
@@ -41,7 +42,10 @@ static void on_event(void *ctx, uint64_t exec, struct span bytes)
     assert_int_equal(result_event_decode(bytes, &e, NULL), 0);
     seen.compiled += e.kind == RESULT_EVENT_COMPILED;
     seen.tests += e.kind == RESULT_EVENT_TEST;
-    seen.pieces += e.kind == RESULT_EVENT_OUTPUT;
+    if (e.kind != RESULT_EVENT_OUTPUT)
+        return;
+    assert_in_range(e.stream, 1, 2);
+    (void)buf_put(&seen.streams[e.stream - 1], e.piece.data, e.piece.len);
 }
 
 static uint64_t order[4]; /* the runs that are done, as they were */
@@ -93,7 +97,11 @@ static void begin(const struct spec *spec)
     if (seen.decoded)
         result_done(&seen.result);
     buf_done(&seen.bytes);
+    for (unsigned i = 0; i < 2; i++)
+        buf_done(&seen.streams[i]);
     memset(&seen, 0, sizeof(seen));
+    for (unsigned i = 0; i < 2; i++)
+        buf_init(&seen.streams[i], LIMIT_RESULT);
     seen.offered_least = UINT32_MAX;
     buf_init(&seen.bytes, LIMIT_RESULT);
     n_order = 0;
@@ -355,13 +363,32 @@ static void a_job_of_many_tests_keeps_nobody_waiting(void **state)
 static void output_is_streamed_when_wanted(void **state)
 {
     struct spec_file file;
-    struct spec s = world_spec(&file, "python", "print('x', flush=True)");
+    struct spec s = world_spec(&file, "python",
+                               "import sys\nprint('x')\n"
+                               "print('y', file=sys.stderr)");
 
     (void)state;
     s.stream_output = true;
     run_job(&s);
     assert_int_equal(seen.result.verdict, RESULT_ACCEPTED);
-    assert_true(seen.pieces >= 1);
+    assert_true(span_eq(buf_span(&seen.streams[0]), span_of("x\n")));
+    assert_true(span_eq(buf_span(&seen.streams[1]), span_of("y\n")));
+}
+
+static void what_a_hidden_test_prints_is_not_streamed(void **state)
+{
+    struct spec_file file;
+    struct spec s = world_spec(&file, "python", "print(input())");
+    struct spec_test tests[] = {{.input = span_of("shown"), .weight = 1},
+                                {.input = span_of("secret"), .weight = 1, .hidden = true}};
+
+    (void)state;
+    s.stream_output = true;
+    s.tests = tests;
+    s.n_tests = 2;
+    run_job(&s);
+    assert_int_equal(seen.result.verdict, RESULT_ACCEPTED);
+    assert_true(span_eq(buf_span(&seen.streams[0]), span_of("shown\n")));
 }
 
 int main(void)
@@ -378,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_killed_job_leaves_nothing_running),
         cmocka_unit_test(a_step_that_no_keeper_can_take_costs_none),
         cmocka_unit_test(a_job_of_many_tests_keeps_nobody_waiting),
+        cmocka_unit_test(what_a_hidden_test_prints_is_not_streamed),
         cmocka_unit_test(output_is_streamed_when_wanted),
     };
     static const struct runs_hooks hooks = {.started = on_started,
