@@ -24,7 +24,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 
 enum {
     MAIN_RELOADS_MAX = 1024,
@@ -57,16 +56,6 @@ static void usage(FILE *out)
             "The REST API of a mesh of arenad nodes. Settings come from the environment, then\n"
             "from FILE (NAME = VALUE a line; or the file named by ARENA_CONFIG):\n\n");
     api_config_help(out);
-}
-
-static void raise_file_limit(void)
-{
-    struct rlimit r;
-
-    if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-        return;
-    r.rlim_cur = r.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
 static int open_access_log(const char *name, struct err *err)
@@ -285,7 +274,7 @@ static int bridge_run(struct bridge *b)
     (void)sigaddset(&set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
+    own_fd_room();
     api_json_init();
     r = make_shared(b, &err);
     if (r == 0)

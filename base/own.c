@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "base/own.h"
 
+#include <sys/resource.h>
+
 static void *own_or_abort(void *p)
 {
     if (!p)
@@ -31,4 +33,14 @@ void *own_memdup(const void *src, size_t len)
 char *own_strdup(const char *s)
 {
     return own_memdup(s, strlen(s));
+}
+
+void own_fd_room(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+        return;
+    r.rlim_cur = r.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &r);
 }

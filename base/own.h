@@ -48,6 +48,9 @@ static inline int own_fd_steal(int *fd)
     return taken;
 }
 
+/* From here on this process may have as many descriptors as its hard limit allows. */
+void own_fd_room(void);
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Zeroed memory for `n` objects of `size` bytes. Aborts when there is none. */

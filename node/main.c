@@ -50,6 +50,7 @@ static int serve(struct config *c, const char *file)
     one_heap();
     log_init("arenad", LOG_INFO);
     (void)signal(SIGPIPE, SIG_IGN);
+    own_fd_room();
     n = node_new(c, file, &err);
     if (!n)
         return complain(err.text);

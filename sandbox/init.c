@@ -276,9 +276,13 @@ static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err
     /* It has not been waited for, so its number is its own. */
     auto_fd int program = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
     rep.init_us = own_cpu_us() - r->cpu_us;
-    (void)report_send(in->report, &rep, program);
+    rc = report_send(in->report, &rep, program);
+    /* A user may have so many descriptors under way, and the program may be the same user. Without
+     * its own it cannot be signalled; untold it would run without limits. */
+    if (rc < 0 && program >= 0)
+        rc = report_send(in->report, &rep, -1);
     shut_descriptors(r);
-    return 0;
+    return rc < 0 ? err_set(err, rc, "its start: %s", strerror(-rc)) : 0;
 }
 
 /* What the kernel says of all children together is the largest of all runs there have been. */

@@ -186,6 +186,8 @@ int serve(const struct serve_options *options, int *fd, struct err *err)
 
     hurry();
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Also of those under way between processes, which a program of this user has part in. */
+    own_fd_room();
     if (fcntl(*fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(*fd, F_SETFD, FD_CLOEXEC) < 0)
         r = err_errno(err, "socket");
     channel_init(&s->daemon, fd);
