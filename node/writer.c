@@ -29,7 +29,7 @@ enum {
     WRITER_LEFT_FULL = 64 * LIMIT_MIB,
     WRITER_MEASURE_NS = 500000000,
     WRITER_MANY = 32, /* operations, sixteen submits: they came from more clients than one */
-    WRITER_REST_NS_MAX = 2000000,
+    WRITER_REST_NS_MAX = 1500000, /* while a commit takes longer, enough of them queue */
 };
 
 struct writer_request {
@@ -213,10 +213,8 @@ static struct writer_request *writer_next(struct writer *w, bool *ret_writes)
  * holds few is followed by the next at once: nobody waits for clients that are not there. */
 static void writer_rest(const struct writer *w)
 {
-    const uint64_t ns = w->took_ns < WRITER_REST_NS_MAX ? w->took_ns : WRITER_REST_NS_MAX;
-
-    if (w->many)
-        (void)nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+    if (w->many && w->took_ns < WRITER_REST_NS_MAX)
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)w->took_ns}, NULL);
 }
 
 static void *writer_main(void *arg)

@@ -5,7 +5,7 @@
  * The thread that owns the store while the daemon runs. Batches and reads are queued; the
  * answers (SYNCED, READ, and DISK when something was measured) come as letters. A commit holds
  * whatever queued since the one before it began. What comes to an idle writer is committed at
- * once; under load two milliseconds at most lie between the end of one and the next.
+ * once; under load a millisecond and a half at most lies between the end of one and the next.
  *
  * Any thread may call; everything given is copied.
  */
