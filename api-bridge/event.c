@@ -145,6 +145,11 @@ struct api_event *api_event_new_fault(const struct id *jid, const struct api_fau
     char id[ID_TEXT_SIZE];
     struct buf b;
 
+    if (api_fault_passes(f->code)) {
+        made = own_calloc(1, sizeof(*made));
+        made->final = made->lost = true;
+        return made;
+    }
     open_event(&b, &w, "failure");
     api_json_put_str(&w, "jobId", id_format(jid, id));
     api_json_put_str(&w, "type", "failure");

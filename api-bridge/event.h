@@ -12,13 +12,14 @@
 struct api_event {
     uint64_t seq; /* 0: it moves no position (an error) */
     bool final;   /* nothing comes after it */
+    bool lost;    /* final for now: nobody can say more, and nothing is written of it */
     size_t len;
     char text[];
 };
 
 /* On the heap. */
 struct api_event *api_event_new(const struct message_event *e);
-/* The job cannot be followed any more. */
+/* The job cannot be followed any more, or not now. */
 struct api_event *api_event_new_fault(const struct id *jid, const struct api_fault *f);
 /* Events up to the one numbered `seq` are lost. */
 struct api_event *api_event_new_gap(const struct id *jid, uint64_t seq);

@@ -34,6 +34,13 @@ const char *api_fault_word(enum api_fault_code code)
     return rows[(unsigned)code < API_FAULT_N ? code : API_FAULT_INTERNAL].word;
 }
 
+bool api_fault_passes(enum api_fault_code code)
+{
+    int status = api_fault_status(code);
+
+    return status == 429 || status == 503;
+}
+
 __attribute__((format(printf, 3, 0))) static void
 fault_vset(struct api_fault *f, enum api_fault_code code, const char *fmt, va_list ap)
 {

@@ -90,6 +90,8 @@ void api_fault_field(struct api_fault *f, enum api_fault_code code, const char *
                      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int api_fault_status(enum api_fault_code code);
 const char *api_fault_word(enum api_fault_code code);
+/* The same request may be answered later (429, 503). */
+bool api_fault_passes(enum api_fault_code code);
 /* Every status there is, 499 (the client left) only in logs and metrics; 500 is last. */
 #define API_STATUSES(X)                                                                            \
     X(100, "Continue")                                                                             \

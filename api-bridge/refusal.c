@@ -27,7 +27,7 @@ bool api_refusal_read(const struct message *m, struct api_fault *ret_fault)
         why = MESSAGE_REFUSAL_BAD_REQUEST;
     api_fault_set(&f, refusals[why].code, "%s",
                   m->refused.text[0] ? m->refused.text : message_refusal_text(why));
-    if (api_fault_status(f.code) == 429 || api_fault_status(f.code) == 503) {
+    if (api_fault_passes(f.code)) {
         f.retry_after_s = (m->refused.retry_after_ms + 999) / 1000;
         if (f.retry_after_s == 0)
             f.retry_after_s = 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * How this works: a stream follows one or more topics. An event's id is the positions of all
- * its jobs (api-bridge/position.h). A stream ends when all its jobs are decided, when the
- * server stops (`bye`), or when the client reads too slowly.
+ * its jobs (api-bridge/position.h). A stream ends when all its jobs are decided or not to be
+ * found, when the server stops or no node can be asked (`bye`: the client comes back), or when
+ * the client reads too slowly.
  *
  *   GET --> (one job: does it exist?) --> 200, `retry:` --> events ... --> done
  */
@@ -184,6 +185,10 @@ static void on_event(struct api_sub *sub, const struct api_event *e)
     struct stream *s = sub->owner;
     struct api_streams *all = s->x->server->streams;
 
+    if (e->lost) {
+        stream_bye(s);
+        return;
+    }
     if (e->seq)
         s->jobs[sub->index].seq = e->seq;
     buf_reset(&all->scratch);

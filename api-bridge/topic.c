@@ -189,6 +189,8 @@ static void on_watch(void *ctx, const struct message *m, const struct api_fault 
     struct api_topic *p = ctx;
     struct api_event *e = f ? api_event_new_fault(&p->jid, f) : api_event_new(&m->event);
 
+    if (f)
+        topic_unshare(p); /* who comes now asks anew */
     if (f || m->event.kind == MESSAGE_EVENT_DECIDED) {
         p->number = 0;
         p->decided = true;

@@ -165,11 +165,71 @@ static void watches_leave_room_for_questions_and_who_comes_too_late_hears_it(voi
     loop_done(&l);
 }
 
+/* What the node says to the last WATCH. */
+static void node_refuses(enum message_refusal why)
+{
+    struct message m = {.type = MESSAGE_REFUSED};
+
+    assert_true(watches(&m.token) > 0);
+    m.refused.why = why;
+    fakewire_says(0, m);
+}
+
+static void a_client_comes_back_when_nobody_can_say_more_of_a_job(void **state)
+{
+    struct fakeconn *c;
+    struct loop l;
+
+    (void)state;
+    loop_init(&l);
+    c = follows(&l, "ab", NULL);
+    node_refuses(MESSAGE_REFUSAL_DRAINING); /* and there is no other */
+    (void)uv_run(&l.server.loop, UV_RUN_NOWAIT);
+    assert_null(c->x);
+    assert_true(heard(c, "event: bye\n"));
+    assert_false(heard(c, "event: failure\n"));
+    assert_false(heard(c, "event: done\n"));
+    loop_done(&l);
+}
+
+static void a_job_that_is_not_there_is_told_for_good(void **state)
+{
+    struct fakeconn *c;
+    struct loop l;
+
+    (void)state;
+    loop_init(&l);
+    c = follows(&l, "a", NULL);
+    node_refuses(MESSAGE_REFUSAL_NOT_FOUND);
+    (void)uv_run(&l.server.loop, UV_RUN_NOWAIT);
+    assert_null(c->x);
+    assert_true(heard(c, "event: failure\n"));
+    assert_true(heard(c, "event: done\n"));
+    loop_done(&l);
+}
+
+static void who_comes_after_an_end_asks_anew(void **state)
+{
+    uint64_t token;
+    struct loop l;
+
+    (void)state;
+    loop_init(&l);
+    follows(&l, "a", NULL)->queued = LIMIT_MIB; /* it does not read, and has not heard */
+    node_refuses(MESSAGE_REFUSAL_DRAINING);
+    (void)follows(&l, "a", NULL);
+    assert_int_equal(watches(&token), 1);
+    loop_done(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_is_ahead_of_a_job_is_not_joined_by_others),
         cmocka_unit_test(a_job_that_is_named_twice_is_refused),
+        cmocka_unit_test(a_client_comes_back_when_nobody_can_say_more_of_a_job),
+        cmocka_unit_test(a_job_that_is_not_there_is_told_for_good),
+        cmocka_unit_test(who_comes_after_an_end_asks_anew),
         cmocka_unit_test(watches_leave_room_for_questions_and_who_comes_too_late_hears_it),
     };
 
