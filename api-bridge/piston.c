@@ -26,7 +26,9 @@ struct piston {
     struct api_submission submission;
     struct api_fault fault;
     uint64_t number; /* of the SUBMIT under way */
+    struct id jid;   /* once it was accepted */
     struct api_wait *wait;
+    bool stopping; /* the server is: what there is must do */
 };
 
 static void piston_free(struct piston *p)
@@ -53,6 +55,7 @@ static void piston_stop(struct api_exchange *x)
 {
     struct piston *p = x->state;
 
+    p->stopping = true;
     if (p->wait)
         api_wait_hurry(p->wait);
 }
@@ -155,6 +158,23 @@ static void piston_answer(struct piston *p, const struct message_job *job, const
     api_answer(x, 200, NULL);
 }
 
+static void piston_on_view(void *ctx, const struct message_job *job, const struct api_fault *f);
+
+/* Until it is done, for as long as its client stays: nobody could ask for it later. */
+static void piston_wait(struct piston *p)
+{
+    const struct api_exchange *x = p->x;
+    struct api_wait_for what = {p->jid, x->who.tenant,
+                                p->stopping ? 0 : api_exchange_config(x)->wait_ms_max};
+    struct api_fault busy = {0};
+
+    p->wait = api_wait_new(api_exchange_link(x), &what, piston_on_view, p);
+    if (p->wait)
+        return;
+    api_fault_set(&busy, API_FAULT_BUSY, NULL);
+    piston_fail(p, &busy);
+}
+
 static void piston_on_view(void *ctx, const struct message_job *job, const struct api_fault *f)
 {
     struct piston *p = ctx;
@@ -172,30 +192,28 @@ static void piston_on_view(void *ctx, const struct message_job *job, const struc
         result_done(&result);
         return;
     }
+    if (!message_state_final(job->state) && !p->stopping) {
+        piston_wait(p);
+        return;
+    }
     if (message_state_final(job->state))
         api_fault_set(&fault, API_FAULT_INTERNAL, "%s", job->reason);
     else
-        api_fault_set(&fault, API_FAULT_UNAVAILABLE, "the job is not done yet");
+        api_fault_set(&fault, API_FAULT_DRAINING, NULL);
     piston_fail(p, &fault);
 }
 
 static void piston_on_accepted(void *ctx, const struct message *m, const struct api_fault *f)
 {
     struct piston *p = ctx;
-    struct api_exchange *x = p->x;
-    struct api_fault fault = {0};
 
     p->number = 0;
-    if (!f) {
-        struct api_wait_for what = {m->accepted.jid, x->who.tenant,
-                                    api_exchange_config(x)->wait_ms_max};
-
-        p->wait = api_wait_new(api_exchange_link(x), &what, piston_on_view, p);
-        if (p->wait)
-            return;
+    if (f) {
+        piston_fail(p, f);
+        return;
     }
-    api_fault_set(&fault, API_FAULT_BUSY, NULL);
-    piston_fail(p, f ? f : &fault);
+    p->jid = m->accepted.jid;
+    piston_wait(p);
 }
 
 /* --- the question ------------------------------------------------------------------------------

@@ -6,7 +6,8 @@
  * What becomes of a job is written in its tags: "wait" is queued until it is cancelled, "fail"
  * fails, "refuse-full", "refuse-drain" are refused, "mute" is never answered; any other is
  * completed at once, and its output is its input. "burst" has 1,000 output events of 1 KiB, "lump"
- * one of 1 MiB.
+ * one of 1 MiB. A job whose input is "wait" waits too, for those that can give it no tag; "finish"
+ * completes all that wait.
  * After a job with the tag "lonely" it says that it has no quorum, until one with "together".
  */
 #include <zmq.h>
@@ -95,6 +96,25 @@ static void make_result(struct job *j, const struct spec *spec)
     free(tests);
 }
 
+static void finish(struct job *j)
+{
+    j->view.state = tagged(j, "fail") ? MESSAGE_STATE_FAILED : MESSAGE_STATE_COMPLETED;
+    (void)snprintf(j->view.reason, sizeof(j->view.reason), "%s", tagged(j, "fail") ? "broken" : "");
+    j->view.started_ms = j->view.finished_ms = j->view.queued_ms;
+    j->view.result =
+        j->view.state == MESSAGE_STATE_COMPLETED ? buf_span(&j->result) : (struct span){0};
+}
+
+static void finish_all(void)
+{
+    for (struct map_item *it = map_first(jobs); it; it = map_next(it)) {
+        struct job *j = map_value(it);
+
+        if (!message_state_final(j->view.state))
+            finish(j);
+    }
+}
+
 static struct job *job_new(const struct id *jid, const struct spec *spec)
 {
     struct job *j = own_calloc(1, sizeof(*j));
@@ -113,13 +133,10 @@ static struct job *job_new(const struct id *jid, const struct spec *spec)
     j->piece = tagged(j, "burst") ? LIMIT_KIB : LIMIT_MIB;
     quorum = tagged(j, "together") || (quorum && !tagged(j, "lonely"));
     make_result(j, spec);
-    if (tagged(j, "wait"))
-        return j;
-    j->view.state = tagged(j, "fail") ? MESSAGE_STATE_FAILED : MESSAGE_STATE_COMPLETED;
-    (void)snprintf(j->view.reason, sizeof(j->view.reason), "%s", tagged(j, "fail") ? "broken" : "");
-    j->view.started_ms = j->view.finished_ms = j->view.queued_ms;
-    j->view.result =
-        j->view.state == MESSAGE_STATE_COMPLETED ? buf_span(&j->result) : (struct span){0};
+    if (tagged(j, "finish"))
+        finish_all();
+    if (!tagged(j, "wait") && !span_eq(spec->input, span_of("wait")))
+        finish(j);
     return j;
 }
 

@@ -4,11 +4,12 @@
 import json
 import os
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bridge  # noqa: E402
-from bridge import JOB  # noqa: E402
+from bridge import JOB, until  # noqa: E402
 
 
 class Judge0(bridge.Case):
@@ -41,6 +42,45 @@ class Judge0(bridge.Case):
         status, answer, _ = self.bridge.request("DELETE", "/submissions/%s?fields=token" % name)
         self.assertEqual((status, answer), (200, {"token": name}))
         self.assertEqual(self.bridge.get("/api/jobs/" + name)[1]["state"], "cancelled")
+
+
+class Piston(bridge.Case):
+    settings = {"ARENA_HTTP_WAIT_MAX": "1s"}
+
+    def execute(self, **more):
+        return self.bridge.post("/api/v2/execute", dict(
+            {"language": "python", "version": "*", "files": [{"content": "x"}]}, **more))
+
+    def waiting(self, but=()):
+        """The jobs that wait, without these."""
+        jobs = self.bridge.get("/api/jobs?state=queued")[1]["jobs"]
+        return {j["jobId"] for j in jobs} - set(but)
+
+    def test_a_job_is_waited_for_until_it_is_done(self):
+        got, before = [], self.waiting()
+        client = threading.Thread(target=lambda: got.append(self.execute(stdin="wait")))
+        client.start()
+        name = until("the job is there", lambda: self.waiting(but=before)).pop()
+        # Two waits that begin later: when they end, the longest that is allowed is over for it.
+        for _ in range(2):
+            state = self.bridge.get("/api/jobs/%s?wait=1" % name)[1]["state"]
+            self.assertEqual((state, got), ("queued", []))
+        self.bridge.post("/api/execute", dict(JOB, tags=["finish"]))
+        client.join(30)
+        status, answer, _ = got[0]
+        self.assertEqual((status, answer["run"]["stdout"]), (200, "wait"))
+
+    def test_a_client_that_waits_is_answered_when_the_server_stops(self):
+        own = bridge.Bridge([self.peer], **self.settings).ready()
+        got, before = [], self.waiting()
+        body = {"language": "python", "version": "*", "files": [{"content": "x"}], "stdin": "wait"}
+        client = threading.Thread(target=lambda: got.append(own.post("/api/v2/execute", body)))
+        client.start()
+        until("the job is there", lambda: self.waiting(but=before))
+        self.assertEqual(own.stop(), 0)
+        client.join(30)
+        self.assertEqual(got[0][0], 503, got)
+        self.assertTrue(got[0][1]["message"])
 
 
 if __name__ == "__main__":
