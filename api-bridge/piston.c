@@ -253,6 +253,22 @@ static void piston_read_limits(struct piston *p, const struct api_json_at *body)
     l->compile_ms = l->compile_ms > most->compile_ms ? most->compile_ms : l->compile_ms;
 }
 
+static struct span piston_unhex(struct piston *p, struct span text, const struct api_json_at *at)
+{
+    uint8_t *bytes = api_submission_keep(&p->submission, text.len / 2 + 1, 1);
+    bool good = text.len % 2 == 0;
+
+    for (size_t i = 0; i < text.len / 2 && good; i++) {
+        int hi = api_hex_digit(text.data[2 * i]), lo = api_hex_digit(text.data[2 * i + 1]);
+
+        good = hi >= 0 && lo >= 0;
+        bytes[i] = good ? (uint8_t)(hi << 4 | lo) : 0;
+    }
+    if (!good)
+        api_json_fault(at, &p->fault, API_FAULT_BAD_VALUE, "is not valid hex");
+    return (struct span){bytes, text.len / 2};
+}
+
 static void piston_read_file(struct piston *p, const struct api_json_at *at, struct spec_file *file)
 {
     char encoding[PISTON_ENCODING_MAX + 1];
@@ -263,12 +279,16 @@ static void piston_read_file(struct piston *p, const struct api_json_at *at, str
     api_json_need(at, "content", f);
     api_json_word(at, "name", file->name, sizeof(file->name), f);
     api_json_word(at, "encoding", encoding, sizeof(encoding), f);
-    if (encoding[0] && strcmp(encoding, "utf8") != 0 && strcmp(encoding, "base64") != 0)
-        api_json_fault(at, f, API_FAULT_BAD_VALUE, "encoding must be utf8 or base64");
+    if (encoding[0] && strcmp(encoding, "utf8") != 0 && strcmp(encoding, "base64") != 0 &&
+        strcmp(encoding, "hex") != 0)
+        api_json_fault(at, f, API_FAULT_BAD_VALUE, "encoding must be utf8, base64 or hex");
     if (file->name[0] && !spec_name_ok(file->name))
         api_json_fault(at, f, API_FAULT_BAD_VALUE, "the name is not a plain relative name");
-    file->content =
-        api_submission_bytes(&p->submission, text, strcmp(encoding, "base64") == 0, &content, f);
+    if (strcmp(encoding, "hex") == 0)
+        file->content = piston_unhex(p, text, &content);
+    else
+        file->content = api_submission_bytes(&p->submission, text, strcmp(encoding, "base64") == 0,
+                                             &content, f);
 }
 
 static void piston_read_files(struct piston *p, const struct api_json_at *body)
@@ -291,6 +311,9 @@ static void piston_read_files(struct piston *p, const struct api_json_at *body)
             api_json_fault(&at, &p->fault, API_FAULT_BAD_TYPE, "must be an object");
         else
             piston_read_file(p, &at, &spec->files[i]);
+        /* The first is the language's to name: it is the one that is run. */
+        if (i > 0 && !spec->files[i].name[0])
+            (void)snprintf(spec->files[i].name, sizeof(spec->files[i].name), "file%u.code", i);
         bytes += spec->files[i].content.len;
     }
     if (bytes > api_exchange_config(p->x)->code_max)
@@ -338,6 +361,15 @@ static void piston_read(struct piston *p)
     piston_read_limits(p, &body);
 }
 
+/* Once all have one. */
+static void piston_check_names(struct piston *p)
+{
+    struct api_json_at body = api_json_root(p->tree);
+    struct api_json_at list = api_json_field(&body, "files");
+
+    api_submission_names_check(&p->submission, &list, &p->fault);
+}
+
 static void piston_parse(void *ctx)
 {
     struct piston *p = ctx;
@@ -357,6 +389,8 @@ static void piston_submit(void *ctx)
     piston_read(p);
     if (!p->fault.code)
         api_languages_check(x->server->languages, &p->submission.spec, &p->fault);
+    if (!p->fault.code)
+        piston_check_names(p);
     if (!p->fault.code) {
         api_submit_key(&p->submission, x->who.tenant, (struct span){0});
         p->number =

@@ -78,7 +78,7 @@ unsigned api_request_headers(const struct api_request *r, const char *name)
     return n;
 }
 
-static int hex_digit(uint8_t c)
+int api_hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -94,8 +94,8 @@ int api_request_unescape(struct span in, bool plus_is_space, char *out, size_t s
         int c = in.data[i];
 
         if (c == '%') {
-            int hi = i + 2 < in.len ? hex_digit(in.data[i + 1]) : -1;
-            int lo = hi >= 0 ? hex_digit(in.data[i + 2]) : -1;
+            int hi = i + 2 < in.len ? api_hex_digit(in.data[i + 1]) : -1;
+            int lo = hi >= 0 ? api_hex_digit(in.data[i + 2]) : -1;
 
             if (lo < 0)
                 return -EINVAL;

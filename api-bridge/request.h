@@ -65,6 +65,8 @@ struct span api_request_header(const struct api_request *r, const char *name);
 /* How many headers of that name there are. */
 unsigned api_request_headers(const struct api_request *r, const char *name);
 
+/* Its value, or -1. */
+int api_hex_digit(uint8_t c);
 /*
  * The decoded value of a query parameter, NUL terminated in out[size]. 1 when it was there,
  * 0 when not, -EINVAL when it is there twice, does not fit, has a bad escape or a NUL.

@@ -67,6 +67,28 @@ struct span api_submission_bytes(struct api_submission *s, struct span text, boo
     return (struct span){kept, out.len};
 }
 
+/* The same, or one is a folder of the other. */
+static bool names_clash(const char *a, const char *b)
+{
+    const size_t n = strlen(a), k = strlen(b), shorter = n < k ? n : k;
+
+    return strncmp(a, b, shorter) == 0 && (n == k || (n < k ? b : a)[shorter] == '/');
+}
+
+void api_submission_names_check(const struct api_submission *s, const struct api_json_at *list,
+                                struct api_fault *f)
+{
+    for (uint32_t i = 1; i < s->spec.n_files; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            struct api_json_at at = api_json_item(list, i);
+
+            if (names_clash(s->spec.files[i].name, s->spec.files[k].name))
+                api_json_fault(&at, f, API_FAULT_BAD_VALUE,
+                               "has the name of another file, or is in it");
+        }
+    }
+}
+
 /* What the fields of one object have in common while they are read. */
 struct reader {
     struct api_submission *s;
@@ -157,20 +179,6 @@ static void read_file(const struct reader *r, struct spec_file *file)
     file->content = read_bytes(&inner, "content", LIMIT_SPEC);
 }
 
-static void check_names_differ(const struct reader *r, const struct api_json_at *list)
-{
-    const struct spec *spec = &r->s->spec;
-
-    for (uint32_t i = 1; i < spec->n_files; i++) {
-        for (uint32_t k = 0; k < i; k++) {
-            struct api_json_at at = api_json_item(list, i);
-
-            if (strcmp(spec->files[i].name, spec->files[k].name) == 0)
-                api_json_fault(&at, r->f, API_FAULT_BAD_VALUE, "has the name of another file");
-        }
-    }
-}
-
 static void read_files(const struct reader *r, const struct api_json_at *list)
 {
     struct spec *spec = &r->s->spec;
@@ -189,7 +197,7 @@ static void read_files(const struct reader *r, const struct api_json_at *list)
         total += spec->files[i].content.len;
     }
     check_code_size(r, list, total);
-    check_names_differ(r, list);
+    api_submission_names_check(r->s, list, r->f);
 }
 
 /* `code` or `files`: one of them. The executing node names a file that has no name. */

@@ -25,6 +25,10 @@ void *api_submission_keep(struct api_submission *s, size_t n, size_t size);
 struct span api_submission_bytes(struct api_submission *s, struct span text, bool base64,
                                  const struct api_json_at *at, struct api_fault *f);
 
+/* Faults two files of one name, or one that would be in the other; `list` names them. */
+void api_submission_names_check(const struct api_submission *s, const struct api_json_at *list,
+                                struct api_fault *f);
+
 /* Reads {code, language, ...}; the fault names the field. `config` has the ceilings. */
 void api_submit_read(struct api_submission *s, const struct api_json_at *body,
                      const struct api_config *config, struct api_fault *f);

@@ -70,6 +70,22 @@ class Piston(bridge.Case):
         status, answer, _ = got[0]
         self.assertEqual((status, answer["run"]["stdout"]), (200, "wait"))
 
+    def test_files_may_have_no_names_and_their_bytes_may_be_hex(self):
+        status, answer, _ = self.execute(files=[
+            {"content": "a"}, {"content": "b"}, {"name": "c", "content": "C3a9", "encoding": "hex"},
+            {"content": "YQ==", "encoding": "base64"}, {"content": "", "encoding": "hex"}])
+        self.assertEqual(status, 200, answer)
+
+    def test_files_that_cannot_be_together_are_refused(self):
+        for names in (("a", "a"), ("file1.code", None), ("a/b", "a")):
+            files = [dict({"content": "x"}, **({"name": n} if n else {})) for n in names]
+            status, answer, _ = self.execute(files=files)
+            self.assertEqual((status, "another file" in answer["message"]), (400, True), answer)
+        for content in ("a", "zz", "0x", "a b "):
+            files = [{"name": "a", "content": content, "encoding": "hex"}]
+            status, answer, _ = self.execute(files=files)
+            self.assertEqual((status, "hex" in answer["message"]), (400, True), answer)
+
     def test_a_client_that_waits_is_answered_when_the_server_stops(self):
         own = bridge.Bridge([self.peer], **self.settings).ready()
         got, before = [], self.waiting()

@@ -244,6 +244,9 @@ class Fields(Case):
         self.refused(dict(base, files=[{"name": "a.py"}]), "files[0].content")
         self.refused(dict(base, files=[{"content": "x"}]), "files[0].name")
         self.refused(dict(base, files=[{"name": "a", "content": "x"}] * 2), "files[1]")
+        for names in (("a", "a/b"), ("a/b/c", "a/b"), ("x", "a/b", "a")):
+            self.refused(dict(base, files=[{"name": n, "content": "x"} for n in names]),
+                         "files[%d]" % (len(names) - 1))
         self.refused(dict(base, code="x", files=[{"name": "a", "content": "x"}]), "files")
         self.refused(dict(base, files=[{"name": "a", "content": "!", "encoding": "base64"}]),
                      "files[0].content")

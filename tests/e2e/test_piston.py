@@ -30,11 +30,12 @@ class Piston(harness.MeshCase):
         self.assertEqual(answer["language"], "python")
         self.assertNotIn("compile", answer)
 
-    def test_several_files_and_base64(self):
+    def test_several_files_in_every_encoding_with_names_and_without(self):
         status, _, answer = self.execute(language="python", files=[
-            {"name": "main.py", "content": "import other\nprint(other.x)"},
-            {"name": "other.py", "content": "eCA9IDc=", "encoding": "base64"}])
-        self.assertEqual((status, answer["run"]["output"]), (200, "7\n"))
+            {"content": "import other\nprint(other.x, open('file2.code', 'rb').read())"},
+            {"name": "other.py", "content": "eCA9IDc=", "encoding": "base64"},
+            {"content": "00fFa0", "encoding": "hex"}])
+        self.assertEqual((status, answer["run"]["output"]), (200, "7 b'\\x00\\xff\\xa0'\n"))
 
     def test_a_compile_error_has_no_run(self):
         status, _, answer = self.execute(language="c", files=[{"content": "int main( {"}])
