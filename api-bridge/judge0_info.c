@@ -17,12 +17,25 @@ static const char info_version[] = "1.13.1"; /* of the API that these files spea
 
 /* --- languages ------------------------------------------------------------------------------- */
 
+/* False, and answered. */
+static bool may_tell_languages(struct api_exchange *x)
+{
+    struct api_fault f = {0};
+
+    if (!api_judge0_is_on(x))
+        return false;
+    if (api_languages_known(x->server->languages, &f))
+        return true;
+    api_judge0_refuse_fault(x, &f);
+    return false;
+}
+
 static void list_languages(struct api_exchange *x, bool all)
 {
     struct api_json_writer w;
     char name[INFO_NAME_MAX];
 
-    if (!api_judge0_is_on(x))
+    if (!may_tell_languages(x))
         return;
     api_json_writer_init(&w, &x->body);
     api_json_open(&w, NULL, '[');
@@ -95,7 +108,7 @@ void api_judge0_language_get(struct api_exchange *x)
     struct api_json_writer w;
     struct api_json_at profile;
 
-    if (!api_judge0_is_on(x))
+    if (!may_tell_languages(x))
         return;
     if (text.len < sizeof(id)) {
         memcpy(id, text.data, text.len);

@@ -326,9 +326,7 @@ static void create(struct api_exchange *x, bool batch)
         return;
     if (!api_request_is_json(&x->req))
         api_fault_set(&f, API_FAULT_MEDIA_TYPE, NULL);
-    if (api_languages_len(x->server->languages) == 0)
-        api_fault_set(&f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
-    if (f.code) {
+    if (f.code || !api_languages_known(x->server->languages, &f)) {
         api_judge0_refuse_fault(x, &f);
         return;
     }

@@ -190,12 +190,15 @@ static void list_names(const struct api_languages *l, char *out, size_t size)
         len += (size_t)snprintf(out + len, size - len, "%s%s", i ? ", " : "", l->all[i].name);
 }
 
-static void unknown_yet(struct api_fault *f)
+bool api_languages_known(const struct api_languages *l, struct api_fault *f)
 {
-    if (f->code)
-        return;
-    api_fault_set(f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
-    f->retry_after_s = 1;
+    if (l->n > 0)
+        return true;
+    if (!f->code) {
+        api_fault_set(f, API_FAULT_UNAVAILABLE, "no node has said yet what it can run");
+        f->retry_after_s = 1;
+    }
+    return false;
 }
 
 static const struct language *find(const struct api_languages *l, const char *name)
@@ -277,8 +280,7 @@ void api_languages_check(const struct api_languages *l, struct spec *spec, struc
 {
     const struct language *found;
 
-    if (l->n == 0)
-        unknown_yet(f);
+    (void)api_languages_known(l, f);
     found = resolve(l, spec->head.language, "language", f);
     api_languages_resolve(l, spec->checker.language, "checker.language", f);
     api_languages_resolve(l, spec->interactor.language, "interactor.language", f);
@@ -342,8 +344,7 @@ void api_languages_handle(struct api_exchange *x)
     struct api_json_writer w;
     struct api_fault f = {0};
 
-    if (l->n == 0) {
-        unknown_yet(&f);
+    if (!api_languages_known(l, &f)) {
         api_answer_fault(x, &f);
         return;
     }

@@ -16,6 +16,9 @@ void api_languages_free(struct api_languages *l);
 /* Asks again when it is time. */
 void api_languages_tick(struct api_languages *l);
 
+/* Whether a peer has answered; else a fault. */
+bool api_languages_known(const struct api_languages *l, struct api_fault *f);
+
 /* Puts the language's own name for an alias; faults one that does not exist, naming `field`. */
 void api_languages_resolve(const struct api_languages *l, char name[LIMIT_NAME + 1],
                            const char *field, struct api_fault *f);

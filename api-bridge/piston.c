@@ -423,9 +423,14 @@ void api_piston_runtimes(struct api_exchange *x)
 {
     const struct api_languages *all = x->server->languages;
     struct api_json_writer w;
+    struct api_fault f = {0};
 
     if (!piston_is_on(x))
         return;
+    if (!api_languages_known(all, &f)) {
+        piston_refuse(x, &f);
+        return;
+    }
     api_json_writer_init(&w, &x->body);
     api_json_open(&w, NULL, '[');
     for (size_t i = 0; i < api_languages_len(all); i++) {

@@ -99,5 +99,20 @@ class Piston(bridge.Case):
         self.assertTrue(got[0][1]["message"])
 
 
+class NoNode(unittest.TestCase):
+    def test_languages_nobody_has_told_yet_are_not_taken_for_none(self):
+        gone = bridge.Peer()
+        gone.kill()
+        own = bridge.Bridge([gone])
+        self.addCleanup(own.stop)
+        for path, key in (("/api/v2/runtimes", "message"), ("/languages", "error"),
+                          ("/languages/all", "error"), ("/languages/71", "error")):
+            status, answer, headers = own.get(path)
+            self.assertEqual((status, list(answer)), (503, [key]), path)
+            self.assertTrue(headers["Retry-After"], path)
+        status, _, headers = own.post("/submissions", {"language_id": 71, "source_code": "x"})
+        self.assertEqual((status, headers["Retry-After"]), (503, "1"))
+
+
 if __name__ == "__main__":
     unittest.main()
