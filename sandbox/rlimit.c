@@ -37,8 +37,9 @@ static int set_all(const struct limit *all, size_t n)
     return r;
 }
 
-/* A core of 0 bytes would still start the program that a host has for cores, as root and with the
- * dead one's memory; 1 is how that is told not to be (core(5), core_pattern). */
+/* With 0 a crash would still start the program that a host has for cores, as root and with the dead
+ * one's memory; 1 tells the kernel not to (core_pattern, core(5)). Who lowers it to 0 has that
+ * program started again, which no limit can forbid. */
 static const struct limit settled[] = {
     {RLIMIT_CORE, 1},     {RLIMIT_MEMLOCK, 64 * LIMIT_KIB},
     {RLIMIT_MSGQUEUE, 0}, {RLIMIT_SIGPENDING, SIGNALS},
