@@ -127,11 +127,8 @@ void api_conn_linger(struct api_conn *c)
 
     if (c->state == CONN_CLOSED)
         return;
-    if (c->eof) {
-        if (c->queued == 0)
-            api_conn_close(c);
-        else
-            c->state = CONN_LINGER;
+    if (c->eof && c->queued == 0) {
+        api_conn_close(c);
         return;
     }
     c->state = CONN_LINGER;

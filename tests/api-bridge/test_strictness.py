@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bridge  # noqa: E402
-from bridge import JOB, Bridge, Peer, read_all, statuses  # noqa: E402
+from bridge import JOB, Bridge, Peer, read_all, statuses, until  # noqa: E402
 
 HOST = b"Host: x\r\n"
 GET = b"GET /livez HTTP/1.1\r\n" + HOST
@@ -325,6 +325,40 @@ class Slow(Case):
         with self.bridge.connect() as sock:
             sock.sendall(GET + b"\r\n")
             self.assertEqual(statuses(read_all(sock)), [200])
+
+
+class SlowReader(Case):
+    settings = {"ARENA_HTTP_WRITE_TIMEOUT": "1s", "ARENA_HTTP_BODY_MAX": "8m",
+                "MAX_CODE_SIZE": "8m"}
+
+    def state_of(self, sock):
+        """Of the bridge's end of the connection, as the kernel numbers them; None = gone."""
+        ends = [":%04X" % port for port in (self.bridge.port, sock.getsockname()[1])]
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            for line in table:
+                fields = line.split()
+                if [fields[1][-5:], fields[2][-5:]] == ends:
+                    return fields[3]
+        return None
+
+    def test_one_that_has_said_all_and_reads_slowly_is_cut(self):
+        name = self.bridge.post("/api/execute", dict(JOB, input="y" * 7000000))[1]["jobId"]
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.connect(("127.0.0.1", self.bridge.port))
+            sock.sendall(b"GET /api/jobs/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                         % name.encode())
+            sock.shutdown(socket.SHUT_WR)
+            self.assertTrue(sock.recv(300).startswith(b"HTTP/1.1 200 "))
+
+            def gone():
+                try:
+                    sock.recv(300, socket.MSG_DONTWAIT)
+                except OSError:
+                    pass
+                return self.state_of(sock) not in ("01", "08")  # established, half closed
+
+            until("it is cut", gone, pause=0.1)
 
 
 if __name__ == "__main__":
