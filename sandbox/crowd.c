@@ -184,6 +184,9 @@ void crowd_done(struct crowd *c)
 {
     crowd_stop(c);
     reap(c, 0);
+    free(c->seen);
+    c->seen = NULL;
+    c->n_seen = 0;
 }
 
 pid_t crowd_pid(int proc, int pidfd)
@@ -196,21 +199,74 @@ pid_t crowd_pid(int proc, int pidfd)
     return (pid_t)kin_number(text, "\nPid:");
 }
 
-/* Of the init only what it has waited for counts. */
-static void count(const struct kin *all, size_t n, pid_t init, struct crowd *c)
+struct crowd_seen {
+    pid_t pid;
+    uint64_t born, us;
+};
+
+static uint64_t us_of(uint64_t ticks)
 {
-    uint64_t ticks = 0;
+    return ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* Many that each used less than a tick would have used nothing. To the nanosecond is told of the
+ * first thread only. */
+static uint64_t own_us(int proc, const struct kin *k, bool exactly)
+{
+    uint64_t us = us_of(k->ticks);
+    char name[16], text[128];
+
+    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
+    if (exactly && k->threads == 1 && kin_read(proc, name, "schedstat", text, sizeof(text)))
+        raise_to(&us, strtoull(text, NULL, 10) / 1000);
+    return us;
+}
+
+/* What those that were seen before, and those that are new, have used since. Both by pid. */
+static void add_growth(struct crowd *c, struct crowd_seen *now, size_t n)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        while (k < c->n_seen && c->seen[k].pid < now[i].pid)
+            k++;
+        const struct crowd_seen *old = k < c->n_seen ? &c->seen[k] : NULL;
+        bool same = old && old->pid == now[i].pid && old->born == now[i].born;
+        const uint64_t before = same ? old->us : 0;
+
+        raise_to(&now[i].us, before);
+        c->total_us += now[i].us - before;
+    }
+    free(c->seen);
+    c->seen = now;
+    c->n_seen = n;
+}
+
+/* Of the init only what it has waited for counts. What the living have waited for, and what was
+ * seen of the dead, is partly the same: the larger one counts. */
+static void count(struct crowd *c, const struct crowd_at *at, const struct kin *all, size_t n,
+                  uint64_t max)
+{
+    struct crowd_seen *now = own_calloc(n + 1, sizeof(*now));
+    size_t n_now = 0;
+    uint64_t us = 0, waited = 0;
 
     c->threads = 0;
+    for (size_t i = 0; i < n; i++)
+        c->threads += all[i].below ? all[i].threads : 0;
     for (size_t i = 0; i < n; i++) {
-        if (all[i].pid == init)
-            ticks += all[i].ticks_waited;
-        if (!all[i].below)
+        const struct kin *k = &all[i];
+
+        if (k->below || k->pid == at->init)
+            waited += k->ticks_waited;
+        if (!k->below)
             continue;
-        ticks += all[i].ticks + all[i].ticks_waited;
-        c->threads += all[i].threads;
+        now[n_now] = (struct crowd_seen){k->pid, k->born, own_us(at->proc, k, c->threads <= max)};
+        us += now[n_now++].us;
     }
-    raise_to(&c->cpu_us, ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    raise_to(&c->cpu_us, us + us_of(waited));
+    add_growth(c, now, n_now);
+    raise_to(&c->cpu_us, c->total_us);
 }
 
 /* A fork bomb's memory is slow to read. What is seen in time is what counts, and each look begins
@@ -252,7 +308,7 @@ bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_li
     if (at->init <= 0 || at->proc < 0)
         return false;
     size_t n = kin_list(at->proc, at->init, all);
-    count(all, n, at->init, c);
+    count(c, at, all, n, max->processes);
     crowd_hear(c);
     if (c->threads > max->processes)
         return n > 0;

@@ -3,8 +3,8 @@
 #define SANDBOX_CROWD_H
 /*
  * What a run uses where no cgroup counts, as a /proc tells. That has to be looked at, since the
- * kernel sends no news of it; processes that were born and died between two looks are seen only
- * once they were waited for.
+ * kernel sends no news of it: of processes that nobody waits for, what they used after the last
+ * look at them is missed, and so are those that were born and died between two looks.
  */
 #include "sandbox/step.h"
 
@@ -17,8 +17,11 @@ struct crowd {
     int answer;       /* to be polled for: crowd_hear() is due when it can be read; -1 = none */
 
     /* crowd.c's own: */
-    pid_t looker;   /* who adds up what is shared; until it is reaped; 0 = nobody */
-    unsigned blind; /* looks in a row at which it waited for the program */
+    pid_t looker;            /* who adds up what is shared; until it is reaped; 0 = nobody */
+    unsigned blind;          /* looks in a row at which it waited for the program */
+    struct crowd_seen *seen; /* at the last look, by pid */
+    size_t n_seen;
+    uint64_t total_us; /* CPU time that was seen to be used, of the dead too */
 };
 
 /* Where to look. */
@@ -33,7 +36,7 @@ pid_t crowd_pid(int proc, int pidfd);
 void crowd_init(struct crowd *c);
 /* Stops what is under way. What was seen stays. */
 void crowd_stop(struct crowd *c);
-/* The same, and reaps. */
+/* The same, and reaps, and forgets. */
 void crowd_done(struct crowd *c);
 /* All below a run's init, as `proc` numbers it: 1 in the run's own /proc; in the machine's, which
  * costs a look at every process there is, whatever it is. Of the init itself only what it has

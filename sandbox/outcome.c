@@ -11,7 +11,10 @@ uint64_t outcome_cpu_us(const struct watch *w)
         return w->killed_us;
     if (cgroup_cpu(w->slot->cgroup, &us))
         return us > w->overhead_us ? us - w->overhead_us : 0;
-    return w->exit.what == REPORT_EXITED ? w->exit.cpu_us : w->crowd.cpu_us;
+    /* Not all of its processes need have been waited for. */
+    if (w->exit.what == REPORT_EXITED && w->exit.cpu_us > w->crowd.cpu_us)
+        return w->exit.cpu_us;
+    return w->crowd.cpu_us;
 }
 
 static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)

@@ -192,7 +192,7 @@ static int make_proc(void **state)
 
 static void remove_process(const struct made *m, int pid)
 {
-    static const char *const names[] = {"stat", "status", "smaps_rollup", "."};
+    static const char *const names[] = {"stat", "status", "smaps_rollup", "schedstat", "."};
     char path[64];
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
@@ -242,6 +242,74 @@ static void answer(int fd)
 {
     assert_int_equal(write(fd, share, strlen(share)), strlen(share));
     (void)close(fd);
+}
+
+static void put_cpu(const struct made *m, int pid, int parent, unsigned ticks, unsigned born)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "%d (x) S %d 0 0 0 0 0 0 0 0 0 %u 0 0 0 20 0 1 0 %u 0 0 0 0 0  \n", pid, parent,
+                   ticks, born);
+    put(m, pid, "stat", text);
+}
+
+static void cpu_time_of_the_dead_is_not_forgotten(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+    const uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+
+    for (int pid = 2; pid < 6; pid++)
+        put_process(m, pid, 1, 1);
+    put_cpu(m, 2, 1, 0, 5);
+    put_cpu(m, 3, 2, 30, 6);
+    put_cpu(m, 4, 2, 20, 7);
+    put_cpu(m, 5, 2, 40, 8);
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->cpu_us, 90 * tick_us);
+    /* One is dead, one is another, one goes on. */
+    remove_process(m, 3);
+    put_cpu(m, 4, 2, 10, 9);
+    put_cpu(m, 5, 2, 45, 8);
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->cpu_us, 105 * tick_us);
+    remove_process(m, 5);
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->cpu_us, 105 * tick_us);
+}
+
+/* What was waited for was seen before: once is enough. */
+static void cpu_time_that_was_waited_for_counts_once(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+    const uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+
+    put_process(m, 2, 1, 1);
+    put_process(m, 3, 2, 1);
+    put_cpu(m, 2, 1, 5, 5);
+    put_cpu(m, 3, 2, 30, 6);
+    assert_true(look(c, m->fd, 1));
+    remove_process(m, 3);
+    put(m, 2, "stat", "2 (x) S 1 0 0 0 0 0 0 0 0 0 5 0 32 0 20 0 1 0 5 0 0 0 0 0      \n");
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->cpu_us, 37 * tick_us);
+}
+
+static void less_than_a_tick_counts_too(void **state)
+{
+    struct made *m = *state;
+    struct crowd *c = &m->crowd;
+
+    for (int pid = 2; pid < 6; pid++) {
+        put_process(m, pid, 1, 1);
+        put_cpu(m, pid, 1, 0, 5);
+        put(m, pid, "schedstat", "4000000 1000 7\n");
+    }
+    assert_true(look(c, m->fd, 1));
+    assert_true(look(c, m->fd, 1));
+    assert_int_equal(c->cpu_us, 16000);
 }
 
 static void one_that_is_alone_is_not_asked_what_it_shares(void **state)
@@ -392,6 +460,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tree_is_seen_to_its_leaves),
         cmocka_unit_test(what_is_shared_counts_once),
+        cmocka_unit_test_setup_teardown(cpu_time_of_the_dead_is_not_forgotten, make_proc,
+                                        remove_proc),
+        cmocka_unit_test_setup_teardown(cpu_time_that_was_waited_for_counts_once, make_proc,
+                                        remove_proc),
+        cmocka_unit_test_setup_teardown(less_than_a_tick_counts_too, make_proc, remove_proc),
         cmocka_unit_test_setup_teardown(one_that_is_alone_is_not_asked_what_it_shares, make_proc,
                                         remove_proc),
         cmocka_unit_test_setup_teardown(who_cannot_be_asked_hides_nothing_for_long, make_proc,
