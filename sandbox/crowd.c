@@ -19,7 +19,7 @@
 /* Looks in a row at which nobody could tell what is shared, and times that it is added up. A
  * program of little weight may hold its own lock for long on a busy machine, and mean nothing by
  * it. */
-enum { BLIND_MAX = 50, TRIES_MAX = 3 };
+enum { BLIND_MAX = 50, TRIES_MAX = 8 };
 
 /* Our own time: on a busy machine a look takes long without being dear, and one that were cut short
  * each time would never see all of a crowd. */
@@ -44,48 +44,62 @@ static uint64_t bytes_of(const char *text, const char *field)
 static uint64_t memory(int proc, const char *pid, bool shares)
 {
     char status[2048], rollup[2048];
+    bool told = shares && kin_read(proc, pid, "smaps_rollup", rollup, sizeof(rollup)) &&
+                strstr(rollup, "Pss_Anon:");
 
+    /* Last: who dies meanwhile has nothing any more. */
     if (!kin_read(proc, pid, "status", status, sizeof(status)))
         return 0;
     const uint64_t tables = bytes_of(status, "\nVmPTE:");
-    /* One that made itself unreadable has all it has for itself. */
-    if (shares && kin_read(proc, pid, "smaps_rollup", rollup, sizeof(rollup)) &&
-        strstr(rollup, "Pss_Anon:"))
+    if (told)
         return tables + bytes_of(rollup, "Pss_Anon:") + bytes_of(rollup, "Pss_Shmem:");
+    /* One that made itself unreadable has all it has for itself. */
     return tables + bytes_of(status, "\nRssAnon:") + bytes_of(status, "\nRssShmem:");
 }
 
-/* Is it there, and alive, as it was when it was listed? */
+/* Is it there, and does it still have its memory? It loses that before it is dead. */
 static bool stays(int proc, const struct kin *k)
 {
     struct kin now;
+    char name[16];
 
-    return kin_look(proc, k->pid, &now) && now.born == k->born &&
-           (now.state == 'Z') == (k->state == 'Z');
+    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
+    return kin_look(proc, k->pid, &now) && now.born == k->born && memory(proc, name, false) > 0;
 }
 
-/* What all have together. What one has left to the others when it died would count twice: then it
- * is added up anew, but not for ever, as there are programs where always one dies. */
+/* Returns what all have together, and whether all that were counted are still there. */
+static uint64_t add_shares(const struct crowd_at *at, struct kin *all, bool *ret_same)
+{
+    size_t n = kin_list(at->proc, at->init, all);
+    uint64_t sum = 0;
+    char name[16];
+
+    for (size_t k = 0; k < n; k++) {
+        (void)snprintf(name, sizeof(name), "%d", (int)all[k].pid);
+        const uint64_t one = all[k].below ? memory(at->proc, name, true) : 0;
+        all[k].below = one > 0;
+        sum += one;
+    }
+    *ret_same = true;
+    for (size_t k = 0; k < n && *ret_same; k++)
+        *ret_same = !all[k].below || stays(at->proc, &all[k]);
+    return sum;
+}
+
+/* What one has left to the others when it died would count twice: then it is added up anew, but not
+ * for ever, as there are programs where always one dies. The least of it is nearest. */
 static uint64_t shared_memory(const struct crowd_at *at)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    uint64_t sum = 0;
+    uint64_t least = UINT64_MAX;
     bool same = false;
-    char name[16];
 
     for (unsigned i = 0; i < TRIES_MAX && !same; i++) {
-        size_t n = kin_list(at->proc, at->init, all);
+        const uint64_t sum = add_shares(at, all, &same);
 
-        sum = 0;
-        for (size_t k = 0; k < n; k++) {
-            (void)snprintf(name, sizeof(name), "%d", (int)all[k].pid);
-            sum += all[k].below ? memory(at->proc, name, true) : 0;
-        }
-        same = true;
-        for (size_t k = 0; k < n && same; k++)
-            same = !all[k].below || stays(at->proc, &all[k]);
+        least = same || sum < least ? sum : least;
     }
-    return sum;
+    return least;
 }
 
 static void become_looker(const struct crowd_at *at, int answer, pid_t keeper)
