@@ -253,6 +253,7 @@ static void read_list(struct api_exchange *x, struct message *m, struct api_faul
 {
     static const char *const known[] = {"tag", "state", "cursor", "limit"};
     char word[ID_TEXT_SIZE] = "";
+    unsigned long limit;
     char *end;
     int there;
 
@@ -267,9 +268,9 @@ static void read_list(struct api_exchange *x, struct message *m, struct api_faul
     there = api_request_query(&x->req, "limit", word, sizeof(word));
     if (there == 0)
         return;
-    m->list.limit = (uint32_t)strtoul(word, &end, 10);
-    if (there < 0 || *end || word[0] < '0' || word[0] > '9' || m->list.limit < 1 ||
-        m->list.limit > JOBS_PAGE_MAX)
+    limit = strtoul(word, &end, 10);
+    m->list.limit = (uint32_t)limit;
+    if (there < 0 || *end || word[0] < '0' || word[0] > '9' || limit < 1 || limit > JOBS_PAGE_MAX)
         api_fault_field(f, API_FAULT_OUT_OF_RANGE, "limit", "limit must be between 1 and %d",
                         JOBS_PAGE_MAX);
 }

@@ -167,7 +167,8 @@ class Calls(Case):
         status, answer, _ = self.bridge.get("/api/jobs?tag=find-me&state=completed,failed")
         self.assertEqual((status, [j["jobId"] for j in answer["jobs"]]), (200, [name]))
         self.assertEqual(self.bridge.get("/api/jobs?tag=find-me&state=queued")[1]["jobs"], [])
-        for query in ("state=nope", "limit=0", "limit=x", "limit=5000", "cursor=x", "nope=1",
+        for query in ("state=nope", "limit=0", "limit=x", "limit=5000", "limit=4294967297",
+                      "limit=18446744073709551617", "cursor=x", "nope=1",
                       "tag=" + "x" * 65):
             self.assertEqual(self.bridge.get("/api/jobs?" + query)[0], 400, query)
 
