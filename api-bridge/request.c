@@ -230,6 +230,9 @@ struct span api_request_key(const struct api_request *r, struct api_fault *f)
     if (key.len > API_KEY_MAX || (key.data && key.len == 0))
         api_fault_field(f, API_FAULT_BAD_VALUE, "Idempotency-Key",
                         "Idempotency-Key must have 1 to %d bytes", API_KEY_MAX);
+    if (api_request_headers(r, "idempotency-key") > 1)
+        api_fault_field(f, API_FAULT_BAD_VALUE, "Idempotency-Key",
+                        "Idempotency-Key must be there once");
     return key;
 }
 

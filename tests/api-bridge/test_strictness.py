@@ -280,6 +280,14 @@ class Fields(Case):
                 self.assertEqual((status, answer["error"]["field"]), (400, "Idempotency-Key"),
                                  (path, len(key)))
 
+    def test_two_idempotency_keys_are_none(self):
+        body = json.dumps(JOB).encode()
+        answer = self.bridge.raw(post(
+            body, b"Content-Length: %d" % len(body), b"Idempotency-Key: a", b"idempotency-key: b",
+            b"Connection: close"))
+        self.assertEqual(statuses(answer), [400])
+        self.assertIn(b'"field":"Idempotency-Key"', answer)
+
     def test_job_ids_that_are_none_name_no_job(self):
         for name in ("x", "00000000-0000-0000-0000-00000000000", "a" * 500,
                      "0190b0c8-0000-8000-8000-000000000000", "%C0%AE"):
