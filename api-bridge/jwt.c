@@ -191,6 +191,8 @@ static int jwt_claims_check(const struct api_jwt_rules *rules, const struct api_
     api_json_word(claims, "tenant", who.tenant, sizeof(who.tenant), &fault);
     if (fault.code)
         return jwt_refuse(err, "the token's sub or tenant is not a short text");
+    if (!who.tenant[0] && !who.subject[0])
+        return jwt_refuse(err, "the token names neither sub nor tenant");
     if (!who.tenant[0])
         memcpy(who.tenant, who.subject, sizeof(who.tenant));
     who.scopes = jwt_scopes(claims);
