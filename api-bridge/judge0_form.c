@@ -150,6 +150,27 @@ static void read_refused(const struct reader *r, const char *key, const char *wh
         wrong(r, key, "%s", why);
 }
 
+/* An option that is there to be left off: false, as Rails reads it from JSON and from forms. */
+static void read_off(const struct reader *r, const char *key, const char *why)
+{
+    static const char *const off[] = {"", "false", "f", "off", "0"};
+    struct api_json_at at = api_json_field(r->at, key);
+    struct api_fault f = {0};
+    int64_t number;
+    bool good = !at.value || (api_json_as_int(&at, &number) && number == 0);
+
+    if (at.value && api_json_is_bool(&at))
+        good = !api_json_bool(r->at, key, false, &f);
+    for (size_t i = 0; i < ARRAY_LEN(off) && at.value && api_json_is_text(&at); i++) {
+        struct span text = api_json_text(r->at, key, LIMIT_SPEC, &f);
+
+        good |= text.len == strlen(off[i]) &&
+                strncasecmp((const char *)text.data, off[i], text.len) == 0;
+    }
+    if (!good)
+        wrong(r, key, "%s", why);
+}
+
 /* --- arguments ------------------------------------------------------------------------------- */
 
 /* What its shell never gets to see. */
@@ -346,13 +367,13 @@ void api_judge0_form_read(struct api_judge0_form *form, const struct api_json_at
     read_limits(&r);
     read_runs(&r);
     read_arguments(&r);
-    read_refused(&r, "enable_per_process_and_thread_time_limit", "this option cannot be enabled");
-    read_refused(&r, "enable_per_process_and_thread_memory_limit", "this option cannot be enabled");
-    read_refused(&r, "redirect_stderr_to_stdout", "this option cannot be enabled");
+    read_off(&r, "enable_per_process_and_thread_time_limit", "this option cannot be enabled");
+    read_off(&r, "enable_per_process_and_thread_memory_limit", "this option cannot be enabled");
+    read_off(&r, "redirect_stderr_to_stdout", "this option cannot be enabled");
     read_refused(&r, "compiler_options", "setting compiler options is not allowed");
     read_callback(&r);
     read_refused(&r, "additional_files", "setting additional files is not allowed");
-    read_refused(&r, "enable_network", "enabling network is not allowed");
+    read_off(&r, "enable_network", "enabling network is not allowed");
     if (form->errors.len == 0)
         api_languages_check(c->languages, &form->submission.spec, &f);
     if (f.code)

@@ -18,6 +18,21 @@ class Judge0(bridge.Case):
         self.assertEqual(status, 202, answer)
         return answer["jobId"]
 
+    def test_options_that_are_off_in_any_form_are_taken(self):
+        one = {"language_id": 71, "source_code": "x"}
+        for name in ("redirect_stderr_to_stdout", "enable_network",
+                     "enable_per_process_and_thread_time_limit"):
+            for off in (False, "false", "False", "0", 0, "off", "", None):
+                status, answer, _ = self.bridge.post("/submissions", dict(one, **{name: off}))
+                self.assertEqual(status, 201, (name, off, answer))
+            for on in (True, "true", "1", 1, [], "no"):
+                status, answer, _ = self.bridge.post("/submissions", dict(one, **{name: on}))
+                self.assertEqual((status, list(answer)), (422, [name]), on)
+        for name in ("compiler_options", "additional_files"):
+            for text, want in (("", 201), ("false", 422), (False, 201)):
+                status, answer, _ = self.bridge.post("/submissions", dict(one, **{name: text}))
+                self.assertEqual(status, want, (name, text, answer))
+
     def test_a_job_that_was_not_submitted_here_is_not_there(self):
         hidden = {"input": "secret", "expectedOutput": "other secret", "hidden": True}
         name = self.submit(testCases=[hidden])
