@@ -37,6 +37,8 @@ static void only_the_public_internet_is_public(void **state)
                                          "224.0.0.1",
                                          "ff02::1",
                                          "255.255.255.255",
+                                         "::127.0.0.1",
+                                         "::8.8.8.8",
                                          "2001:db8::1"};
     static const char *const outside[] = {"1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111",
                                           "64:ff9b::101:101"};
