@@ -178,6 +178,16 @@ static bool has_dot_segment(const char *path)
     return false;
 }
 
+/* One that is escaped is no separator, and no name here has one. */
+static bool has_escaped_slash(struct span path)
+{
+    for (size_t i = 0; i + 2 < path.len; i++) {
+        if (path.data[i] == '%' && path.data[i + 1] == '2' && (path.data[i + 2] | 0x20) == 'f')
+            return true;
+    }
+    return false;
+}
+
 static int read_target(struct api_parser *p)
 {
     struct api_request *r = p->req;
@@ -191,8 +201,8 @@ static int read_target(struct api_parser *p)
     if (r->target.len > PARSER_TARGET_MAX || path.len >= sizeof(decoded))
         return refuse(p, API_FAULT_URI_TOO_LONG, "the request target is longer than allowed");
     len = api_request_unescape(path, false, decoded, sizeof(decoded));
-    if (len < 0 || memchr(t.data, '#', t.len) || has_dot_segment(decoded) ||
-        (decoded[0] != '/' && strcmp(decoded, "*") != 0))
+    if (len < 0 || memchr(t.data, '#', t.len) || has_escaped_slash(path) ||
+        has_dot_segment(decoded) || (decoded[0] != '/' && strcmp(decoded, "*") != 0))
         return refuse(p, API_FAULT_BAD_REQUEST, "the request target is not a valid path");
     r->path = own_realloc(NULL, (size_t)len + query.len + 2);
     memcpy(r->path, decoded, (size_t)len + 1);

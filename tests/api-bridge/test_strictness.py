@@ -76,6 +76,8 @@ class Parser(Case):
         "lower case method": (501, b"get /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
         "dot segments": (400, b"GET /api/../livez HTTP/1.1\r\nHost: x\r\n\r\n"),
         "escaped dot segments": (400, b"GET /api/%2e%2e/livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+        "escaped slash": (400, b"GET /api%2Fstats HTTP/1.1\r\nHost: x\r\n\r\n"),
+        "escaped slash, small": (400, b"GET /api/jobs%2fx HTTP/1.1\r\nHost: x\r\n\r\n"),
         "NUL in the path": (400, b"GET /livez%00 HTTP/1.1\r\nHost: x\r\n\r\n"),
         "bad escape": (400, b"GET /livez%zz HTTP/1.1\r\nHost: x\r\n\r\n"),
         "fragment": (400, b"GET /livez#a HTTP/1.1\r\nHost: x\r\n\r\n"),
