@@ -135,13 +135,18 @@ void api_answer_missing(struct api_exchange *x, unsigned allowed)
         api_answer_code(x, API_FAULT_NOT_FOUND);
         return;
     }
+    if (allowed & 1U << API_METHOD_GET)
+        allowed |= 1U << API_METHOD_HEAD;
     (void)buf_puts(&x->headers, "Allow: OPTIONS");
     for (enum api_method m = 0; m < API_METHOD_N; m++) {
         if (allowed & 1U << m)
             (void)buf_printf(&x->headers, ", %s", api_method_name(m));
     }
     (void)buf_puts(&x->headers, "\r\n");
-    api_answer_code(x, API_FAULT_METHOD_NOT_ALLOWED);
+    if (x->req.method == API_METHOD_OPTIONS)
+        api_answer(x, 204, NULL);
+    else
+        api_answer_code(x, API_FAULT_METHOD_NOT_ALLOWED);
 }
 
 int api_stream_start(struct api_exchange *x, const char *type)

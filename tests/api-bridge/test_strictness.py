@@ -169,7 +169,10 @@ class Parser(Case):
     def test_a_method_that_is_not_there_is_named_with_those_that_are(self):
         status, body, headers = self.bridge.request("PUT", "/api/stats")
         self.assertEqual((status, body["error"]["code"]), (405, "method_not_allowed"))
-        self.assertIn("GET", headers["Allow"])
+        self.assertEqual(headers["Allow"], "OPTIONS, GET, HEAD")
+        status, _, headers = self.bridge.request("OPTIONS", "/api/jobs/x")
+        self.assertEqual((status, headers["Allow"]), (204, "OPTIONS, GET, HEAD, DELETE"))
+        self.assertEqual(self.bridge.request("OPTIONS", "/nope")[0], 404)
 
     def test_a_half_closed_client_still_gets_its_answer(self):
         with self.bridge.connect() as sock:
