@@ -80,8 +80,7 @@ static struct span auth_bearer(const struct api_request *req)
 /* Where Judge0's clients put theirs. */
 static struct span auth_judge0(const struct api_exchange *x)
 {
-    bool one = x->route && x->route->id >= API_ROUTE_JUDGE0_CREATE &&
-               x->route->id <= API_ROUTE_JUDGE0_SYSTEM &&
+    bool one = api_route_form(x->route) == API_FORM_JUDGE0 &&
                api_request_headers(&x->req, "X-Auth-Token") == 1 &&
                api_request_headers(&x->req, "Authorization") == 0;
 

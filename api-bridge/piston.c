@@ -60,26 +60,13 @@ static void piston_stop(struct api_exchange *x)
         api_wait_hurry(p->wait);
 }
 
-static void piston_refuse(struct api_exchange *x, const struct api_fault *f)
-{
-    struct api_json_writer w;
-
-    api_answer_retry(x, f);
-    x->fault = f->code;
-    api_json_writer_init(&w, &x->body);
-    api_json_open(&w, NULL, '{');
-    api_json_put_str(&w, "message", f->text);
-    api_json_close(&w, '}');
-    api_answer(x, api_fault_status(f->code), NULL);
-}
-
 static void piston_fail(struct piston *p, const struct api_fault *f)
 {
     struct api_exchange *x = p->x;
     struct api_fault copy = *f;
 
     piston_free(p);
-    piston_refuse(x, &copy);
+    api_answer_fault(x, &copy);
 }
 
 /* False, and answered, when the configuration switches this API off. */
@@ -428,7 +415,7 @@ void api_piston_runtimes(struct api_exchange *x)
     if (!piston_is_on(x))
         return;
     if (!api_languages_known(all, &f)) {
-        piston_refuse(x, &f);
+        api_answer_fault(x, &f);
         return;
     }
     api_json_writer_init(&w, &x->body);

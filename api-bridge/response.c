@@ -111,12 +111,28 @@ void api_answer_retry(struct api_exchange *x, const struct api_fault *f)
         (void)buf_printf(&x->headers, "Retry-After: %u\r\n", f->retry_after_s);
 }
 
+/* {"error": {...}}, or what other servers' clients look for. */
+static void put_fault(struct api_exchange *x, const struct api_fault *f)
+{
+    const enum api_form form = api_route_form(x->route);
+    struct api_json_writer w;
+
+    if (form == API_FORM_OWN) {
+        api_json_put_fault(&x->body, f);
+        return;
+    }
+    api_json_writer_init(&w, &x->body);
+    api_json_open(&w, NULL, '{');
+    api_json_put_str(&w, form == API_FORM_PISTON ? "message" : "error", f->text);
+    api_json_close(&w, '}');
+}
+
 void api_answer_fault(struct api_exchange *x, const struct api_fault *f)
 {
     x->fault = f->code;
     buf_done(&x->body);
     buf_init(&x->body, API_ANSWER_MAX);
-    api_json_put_fault(&x->body, f);
+    put_fault(x, f);
     api_answer_retry(x, f);
     answer_bytes(x, api_fault_status(f->code), type_json, buf_span(&x->body));
 }

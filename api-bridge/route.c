@@ -10,6 +10,16 @@ const struct api_route api_routes[API_ROUTE_N] = {
 #undef X
 };
 
+enum api_form api_route_form(const struct api_route *r)
+{
+    if (!r)
+        return API_FORM_OWN;
+    if (r->id == API_ROUTE_PISTON_EXECUTE || r->id == API_ROUTE_PISTON_RUNTIMES)
+        return API_FORM_PISTON;
+    return r->id >= API_ROUTE_JUDGE0_CREATE && r->id <= API_ROUTE_JUDGE0_SYSTEM ? API_FORM_JUDGE0
+                                                                                : API_FORM_OWN;
+}
+
 /* The segment that starts at *at ("/..."), which is moved behind it. */
 static struct span next_segment(const char **at)
 {

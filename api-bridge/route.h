@@ -70,6 +70,11 @@ struct api_route {
     enum api_body body;
 };
 
+/* How its clients expect an error. */
+enum api_form { API_FORM_OWN, API_FORM_PISTON, API_FORM_JUDGE0 };
+/* `r` NULL: of a path that is none. */
+enum api_form api_route_form(const struct api_route *r);
+
 extern const struct api_route api_routes[API_ROUTE_N];
 
 /* The handlers of the table. */

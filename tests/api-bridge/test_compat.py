@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bridge  # noqa: E402
+import test_bridge  # noqa: E402
 from bridge import JOB, until  # noqa: E402
 
 
@@ -112,6 +113,20 @@ class Piston(bridge.Case):
         client.join(30)
         self.assertEqual(got[0][0], 503, got)
         self.assertTrue(got[0][1]["message"])
+
+
+class Guarded(test_bridge.WithKeys):
+    def test_what_is_refused_before_it_is_read_has_the_form_its_clients_know(self):
+        for method, path, key, kind in (("POST", "/api/v2/execute", "message", str),
+                                        ("GET", "/api/v2/runtimes", "message", str),
+                                        ("POST", "/submissions", "error", str),
+                                        ("GET", "/submissions/x", "error", str),
+                                        ("GET", "/api/stats", "error", dict)):
+            body = {} if method == "POST" else None
+            status, answer, _ = self.bridge.request(method, path, body)
+            self.assertEqual((status, list(answer), type(answer[key])), (401, [key], kind), path)
+            status, answer, _ = self.call(method, path, body, sub="a", scope="none")
+            self.assertEqual((status, list(answer), type(answer[key])), (403, [key], kind), path)
 
 
 class NoNode(unittest.TestCase):
