@@ -101,14 +101,19 @@ static bool auth_refuse(struct api_exchange *x, enum api_fault_code code, const 
     return false;
 }
 
-static const char *auth_scope_name(enum api_scope scope)
+static bool auth_refuse_scope(struct api_exchange *x, enum api_scope needed)
 {
+    char why[LIMIT_TEXT] = "the token does not grant the scope";
+    const char *before = " ";
+
 #define X(id, name)                                                                                \
-    if (scope == API_SCOPE_##id)                                                                   \
-        return name;
+    if (needed & API_SCOPE_##id) {                                                                 \
+        (void)snprintf(why + strlen(why), sizeof(why) - strlen(why), "%s\"%s\"", before, name);    \
+        before = " or ";                                                                           \
+    }
     API_SCOPES(X)
 #undef X
-    return "";
+    return auth_refuse(x, API_FAULT_FORBIDDEN, "insufficient_scope", why);
 }
 
 static int auth_check(struct api_auth *a, struct span token, struct api_principal *ret_who,
@@ -146,7 +151,6 @@ bool api_auth_pass(void *auth, struct api_exchange *x)
     enum api_scope needed = x->route ? x->route->scope : API_SCOPE_NONE;
     struct span token = auth_bearer(&x->req);
     bool bad = false;
-    char why[LIMIT_TEXT];
     struct err err = {0};
 
     if (!a->key_file[0]) {
@@ -168,7 +172,5 @@ bool api_auth_pass(void *auth, struct api_exchange *x)
         return auth_refuse(x, API_FAULT_UNAUTHORIZED, "invalid_token", err.text);
     if (x->who.scopes & needed)
         return true;
-    (void)snprintf(why, sizeof(why), "the token does not grant the scope \"%s\"",
-                   auth_scope_name(needed));
-    return auth_refuse(x, API_FAULT_FORBIDDEN, "insufficient_scope", why);
+    return auth_refuse_scope(x, needed);
 }

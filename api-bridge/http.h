@@ -145,7 +145,9 @@ enum api_scope {
 #define X(id, name) API_SCOPE_##id = 1 << API_SCOPE_BIT_##id,
         API_SCOPES(X)
 #undef X
-            API_SCOPE_ALL = API_SCOPE_SUBMIT | API_SCOPE_READ | API_SCOPE_CANCEL | API_SCOPE_ADMIN
+    /* Either: its tickets open streams and sessions. */
+    API_SCOPE_FOLLOW = API_SCOPE_READ | API_SCOPE_SUBMIT,
+    API_SCOPE_ALL = API_SCOPE_SUBMIT | API_SCOPE_READ | API_SCOPE_CANCEL | API_SCOPE_ADMIN
 };
 
 /* Who asks, as the authentication gate found. */

@@ -32,7 +32,7 @@ enum api_body {
     X(EVENTS, GET, "/api/events", api_stream_jobs, READ, NONE)                                     \
     X(BATCH, POST, "/api/batch", api_batch_handle, SUBMIT, BATCH)                                  \
     X(JOBS_LIST, GET, "/api/jobs", api_jobs_list, READ, NONE)                                      \
-    X(STREAM_TICKET, POST, "/api/stream-ticket", api_ticket_handle, READ, NONE)                    \
+    X(STREAM_TICKET, POST, "/api/stream-ticket", api_ticket_handle, FOLLOW, NONE)                  \
     X(STATS, GET, "/api/stats", api_stats_handle, READ, NONE)                                      \
     X(LANGUAGES, GET, "/api/languages", api_languages_handle, READ, NONE)                          \
     X(PISTON_EXECUTE, POST, "/api/v2/execute", api_piston_execute, SUBMIT, SUBMIT)                 \

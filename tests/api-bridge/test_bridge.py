@@ -632,7 +632,9 @@ class Tenants(WithKeys):
         ann = {"sub": "ann", "scope": "submit read"}
         name = self.call("POST", "/api/execute", job(input="x"), **ann)[1]["jobId"]
         self.assertEqual(self.call("POST", "/api/stream-ticket")[0], 401)
-        self.assertEqual(self.call("POST", "/api/stream-ticket", sub="a", scope="submit")[0], 403)
+        status, refusal, _ = self.call("POST", "/api/stream-ticket", sub="a", scope="cancel")
+        self.assertEqual(status, 403)
+        self.assertIn('"submit" or "read"', refusal["error"]["message"])
         status, answer, headers = self.call("POST", "/api/stream-ticket", **ann)
         self.assertEqual((status, headers["Cache-Control"]), (200, "no-store"))
         self.assertGreater(answer["expiresIn"], 0)
@@ -650,6 +652,12 @@ class Tenants(WithKeys):
             with self.bridge.connect() as sock:
                 sock.sendall((hello % ticket).encode())
                 self.assertEqual(sock.recv(4096)[:13], want)
+        # What its owner may not do it does not open.
+        only = self.call("POST", "/api/stream-ticket", sub="a", scope="submit")[1]["ticket"]
+        with self.bridge.connect() as sock:
+            sock.sendall((hello % only).encode())
+            self.assertEqual(sock.recv(4096)[:13], b"HTTP/1.1 101 ")
+        self.assertEqual(self.bridge.get("/api/jobs/%s/events?ticket=%s" % (name, only))[0], 403)
         # It opens streams, of its own tenant, and nothing else.
         other = self.call("POST", "/api/stream-ticket", sub="bob", scope="read")[1]["ticket"]
         self.assertEqual(self.bridge.get("/api/jobs/%s/events?ticket=%s" % (name, other))[0], 404)
