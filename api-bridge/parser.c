@@ -314,6 +314,8 @@ static int check_line(struct api_parser *p)
     }
     if (p->line_at > 0 && (line[0] == ' ' || line[0] == '\t'))
         return refuse(p, API_FAULT_BAD_REQUEST, "a header line is folded");
+    if (p->line_at > 0 && line[0] == ':')
+        return refuse(p, API_FAULT_BAD_REQUEST, "a header has no name");
     p->line_at = head->len;
     return len == 2;
 }

@@ -61,6 +61,7 @@ class Parser(Case):
         "control character in a value": (400, GET + b"X: a\x01b\r\n\r\n"),
         "NUL in a name": (400, GET + b"X\0: a\r\n\r\n"),
         "space in a name": (400, GET + b"X Y: a\r\n\r\n"),
+        "header without a name": (400, GET + b": a\r\n\r\n"),
         "header without colon": (400, GET + b"nonsense\r\n\r\n"),
         "no host": (400, b"GET /livez HTTP/1.1\r\n\r\n"),
         "two hosts": (400, GET + b"Host: y\r\n\r\n"),
