@@ -257,13 +257,19 @@ static int send_head(struct stream *s)
 static void stream_start(struct stream *s)
 {
     struct api_streams *all = s->x->server->streams;
+    struct api_exchange *x = s->x;
 
+    if (x->req.method == API_METHOD_HEAD) {
+        stream_free(s);
+        api_answer(x, 200, "text/event-stream");
+        return;
+    }
     if (send_head(s) < 0)
         return;
     s->open = s->n;
     for (unsigned i = 0; i < s->n; i++) {
         struct stream_job *j = &s->jobs[i];
-        struct api_link_topic what = {j->jid, s->x->who.tenant, j->seq};
+        struct api_link_topic what = {j->jid, x->who.tenant, j->seq};
 
         j->sub.owner = s;
         j->sub.index = i;
@@ -308,10 +314,6 @@ static struct stream *stream_new(struct api_exchange *x, const struct api_quota_
 /* Takes a place for a stream, or answers. */
 static bool may_open(struct api_exchange *x, struct api_quota_key *key)
 {
-    if (x->req.method == API_METHOD_HEAD) {
-        api_answer(x, 200, "text/event-stream");
-        return false;
-    }
     *key = api_quota_key(&(struct api_address){{0}}, x->who.token_hash);
     return api_admits(x, x->server->shared->streams, key, "streams");
 }

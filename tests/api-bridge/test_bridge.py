@@ -484,7 +484,9 @@ class Streams(Case):
     def test_a_stream_of_no_job_is_refused(self):
         for path in ("/api/jobs/x/events", "/api/jobs/0190b0c8-0000-8000-8000-000000000000/events"):
             self.assertEqual(self.bridge.get(path)[0], 404)
+            self.assertEqual(self.bridge.request("HEAD", path)[0], 404)
         name = self.submit()
+        self.assertEqual(self.bridge.request("HEAD", "/api/jobs/%s/events" % name)[0], 200)
         for query in ("", "jobs=", "jobs=x", "jobs=" + ",".join(["x" * 36] * 3),
                       "jobs=%s,%s" % (name, name)):
             self.assertEqual(self.bridge.get("/api/events?" + query)[0], 400)
