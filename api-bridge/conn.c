@@ -96,55 +96,6 @@ static void on_closed(uv_handle_t *h)
     free(c);
 }
 
-void api_conn_close(struct api_conn *c)
-{
-    bool at_work = c->state == CONN_WAIT || c->state == CONN_STREAM || c->state == CONN_UPGRADED;
-
-    if (c->state == CONN_CLOSED)
-        return;
-    if (c->state == CONN_STREAM || c->state == CONN_UPGRADED)
-        c->server->n_streams--;
-    c->state = CONN_CLOSED;
-    if (c->x && at_work && c->x->on_gone)
-        c->x->on_gone(c->x);
-    if (c->x && at_work)
-        api_server_account(c->server, c->x, 0);
-    api_conn_drop_exchange(c);
-    list_remove(c);
-    uv_close((uv_handle_t *)&c->tcp, on_closed);
-}
-
-static void on_shutdown(uv_shutdown_t *req, int status)
-{
-    (void)status;
-    free(req);
-}
-
-/* The last answer is out: end our side, and wait a little for the client to end its own. */
-void api_conn_linger(struct api_conn *c)
-{
-    uv_shutdown_t *req;
-
-    if (c->state == CONN_CLOSED)
-        return;
-    if (c->eof && c->queued == 0) {
-        api_conn_close(c);
-        return;
-    }
-    c->state = CONN_LINGER;
-    buf_done(&c->later);
-    api_conn_read(c);
-    api_conn_expect(c, c->queued ? API_CONN_CLASS_WRITE : API_CONN_CLASS_LINGER);
-    if (c->shutting || c->queued)
-        return;
-    c->shutting = true;
-    req = own_calloc(1, sizeof(*req));
-    if (uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shutdown) < 0) {
-        free(req);
-        api_conn_close(c);
-    }
-}
-
 static void on_written(uv_write_t *req, int status)
 {
     struct api_conn *c = req->handle->data;
@@ -204,6 +155,66 @@ static int write_plain(struct api_conn *c, const struct span *spans, unsigned n)
     if (r < 0 && r != UV_EAGAIN)
         return r;
     return queue_rest(c, spans, n, r > 0 ? (size_t)r : 0);
+}
+
+/* So that the client can tell the end from a cut. */
+static void say_bye(struct api_conn *c)
+{
+    auto_buf struct buf bye = {.max = LIMIT_KIB};
+
+    if (c->tls && c->queued == 0 && api_tls_bye(c->tls, &bye) == 0 && bye.len > 0)
+        (void)write_plain(c, &(struct span){bye.data, bye.len}, 1);
+}
+
+void api_conn_close(struct api_conn *c)
+{
+    bool at_work = c->state == CONN_WAIT || c->state == CONN_STREAM || c->state == CONN_UPGRADED;
+
+    if (c->state == CONN_CLOSED)
+        return;
+    say_bye(c);
+    if (c->state == CONN_STREAM || c->state == CONN_UPGRADED)
+        c->server->n_streams--;
+    c->state = CONN_CLOSED;
+    if (c->x && at_work && c->x->on_gone)
+        c->x->on_gone(c->x);
+    if (c->x && at_work)
+        api_server_account(c->server, c->x, 0);
+    api_conn_drop_exchange(c);
+    list_remove(c);
+    uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    (void)status;
+    free(req);
+}
+
+/* The last answer is out: end our side, and wait a little for the client to end its own. */
+void api_conn_linger(struct api_conn *c)
+{
+    uv_shutdown_t *req;
+
+    if (c->state == CONN_CLOSED)
+        return;
+    if (c->eof && c->queued == 0) {
+        api_conn_close(c);
+        return;
+    }
+    c->state = CONN_LINGER;
+    buf_done(&c->later);
+    api_conn_read(c);
+    api_conn_expect(c, c->queued ? API_CONN_CLASS_WRITE : API_CONN_CLASS_LINGER);
+    if (c->shutting || c->queued)
+        return;
+    c->shutting = true;
+    say_bye(c);
+    req = own_calloc(1, sizeof(*req));
+    if (uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shutdown) < 0) {
+        free(req);
+        api_conn_close(c);
+    }
 }
 
 int api_conn_write(struct api_conn *c, const struct span *spans, unsigned n)

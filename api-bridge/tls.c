@@ -24,6 +24,7 @@ struct api_tls_conn {
     SSL *ssl; /* owns both */
     BIO *in;
     BIO *out;
+    bool over; /* it failed, or good-bye was said: the library is not to be called again */
 };
 
 static int tls_error(struct err *err, const char *what)
@@ -128,6 +129,7 @@ static int read_all(struct api_tls_conn *c, struct buf *plain)
         case SSL_ERROR_ZERO_RETURN:
             return -ENODATA;
         default:
+            c->over = true;
             return -EPROTO;
         }
     }
@@ -155,9 +157,21 @@ int api_tls_seal(struct api_tls_conn *c, struct span plain, struct buf *out)
 
         ERR_clear_error();
         n = SSL_write(c->ssl, plain.data + at, (int)len);
-        if (n <= 0)
+        if (n <= 0) {
+            c->over = true;
             return -EPROTO;
+        }
         at += (size_t)n;
     }
+    return empty_out(c, out);
+}
+
+int api_tls_bye(struct api_tls_conn *c, struct buf *out)
+{
+    if (c->over || SSL_is_init_finished(c->ssl) != 1)
+        return 0;
+    c->over = true;
+    ERR_clear_error();
+    (void)SSL_shutdown(c->ssl); /* 0 or 1: whether the client has said the same */
     return empty_out(c, out);
 }

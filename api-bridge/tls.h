@@ -28,4 +28,7 @@ int api_tls_open(struct api_tls_conn *c, struct span in, struct buf *plain, stru
                  bool *ret_ready);
 /* Appends the ciphertext of `plain`; 0, -EPROTO or -ENOSPC. */
 int api_tls_seal(struct api_tls_conn *c, struct span plain, struct buf *out);
+/* Appends what tells the client that no more comes (RFC 8446 section 6.1), once; nothing when the
+ * handshake is not done or something failed. 0 or -ENOSPC. */
+int api_tls_bye(struct api_tls_conn *c, struct buf *out);
 #endif

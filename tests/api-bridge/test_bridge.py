@@ -11,6 +11,7 @@ import resource
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -961,6 +962,26 @@ class Tls(unittest.TestCase):
             return answer if statuses(answer) == [200] else None
 
         self.assertIn(b"x" * 200000, until("a peer answers", ask))
+
+    def told(self, end):
+        """How it ends for a client to whom a connection that is cut is an error."""
+        strict = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        strict.check_hostname, strict.verify_mode = False, ssl.CERT_NONE
+        strict.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        plain = socket.create_connection(("127.0.0.1", self.bridge.port), timeout=10)
+        with strict.wrap_socket(plain, suppress_ragged_eofs=False) as sock:
+            sock.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n%s\r\n" % end)
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += sock.recv(65536)
+            if end:
+                self.assertEqual(sock.recv(65536), b"")
+            else:
+                sock.unwrap()  # says good-bye, and waits for the bridge's
+
+    def test_the_end_of_a_connection_is_told(self):
+        self.told(b"Connection: close\r\n")
+        self.told(b"")
 
     def test_garbage_and_silence_end_the_connection(self):
         for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""):
