@@ -167,6 +167,14 @@ static void live_started(void *ctx)
         live_input_flush(s);
 }
 
+static void live_size(struct live *s)
+{
+    const struct winsize size = {.ws_row = s->rows, .ws_col = s->columns};
+
+    if (s->tty && s->out.fd >= 0)
+        (void)ioctl(s->out.fd, TIOCSWINSZ, &size);
+}
+
 /* Before `started`, with the outer end of the program's terminal. */
 static void live_terminal(void *ctx, int *fd)
 {
@@ -179,6 +187,8 @@ static void live_terminal(void *ctx, int *fd)
     if (live_port_open(&s->out, own_fd_steal(&outer), false) != 0 ||
         live_port_open(&s->in, own_fd_steal(&second), true) != 0)
         live_end(s, MESSAGE_CLOSING_BROKEN);
+    else
+        live_size(s); /* that came while it was made */
 }
 
 static void live_piece(void *ctx, uint8_t stream, struct span piece)
@@ -226,13 +236,9 @@ static const struct slot_hooks live_hooks = {.started = live_started,
 
 static void live_resize(struct live *s, const struct message *m)
 {
-    const struct winsize size = {.ws_row = (uint16_t)m->session.rows,
-                                 .ws_col = (uint16_t)m->session.columns};
-
-    s->rows = size.ws_row;
-    s->columns = size.ws_col;
-    if (s->tty && s->out.fd >= 0)
-        (void)ioctl(s->out.fd, TIOCSWINSZ, &size);
+    s->rows = (uint16_t)m->session.rows;
+    s->columns = (uint16_t)m->session.columns;
+    live_size(s);
 }
 
 void live_message(struct live *s, const struct message *m)

@@ -267,6 +267,23 @@ class Sessions(SessionCase):
                 self.assertEqual(caught.exception.code, 4000)
                 ws.close()
 
+    def test_what_follows_an_open_at_once_is_not_lost(self):
+        def order(**message):
+            return TEXT, json.dumps(message).encode()
+        s = self.session(WAIT, start=False, then=[order(type="close")])
+        self.assertEqual(s.end().code, 1000)
+        s = self.session(WAIT, start=False, then=[order(type="signal", signal="SIGKILL")])
+        self.assertEqual(s.exit()["signal"], "SIGKILL")
+        # The size may come before the program asks for it, or after: it is told of it then.
+        s = self.session("import os, signal\n"
+                         "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})\n"
+                         "while tuple(os.get_terminal_size()) != (132, 50):\n"
+                         "    signal.sigwait({signal.SIGWINCH})\n"
+                         "print('now it is')\n", tty={"rows": 30, "columns": 90},
+                         then=[order(type="resize", rows=50, columns=132)])
+        s.hear(b"now it is\r\n")
+        self.assertEqual(s.exit()["verdict"], "accepted")
+
     def test_a_large_first_message_is_read_in_a_worker_and_others_wait_for_it(self):
         def threads():
             return len(os.listdir(f"/proc/{self.mesh.bridge.process.pid}/task"))

@@ -415,6 +415,31 @@ static void signals_arrive_and_a_terminal_is_resized(void **state)
     await_free_slots();
 }
 
+/* Its program may look before the size comes, or after: it is told of it then. */
+static void a_terminal_that_is_being_made_gets_the_size_that_came_meanwhile(void **state)
+{
+    struct ask a = {.language = "python",
+                    .generous = true,
+                    .tty = true,
+                    .code = "import os, signal\n"
+                            "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})\n"
+                            "while tuple(os.get_terminal_size()) != (132, 50):\n"
+                            "    signal.sigwait({signal.SIGWINCH})\n"
+                            "print('now it is')\n"};
+    struct message resize = {.type = MESSAGE_SESSION_RESIZE};
+
+    (void)state;
+    if (!has_terminals())
+        skip();
+    resize.session.rows = 50;
+    resize.session.columns = 132;
+    ask(&a);
+    assert_int_equal(seen.n[MESSAGE_SESSION_OPENED], 1);
+    send_it(&resize);
+    hear("now it is\r\n");
+    await_free_slots();
+}
+
 static void a_session_whose_client_is_gone_frees_its_slot(void **state)
 {
     (void)state;
@@ -515,6 +540,7 @@ int main(void)
         cmocka_unit_test(input_over_the_window_or_out_of_order_ends_it),
         cmocka_unit_test(much_input_goes_as_fast_as_it_is_read),
         cmocka_unit_test(signals_arrive_and_a_terminal_is_resized),
+        cmocka_unit_test(a_terminal_that_is_being_made_gets_the_size_that_came_meanwhile),
         cmocka_unit_test(a_session_whose_client_is_gone_frees_its_slot),
         cmocka_unit_test(sessions_leave_slots_to_jobs_and_to_other_tenants),
         cmocka_unit_test(a_terminal_that_no_sandbox_can_make_is_refused),
