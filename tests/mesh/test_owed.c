@@ -13,6 +13,16 @@
 #include "mesh/takeover.h"
 #include "tests/mesh/hamlet.h"
 
+/* Three that know each other, where jobs go well. */
+static struct hamlet *three_new(void)
+{
+    struct hamlet *h = hamlet_new(3);
+
+    hamlet_run(h, 5000);
+    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
+    return h;
+}
+
 /* Submits a job with a callback (or none) to a node and lets it come to its end. */
 static struct id job_run_at(struct hamlet *h, int node, const char *callback)
 {
@@ -66,12 +76,10 @@ static const struct message *take(struct hamlet *h, int node)
 
 static void nothing_is_held_back_that_was_handed_to_nobody(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct hamlet *h = three_new();
     uint32_t taken = 0;
 
     (void)state;
-    hamlet_run(h, 5000);
-    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
     for (int i = 0; i < 12; i++)
         (void)job_run_at(h, i % 3, "https://example.com/done");
     hamlet_run(h, OWED_GRACE_MS);
@@ -83,13 +91,11 @@ static void nothing_is_held_back_that_was_handed_to_nobody(void **state)
 
 static void a_callback_is_handed_out_by_one_node_until_it_is_told(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct hamlet *h = three_new();
     const struct message *found;
     struct id jid;
 
     (void)state;
-    hamlet_run(h, 5000);
-    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
     (void)job_run(h, "");
     jid = job_run(h, "https://example.com/done");
     assert_int_equal(take(h, 1)->jobs.n, 0); /* the bridge that took it has its time */
@@ -107,12 +113,10 @@ static void a_callback_is_handed_out_by_one_node_until_it_is_told(void **state)
 
 static void what_was_told_stays_told(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct hamlet *h = three_new();
     struct id jid;
 
     (void)state;
-    hamlet_run(h, 5000);
-    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
     jid = job_run(h, "https://example.com/done");
     uint64_t token = hamlet_about(h, 2, MESSAGE_TOLD, &jid);
     hamlet_run(h, 2000);
@@ -133,11 +137,9 @@ static void what_was_not_told_is_owed_after_a_crash_of_any_node(void **state)
 {
     (void)state;
     for (int lost = 0; lost < 3; lost++) {
-        struct hamlet *h = hamlet_new(3);
+        struct hamlet *h = three_new();
         struct id jid;
 
-        hamlet_run(h, 5000);
-        hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
         jid = job_run(h, "https://example.com/done");
         hamlet_crash(h, lost);
         hamlet_run(h, 2 * OWED_GRACE_MS + 5000);
@@ -150,13 +152,11 @@ static void what_was_not_told_is_owed_after_a_crash_of_any_node(void **state)
 
 static void told_during_a_takeover_leaves_its_promises_alone(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct hamlet *h = three_new();
     struct value wider = {.n_rset = 1, .rset = {{{99}}}};
     struct id jid;
 
     (void)state;
-    hamlet_run(h, 5000);
-    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
     jid = job_run(h, "https://example.com/done");
     struct mesh *m = hamlet_mesh(h, 0);
     struct job *j = job_find(m, &jid);
@@ -174,12 +174,10 @@ static void told_during_a_takeover_leaves_its_promises_alone(void **state)
 
 static void what_is_owed_is_not_forgotten_before_it_is_told(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct hamlet *h = three_new();
     struct id told, owed;
 
     (void)state;
-    hamlet_run(h, 5000);
-    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
     told = job_run(h, "https://example.com/done");
     owed = job_run(h, "https://example.com/done");
     (void)hamlet_about(h, 2, MESSAGE_TOLD, &told);
@@ -195,12 +193,10 @@ static void what_is_owed_is_not_forgotten_before_it_is_told(void **state)
 
 static void what_is_owed_is_forgotten_in_the_end(void **state)
 {
-    struct hamlet *h = hamlet_new(3);
+    struct hamlet *h = three_new();
     struct id jid;
 
     (void)state;
-    hamlet_run(h, 5000);
-    hamlet_runs(h, 10, MESH_OUTCOME_RESULT);
     jid = job_run(h, "https://example.com/done");
     hamlet_run(h, (OWED_KEEP_S + 30) * 1000);
     for (int i = 0; i < 3; i++)

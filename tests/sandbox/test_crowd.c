@@ -44,95 +44,91 @@ static void hear(struct crowd *c)
     assert_int_equal(c->answer, -1);
 }
 
-/* A grandchild that holds memory, says so, and waits until `go` is closed. It has the name of what
- * is looked for. */
-static void hold(int said, int go) __attribute__((noreturn));
-static void hold(int said, int go)
+/* A child, below which is one that holds memory, or two that share it, until they are let go. They
+ * have the name of what is looked for. */
+struct holder {
+    pid_t pid;
+    int said, go;
+};
+
+static void hold(int said, int go, bool two) __attribute__((noreturn));
+static void hold(int said, int go, bool two)
 {
+    char *p = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char byte;
 
-    if (fork() == 0) {
-        char *p = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        if (p == MAP_FAILED)
-            _exit(1);
-        memset(p, 1, TOUCHED);
-        (void)prctl(PR_SET_NAME, "VmPTE:99999999");
-        (void)!write(said, "", 1);
-        (void)!read(go, &byte, 1);
-        _exit(0);
-    }
+    if (p == MAP_FAILED)
+        _exit(1);
+    memset(p, 1, TOUCHED);
+    (void)prctl(PR_SET_NAME, "VmPTE:99999999");
+    if (two)
+        (void)fork();
+    (void)!write(said, "", 1);
+    (void)!read(go, &byte, 1);
     (void)wait(NULL);
     _exit(0);
 }
 
-static void a_tree_is_seen_to_its_leaves(void **state)
+static struct holder holder_new(bool two)
 {
     int said[2], go[2];
     char byte;
+
+    assert_int_equal(pipe(said), 0);
+    assert_int_equal(pipe(go), 0);
+    struct holder h = {.pid = fork(), .said = said[0], .go = go[1]};
+    if (h.pid == 0) {
+        (void)close(go[1]);
+        if (fork() == 0)
+            hold(said[1], go[0], two);
+        (void)wait(NULL);
+        _exit(0);
+    }
+    (void)close(said[1]);
+    (void)close(go[0]);
+    for (int i = 0; i < (two ? 2 : 1); i++)
+        assert_int_equal(read(said[0], &byte, 1), 1);
+    return h;
+}
+
+static void holder_done(const struct holder *h)
+{
+    (void)close(h->go);
+    (void)close(h->said);
+    assert_int_equal(waitpid(h->pid, NULL, 0), h->pid);
+}
+
+static void a_tree_is_seen_to_its_leaves(void **state)
+{
+    const struct holder h = holder_new(false);
     struct crowd c;
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
     crowd_init(&c);
-    assert_int_equal(pipe(said), 0);
-    assert_int_equal(pipe(go), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)close(go[1]);
-        hold(said[1], go[0]);
-    }
-    assert_int_equal(read(said[0], &byte, 1), 1);
-    assert_true(look(&c, proc, pid));
+    assert_true(look(&c, proc, h.pid));
     assert_int_equal(c.threads, 1);
     assert_true(c.memory >= TOUCHED && c.memory < 2 * TOUCHED);
-    (void)close(go[1]);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_true(look(&c, proc, pid));
+    holder_done(&h);
+    assert_true(look(&c, proc, h.pid));
     assert_int_equal(c.threads, 0);
     crowd_done(&c);
 }
 
-/* Two that share what was touched before they were two. */
 static void what_is_shared_counts_once(void **state)
 {
-    int said[2], go[2];
-    char byte;
+    const struct holder h = holder_new(true);
     struct crowd c;
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
     crowd_init(&c);
-    assert_int_equal(pipe(said), 0);
-    assert_int_equal(pipe(go), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)close(go[1]);
-        if (fork() == 0) {
-            char *p =
-                mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-            if (p == MAP_FAILED)
-                _exit(1);
-            memset(p, 1, TOUCHED);
-            (void)fork();
-            (void)!write(said[1], "", 1);
-            (void)!read(go[0], &byte, 1);
-            (void)wait(NULL);
-            _exit(0);
-        }
-        (void)wait(NULL);
-        _exit(0);
-    }
-    assert_int_equal(read(said[0], &byte, 1), 1);
-    assert_int_equal(read(said[0], &byte, 1), 1);
-    assert_true(look(&c, proc, pid));
+    assert_true(look(&c, proc, h.pid));
     assert_int_equal(c.threads, 2);
     assert_int_equal(c.memory, 0);
     hear(&c);
     assert_true(c.memory >= TOUCHED && c.memory < limits.memory);
-    (void)close(go[1]);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    holder_done(&h);
     crowd_done(&c);
 }
 
