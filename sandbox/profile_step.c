@@ -44,6 +44,8 @@ static void fill(const struct filler *f, const char *name, char *ret, size_t siz
         (void)snprintf(ret, size, "%.*s", dot ? (int)(dot - source) : LIMIT_FILE_NAME, source);
     } else if (strcmp(name, "{output}") == 0) {
         (void)snprintf(ret, size, "%s", output);
+    } else if (strcmp(name, "{work}") == 0) {
+        (void)snprintf(ret, size, "%s", STEP_WORK_DIR);
     } else if (strcmp(name, "{memoryMiB}") == 0) {
         (void)snprintf(ret, size, "%ju", (uintmax_t)(f->limits->memory / LIMIT_MIB));
     } else if (strcmp(name, "{stackKiB}") == 0) {

@@ -284,7 +284,7 @@ bool scratch_is_full(const struct scratch *s, const struct step *step)
     return is_over(&use, &max);
 }
 
-/* "/work" and "/work/x", also behind "NAME=". */
+/* The work directory and what is in it, also behind "NAME=". */
 static void rename_one(char **word, const char *run, bool is_variable)
 {
     const size_t len = strlen(STEP_WORK_DIR);

@@ -103,12 +103,13 @@ static void binds_are_files_of_this_machine(void **state)
 static void a_step_is_the_command_line_with_its_places_filled(void **state)
 {
     static const char text[] =
-        LANG("", RUN("[\"/x\", \"-m{memoryMiB}\", \"{stem}\", \"{sources}\", \"{unknown}z\"]", ""));
+        LANG("", RUN("[\"{work}/x\", \"-m{memoryMiB}\", \"{stem}\", \"{sources}\", \"{unknown}z\"]",
+                     ""));
     static const char *const sources[] = {"-a.x", "b.h", "c.x"};
     const struct span args[] = {span_of("one"), {NULL, 0}, span_of("{source}")};
     const struct profile_ask ask = {sources, 3, args, 3, NULL};
-    static const char *const want[] = {"/x", "-m128", "-a", "./-a.x",  "c.x",
-                                       "z",  "one",   "",   "{source}"};
+    static const char *const want[] = {
+        STEP_WORK_DIR "/x", "-m128", "-a", "./-a.x", "c.x", "z", "one", "", "{source}"};
     struct err err = {0};
     struct profile *p = parse(text, &err);
     struct step step;
