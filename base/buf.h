@@ -35,7 +35,7 @@ void buf_reset(struct buf *b);
 uint8_t *buf_grow(struct buf *b, size_t len);
 
 /* Makes room for `len` more bytes and returns where they go (len is not advanced), or NULL. Here,
- * as the next three are, because a submit writes two hundred times, mostly a byte or two. */
+ * as the next three are, because a submit asks for room 160 times, mostly a byte or two. */
 static inline uint8_t *buf_reserve(struct buf *b, size_t len)
 {
     if (len < b->cap - b->len && len <= b->max - b->len)
