@@ -375,6 +375,15 @@ static bool has_terminals(void)
     return strcmp(slots_info(world.slots)->level, "lsm") != 0;
 }
 
+static void resize_it(uint16_t rows, uint16_t columns)
+{
+    struct message m = {.type = MESSAGE_SESSION_RESIZE};
+
+    m.session.rows = rows;
+    m.session.columns = columns;
+    send_it(&m);
+}
+
 /* The program waits for the signal: a handler may miss one that comes just before input(). */
 static void signals_arrive_and_a_terminal_is_resized(void **state)
 {
@@ -392,18 +401,15 @@ static void signals_arrive_and_a_terminal_is_resized(void **state)
                             "try: input()\n"
                             "except EOFError: print('end')\n"
                             "while True: signal.pause()\n"};
-    struct message resize = {.type = MESSAGE_SESSION_RESIZE};
 
     (void)state;
     if (!has_terminals())
         skip();
-    resize.session.rows = 50;
-    resize.session.columns = 132;
     start(&a);
     hear("size 70 20\r\n");
     type("arena\n", false);
     hear("name arena\r\n");
-    send_it(&resize);
+    resize_it(50, 132);
     hear("now 132 50\r\n");
     type("", true);
     hear("end\r\n");
@@ -426,16 +432,13 @@ static void a_terminal_that_is_being_made_gets_the_size_that_came_meanwhile(void
                             "while tuple(os.get_terminal_size()) != (132, 50):\n"
                             "    signal.sigwait({signal.SIGWINCH})\n"
                             "print('now it is')\n"};
-    struct message resize = {.type = MESSAGE_SESSION_RESIZE};
 
     (void)state;
     if (!has_terminals())
         skip();
-    resize.session.rows = 50;
-    resize.session.columns = 132;
     ask(&a);
     assert_int_equal(seen.n[MESSAGE_SESSION_OPENED], 1);
-    send_it(&resize);
+    resize_it(50, 132);
     hear("now it is\r\n");
     await_free_slots();
 }
