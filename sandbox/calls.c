@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -38,8 +39,11 @@ static const struct call_rule life_rules[] = {
     {"prctl", {{0, ALL, PR_SET_NO_NEW_PRIVS}}}, {"prctl", {{0, ALL, 0x53564d41 /* PR_SET_VMA */}}},
 };
 
-static const char *const memory[] = {"brk",    "mmap",    "munmap", "mprotect",
-                                     "mremap", "madvise", "msync"};
+static const char *const memory[] = {"brk", "munmap", "mprotect", "mremap", "madvise", "msync"};
+
+/* Huge pages that a host has set aside are in no memory limit: for a program there are none. */
+static const struct call_rule memory_rules[] = {{"mmap", {{3, MAP_HUGETLB, 0}}}};
+static const struct call_rule memory_lacks[] = {{"mmap", {{3, MAP_HUGETLB, MAP_HUGETLB}}}};
 
 static const char *const files[] = {
     "read",      "write",    "readv",       "writev",     "pread64",  "pwrite64",   "preadv",
@@ -169,7 +173,9 @@ static const struct call_rule offline_rules[] = {
 };
 
 /* Files without a name: memory of no process and no file system. */
-static const char *const nameless[] = {"memfd_create"};
+static const struct call_rule nameless_rules[] = {{"memfd_create", {{1, MFD_HUGETLB, 0}}}};
+static const struct call_rule nameless_lacks[] = {
+    {"memfd_create", {{1, MFD_HUGETLB, MFD_HUGETLB}}}};
 
 /* --- done by doing nothing --- */
 
@@ -268,7 +274,8 @@ static const char *const power[] = {"reboot",      "swapon", "swapoff", "acct", 
     }
 #define COUNTED(id)                                                                                \
     {                                                                                              \
-        .name = "@" #id, .kind = CALLS_ASKED, .calls = id, .n_calls = ARRAY_LEN(id),               \
+        .name = "@" #id, .kind = CALLS_ASKED, .rules = id##_rules,                                 \
+        .n_rules = ARRAY_LEN(id##_rules), .lacks = id##_lacks, .n_lacks = ARRAY_LEN(id##_lacks),   \
         .counted = true                                                                            \
     }
 
@@ -280,7 +287,14 @@ static const char *const power[] = {"reboot",      "swapon", "swapoff", "acct", 
 
 const struct call_group call_groups[] = {
     RULED(life, CALLS_BASE),
-    GROUP(memory, CALLS_BASE),
+    {.name = "@memory",
+     .kind = CALLS_BASE,
+     .calls = memory,
+     .n_calls = ARRAY_LEN(memory),
+     .rules = memory_rules,
+     .n_rules = ARRAY_LEN(memory_rules),
+     .lacks = memory_lacks,
+     .n_lacks = ARRAY_LEN(memory_lacks)},
     RULED(files, CALLS_BASE),
     GROUP(signals, CALLS_BASE),
     RULED(threads, CALLS_BASE),

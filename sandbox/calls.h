@@ -39,6 +39,8 @@ struct call_group {
     size_t n_calls;
     const struct call_rule *rules;
     size_t n_rules;
+    const struct call_rule *lacks; /* what nobody is given: EINVAL, said to no listener */
+    size_t n_lacks;
     bool counted; /* refused also to who names it where no cgroup counts memory */
     int absent;   /* not 0: what is asked for is not here, said with this errno to all who have the
                      group, and to no listener */

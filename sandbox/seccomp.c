@@ -141,6 +141,8 @@ static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned f
     const uint32_t action = group_action(g);
     int r = 0;
 
+    for (size_t i = 0; r == 0 && i < g->n_lacks; i++)
+        r = add_rule(ctx, SCMP_ACT_ERRNO(EINVAL), &g->lacks[i]);
     for (size_t i = 0; r == 0 && i < g->n_rules; i++) {
         const struct call_rule *rule = &g->rules[i];
 

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -407,12 +408,47 @@ static void memory_that_nobody_counts_is_refused(void **state)
     struct filter f;
 
     (void)state;
+    assert_int_equal(filter_build(none, 0, &f, NULL), 0);
+    assert_int_equal(behind(&f, make_nameless), 0);
+    filter_done(&f);
     assert_int_equal(filter_build(asked_for, 0, &f, NULL), 0);
     assert_int_equal(WEXITSTATUS(behind(&f, make_nameless)), 1);
     filter_done(&f);
     assert_int_equal(filter_build(asked_for, FILTER_UNCOUNTED, &f, NULL), 0);
     assert_int_equal(behind(&f, make_nameless), 0);
     filter_done(&f);
+}
+
+/* A kernel that has them would say that there is no memory, or no such descriptor. */
+static int map_huge_pages(void)
+{
+    static const int kinds[] = {MAP_PRIVATE | MAP_ANONYMOUS, MAP_SHARED | MAP_ANONYMOUS,
+                                MAP_PRIVATE};
+    static const unsigned logs[] = {0, 21, 30};
+    int wrong = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds) * ARRAY_LEN(logs); i++) {
+        const unsigned size = logs[i % ARRAY_LEN(logs)] << MAP_HUGE_SHIFT;
+        const int flags = kinds[i / ARRAY_LEN(logs)] | MAP_HUGETLB | (int)size;
+
+        wrong += fails_with((long)mmap(NULL, 1 << 21, PROT_READ, flags, -1, 0), EINVAL);
+        wrong += fails_with(syscall(SYS_memfd_create, "x", MFD_HUGETLB | size), EINVAL);
+    }
+    return wrong + (mmap(NULL, 1 << 21, PROT_READ, kinds[0], -1, 0) == MAP_FAILED);
+}
+
+static void huge_pages_are_nowhere(void **state)
+{
+    const char *const nameless[] = {"@nameless"};
+    const struct profile_list asked_for = {nameless, 1};
+    struct filter f;
+
+    (void)state;
+    for (unsigned flags = 0; flags <= FILTER_LISTENS; flags++) {
+        assert_int_equal(filter_build(asked_for, flags, &f, NULL), 0);
+        assert_int_equal(behind(&f, map_huge_pages), 0);
+        filter_done(&f);
+    }
 }
 
 static int ask_for_names(void)
@@ -505,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_pair_of_sockets_reaches_nobody_else),
         cmocka_unit_test(no_listener_hears_who_asks_for_what_is_not_there),
         cmocka_unit_test(memory_that_nobody_counts_is_refused),
+        cmocka_unit_test(huge_pages_are_nowhere),
         cmocka_unit_test(few_pairs_are_handed_out_by_the_listener),
     };
 
