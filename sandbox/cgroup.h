@@ -29,6 +29,9 @@ struct cgroup_use {
     uint64_t throttled_us;  /* by cpu_share */
 };
 
+/* A share of CPUs is given in pieces: so much at once, then none until the period is over. */
+enum { CGROUP_PERIOD_US = 20000 };
+
 struct cgroup;
 
 /* Makes the slot's groups; `owner` may start processes in them. Also removes what keepers that

@@ -25,7 +25,6 @@ static const char *const names[CGROUP1_N] = {
 };
 
 enum {
-    PERIOD_US = 20000,
     LEFTOVERS = 16 * LIMIT_MIB,
     GRACE_PERIODS = 4,
     /* The kernel charges memory in batches of 64 pages: what is measured may be short of one. */
@@ -159,10 +158,12 @@ static int set_cpu(struct cgroup1 *c, uint64_t share)
 
     if (share == 0)
         return cgfile_write(dir, "cpu.cfs_quota_us", "-1");
-    int r = cgfile_write(dir, "cpu.cfs_period_us", "%d", PERIOD_US);
+    int r = cgfile_write(dir, "cpu.cfs_period_us", "%d", CGROUP_PERIOD_US);
     return r < 0 ? r
                  : cgfile_write(dir, "cpu.cfs_quota_us", "%" PRIu64,
-                                share * PERIOD_US / 1000 > 1000 ? share * PERIOD_US / 1000 : 1000);
+                                share * CGROUP_PERIOD_US / 1000 > 1000
+                                    ? share * CGROUP_PERIOD_US / 1000
+                                    : 1000);
 }
 
 static int set_processes(struct cgroup1 *c, uint64_t most)

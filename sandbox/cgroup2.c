@@ -20,8 +20,6 @@
 #include <stdio.h>
 #include <sys/inotify.h>
 
-enum { PERIOD_US = 20000 };
-
 static void shut(int *fd)
 {
     if (*fd >= 0)
@@ -168,7 +166,7 @@ int cgroup2_add(struct cgroup2 *c, pid_t pid, struct err *err)
 
 static int set_limits(const struct cgroup_run *c, const struct step_limits *l)
 {
-    const uint64_t quota = l->cpu_share * PERIOD_US / 1000;
+    const uint64_t quota = l->cpu_share * CGROUP_PERIOD_US / 1000;
     int r = cgfile_write_u64(c->fd, "memory.max", l->memory + CGROUP_SPARE);
 
     /* Without swap there is no such file. */
@@ -179,7 +177,7 @@ static int set_limits(const struct cgroup_run *c, const struct step_limits *l)
         r = cgfile_write_u64(c->fd, "pids.max", l->processes + 1);
     if (r == 0 && l->cpu_share)
         r = cgfile_write(c->fd, "cpu.max", "%" PRIu64 " %d", quota > 1000 ? quota : 1000,
-                         PERIOD_US);
+                         CGROUP_PERIOD_US);
     return r;
 }
 

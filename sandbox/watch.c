@@ -2,6 +2,8 @@
 #include "sandbox/watch.h"
 
 #include "base/clock.h"
+#include "sandbox/budget.h"
+#include "sandbox/charge.h"
 #include "sandbox/copyout.h"
 #include "sandbox/frame.h"
 #include "sandbox/mutant.h"
@@ -23,8 +25,6 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST, FD_
 #define LAUNCH_NS (30000 * NS_PER_MS)
 #define ENDING_NS (5000 * NS_PER_MS)
 #define DYING_NS (10000 * NS_PER_MS)
-#define CROWD_LOOK_NS (10 * NS_PER_MS)
-#define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
 
 enum { RUNS_MAX = 1000, REFUSALS_MAX = 64 };
 
@@ -168,8 +168,11 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     if (!cgroup_kill(w->slot->cgroup) && w->stage->init.pidfd >= 0)
         (void)syscall(SYS_pidfd_send_signal, w->stage->init.pidfd, SIGKILL, NULL, 0);
     crowd_stop(&w->crowd);
-    if (w->kill != KILL_NONE)
-        w->killed_us = outcome_cpu_us(w);
+    if (w->kill == KILL_NONE)
+        return;
+    if (w->slot->isolation.cgroups)
+        charge_now();
+    w->killed_us = outcome_cpu_us(w);
 }
 
 void watch_signal(struct watch *w, int signal)
@@ -182,84 +185,6 @@ static void break_run(struct watch *w, const char *why)
 {
     (void)snprintf(w->err_text, sizeof(w->err_text), "%s", why);
     watch_kill(w, KILL_BROKEN);
-}
-
-static bool measure(struct watch *w)
-{
-    const struct slot_init *in = &w->stage->init;
-
-    if (MUTANT(unwatched))
-        return false;
-    auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const struct crowd_at at = {.proc = in->proc >= 0 ? in->proc : ours,
-                                .init = in->proc >= 0 ? 1 : crowd_pid(ours, in->pidfd),
-                                .ours = ours};
-    return crowd_look(&w->crowd, &at, &w->step.limits);
-}
-
-static void hold_against_limits(struct watch *w)
-{
-    const struct crowd *c = &w->crowd;
-
-    if (c->cpu_us > w->step.limits.cpu_ms * 1000)
-        watch_kill(w, KILL_CPU);
-    else if (c->memory > w->step.limits.memory)
-        watch_kill(w, KILL_MEMORY);
-    /* A user of the program's own is counted by the kernel. */
-    else if (!w->slot->isolation.spaces && !w->slot->ids.many &&
-             c->threads > w->step.limits.processes)
-        watch_kill(w, KILL_PROCESSES);
-    else if (scratch_is_full(&w->slot->scratch, &w->step))
-        watch_kill(w, KILL_FILES);
-}
-
-/* Without cgroups the kernel sends no news of memory or CPU time: what the processes use is looked
- * at now and then. */
-static void look_at_crowd(struct watch *w)
-{
-    bool seen = measure(w);
-
-    /* A look takes its time, and one that shows nothing is not the last. */
-    w->cpu_at_ns = clock_mono_ns() + CROWD_LOOK_NS;
-    if (seen)
-        hold_against_limits(w);
-}
-
-/* What is shared has been added up. */
-static void hear_of_crowd(struct watch *w)
-{
-    crowd_hear(&w->crowd);
-    if (w->state == WATCH_RUNNING)
-        hold_against_limits(w);
-}
-
-/* The next look at the CPU time: when the rest of it could be used up at the earliest. */
-static void look_at_cpu(struct watch *w, uint64_t now)
-{
-    if (!w->slot->isolation.cgroups) {
-        look_at_crowd(w);
-        return;
-    }
-    const struct step_limits *l = &w->step.limits;
-    const uint64_t limit = l->cpu_ms * 1000, used = outcome_cpu_us(w);
-    uint64_t wide = w->slot->cpus;
-
-    if (used > limit) {
-        watch_kill(w, KILL_CPU);
-        return;
-    }
-    if (l->processes < wide)
-        wide = l->processes;
-    if (l->cpu_share && (l->cpu_share + 999) / 1000 < wide)
-        wide = (l->cpu_share + 999) / 1000;
-    uint64_t rest = (limit - used) * 1000 / (wide ? wide : 1);
-    if (w->slot->scratch.dir >= 0 && rest > CROWD_LOOK_NS)
-        rest = CROWD_LOOK_NS;
-    if (scratch_is_full(&w->slot->scratch, &w->step)) {
-        watch_kill(w, KILL_FILES);
-        return;
-    }
-    w->cpu_at_ns = now + (rest > CPU_LOOK_NS ? rest : CPU_LOOK_NS);
 }
 
 /* --- what arrives --- */
@@ -290,7 +215,7 @@ static void on_started(struct watch *w, const struct report *r)
     w->wall_at_ns = w->started_ns + w->step.limits.wall_ms * NS_PER_MS;
     quality_begin(&w->slot->quality);
     w->quality_at_ns = w->started_ns + QUALITY_LOOK_MS * NS_PER_MS;
-    look_at_cpu(w, clock_mono_ns());
+    budget_look(w);
 }
 
 static void on_exited(struct watch *w, const struct report *r)
@@ -464,7 +389,7 @@ static void on_deadline(struct watch *w, uint64_t now)
     if (w->wall_at_ns && now >= w->wall_at_ns)
         watch_kill(w, KILL_WALL);
     if (w->cpu_at_ns && now >= w->cpu_at_ns)
-        look_at_cpu(w, now);
+        budget_look(w);
     if (w->oom_at_ns && now >= w->oom_at_ns) {
         w->oom_at_ns = 0;
         take_oom(w, now);
@@ -554,7 +479,7 @@ unsigned watch_handle(struct watch *w, const struct pollfd fds[WATCH_FDS], watch
     if (fds[FD_OOM].revents)
         take_oom(w, clock_mono_ns());
     if (fds[FD_CROWD].revents)
-        hear_of_crowd(w);
+        budget_hear(w);
     if (fds[FD_REPORT].revents)
         news |= take_reports(w);
     if (fds[FD_STAGE].revents && !(news & WATCH_OUTCOME))
