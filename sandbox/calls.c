@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -136,10 +137,16 @@ static const char *const timers[] = {
     "alarm",         "setitimer",     "getitimer",        "timer_create",
     "timer_settime", "timer_gettime", "timer_getoverrun", "timer_delete"};
 
-static const char *const events[] = {
-    "epoll_create",    "epoll_create1", "epoll_ctl", "epoll_wait",     "epoll_pwait",
-    "epoll_pwait2",    "eventfd",       "eventfd2",  "timerfd_create", "timerfd_settime",
-    "timerfd_gettime", "signalfd",      "signalfd4"};
+static const char *const events[] = {"epoll_create",    "epoll_create1",  "epoll_wait",
+                                     "epoll_pwait",     "epoll_pwait2",   "eventfd",
+                                     "eventfd2",        "timerfd_create", "timerfd_settime",
+                                     "timerfd_gettime", "signalfd",       "signalfd4"};
+
+static const struct call_rule events_rules[] = {
+    {"epoll_ctl", {{1, ALL, EPOLL_CTL_ADD}}},
+    {"epoll_ctl", {{1, ALL, EPOLL_CTL_DEL}}},
+    {"epoll_ctl", {{1, ALL, EPOLL_CTL_MOD}}},
+};
 
 /* Two connected sockets of one's own, and no way to any other: no address is ever given. */
 static const char *const pairs[] = {"recvfrom",    "recvmsg",    "getsockname",
@@ -301,7 +308,7 @@ const struct call_group call_groups[] = {
     GROUP(clocks, CALLS_BASE),
     RULED(processes, CALLS_ASKED),
     GROUP(timers, CALLS_ASKED),
-    GROUP(events, CALLS_ASKED),
+    RULED(events, CALLS_ASKED),
     RULED(pairs, CALLS_ASKED),
     GROUP(owners, CALLS_ASKED),
     GROUP(attributes, CALLS_ASKED),

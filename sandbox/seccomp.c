@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -131,6 +132,17 @@ static bool is_owner_rule(const struct call_rule *rule)
     return strcmp(rule->call, "fcntl") == 0 && rule->tests[0].is == F_SETOWN;
 }
 
+static bool is_watch_rule(const struct call_rule *rule)
+{
+    return strcmp(rule->call, "epoll_ctl") == 0 && rule->tests[0].is == EPOLL_CTL_ADD;
+}
+
+/* What comes to the listener, to be counted. Without one nobody would count. */
+static bool is_handed_out(const struct call_rule *rule, unsigned flags)
+{
+    return (flags & FILTER_UNCOUNTED) && (flags & FILTER_LISTENS) && is_watch_rule(rule);
+}
+
 static uint32_t group_action(const struct call_group *g)
 {
     return g->absent ? SCMP_ACT_ERRNO((uint32_t)g->absent) : SCMP_ACT_ALLOW;
@@ -148,7 +160,8 @@ static int add_rules(scmp_filter_ctx ctx, const struct call_group *g, unsigned f
 
         if (strcmp(rule->call, "socketpair") == 0)
             r = add_pairs(ctx, rule, flags);
-        else if (!(flags & FILTER_NO_SIGNALS) || !is_owner_rule(rule))
+        else if (!is_handed_out(rule, flags) &&
+                 (!(flags & FILTER_NO_SIGNALS) || !is_owner_rule(rule)))
             r = add_rule(ctx, action, rule);
     }
     return r;
@@ -338,6 +351,12 @@ static bool is_pair(const struct seccomp_data *call, const char *name, unsigned 
            is_safe_pair((int)call->args[0], (int)call->args[1], flags);
 }
 
+static bool is_watch(const struct seccomp_data *call, const char *name, unsigned flags)
+{
+    return (flags & FILTER_UNCOUNTED) && strcmp(name, "epoll_ctl") == 0 &&
+           (int)call->args[1] == EPOLL_CTL_ADD;
+}
+
 int filter_take(int listener, unsigned flags, struct refusal *ret)
 {
     /* The kernel's structs grow; room for more than this build knows. */
@@ -361,13 +380,17 @@ int filter_take(int listener, unsigned flags, struct refusal *ret)
         trace_call(listener, &ask.is, ret->name);
         return 0;
     }
+    ret->cost = FILTER_COST;
     ret->deadly = call_is_deadly(ret->name);
     if (ret->deadly)
         return 1;
     answer.is.id = ask.is.id;
-    const bool pair = is_pair(&ask.is.data, ret->name, flags);
-    ret->named = !pair && call_is_refused(ret->name);
-    if (pair)
+    const bool watch = is_watch(&ask.is.data, ret->name, flags);
+    const bool given = watch || is_pair(&ask.is.data, ret->name, flags);
+    if (watch)
+        ret->cost = FILTER_COST_WATCH;
+    ret->named = !given && call_is_refused(ret->name);
+    if (given)
         answer.is.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     else
         answer.is.error = ret->named ? -EPERM : strcmp(ret->name, "ioctl") == 0 ? -ENOTTY : -ENOSYS;

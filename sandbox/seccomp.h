@@ -29,10 +29,14 @@ enum filter_flag {
      * apart: no signals at all. */
     FILTER_NO_SIGNALS = 4,
     /* No cgroup counts memory. What sockets hold is limited by their number: pairs of them are
-     * handed out by the listener, and run out; without a listener there are none. Nor is there any
-     * of what only a cgroup could count. */
+     * handed out by the listener, and run out; without a listener there are none. So are the
+     * watches of epoll, of which a user has so many with all that is his, the node included. Nor is
+     * there any of what only a cgroup could count. */
     FILTER_UNCOUNTED = 8,
 };
+
+/* What all that comes to the listener of a run may cost together. */
+enum { FILTER_COST_MAX = 4096, FILTER_COST = FILTER_COST_MAX / 64, FILTER_COST_WATCH = 1 };
 
 /* `extra`: calls and groups of them (sandbox/calls.h) beyond those every program gets; an unknown
  * name is -EINVAL. `flags`: a set of enum filter_flag. */
@@ -47,9 +51,10 @@ struct refusal {
     char name[64];
     bool deadly;
     bool named; /* refused on purpose; else this kernel's call is merely not for programs */
+    unsigned cost;
 };
 /* Takes one and answers it with EPERM or ENOSYS, unless it is deadly: then it stays unanswered,
- * and the caller kills; or a pair of sockets with FILTER_UNCOUNTED: then it is let go on. `flags`
+ * and the caller kills; or what is handed out with FILTER_UNCOUNTED: then it is let go on. `flags`
  * are the filter's. 1 = one was taken, 0 = none, negative = the listener is of no use any more. */
 int filter_take(int listener, unsigned flags, struct refusal *ret);
 #endif

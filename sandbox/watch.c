@@ -26,7 +26,7 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST, FD_
 #define ENDING_NS (5000 * NS_PER_MS)
 #define DYING_NS (10000 * NS_PER_MS)
 
-enum { RUNS_MAX = 1000, REFUSALS_MAX = 64 };
+enum { RUNS_MAX = 1000 };
 
 static void shut(int *fd)
 {
@@ -337,10 +337,11 @@ static void take_refusals(struct watch *w)
         if (r.deadly)
             watch_kill(w, KILL_SYSCALL);
         /* Without a listener a refused call is ENOSYS: a flood of them costs us nothing. */
-        if (r.deadly || ++w->refusals >= REFUSALS_MAX)
+        w->asked += r.cost;
+        if (r.deadly || w->asked >= FILTER_COST_MAX)
             break;
     }
-    if (got < 0 || w->refusals >= REFUSALS_MAX || w->kill == KILL_SYSCALL ||
+    if (got < 0 || w->asked >= FILTER_COST_MAX || w->kill == KILL_SYSCALL ||
         (p.revents & (POLLHUP | POLLERR)))
         shut(&w->listener);
 }

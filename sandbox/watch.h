@@ -46,7 +46,7 @@ struct watch {
     enum verdict_kill kill;
     struct report exit;
     char refused[64];
-    unsigned refusals;
+    unsigned asked; /* of its listener, in filter_take()'s costs */
     char err_text[ERR_TEXT_MAX];
     struct step_outcome outcome;
     bool files_missed; /* not all files that were asked for could be taken */

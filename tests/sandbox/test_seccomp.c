@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -203,36 +204,49 @@ static void what_reaches_others_is_refused_where_nothing_hides_them(void **state
     filter_done(&f);
 }
 
-/* The child of the next test: a refused call, one that is absent, one that is deadly. */
-static void tell(int sock, const struct filter *f) __attribute__((noreturn));
-static void tell(int sock, const struct filter *f)
+static void ask(int sock, const struct filter *f, int (*body)(void)) __attribute__((noreturn));
+static void ask(int sock, const struct filter *f, int (*body)(void))
 {
     int listener = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : filter_load(f);
 
     if (listener <= 0 || report_fd(sock, REPORT_LISTENER, listener) < 0)
         _exit(OPEN_CODE);
     (void)close(listener);
-    if (make_socket() != 0 || unheard_of() != 0)
-        _exit(1);
-    (void)call_ptrace();
-    _exit(2);
+    _exit(body());
+}
+
+/* A child that runs `body` behind a filter whose listener we get. */
+static pid_t asking(const struct filter *f, int (*body)(void), int *ret_listener)
+{
+    struct report rep;
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        ask(pair[1], f, body);
+    assert_int_equal(report_read(pair[0], &rep, ret_listener), 1);
+    assert_int_equal(rep.what, REPORT_LISTENER);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    return pid;
+}
+
+/* A refused call, one that is absent, one that is deadly. */
+static int call_all_three(void)
+{
+    return make_socket() != 0 || unheard_of() != 0 ? 1 : call_ptrace();
 }
 
 static void the_listener_names_each_call_and_answers(void **state)
 {
     struct filter f;
-    struct report rep;
     struct refusal r;
-    int pair[2], listener, status;
+    int listener, status;
 
     (void)state;
     assert_int_equal(filter_build(none, FILTER_LISTENS, &f, NULL), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    pid_t pid = fork();
-    if (pid == 0)
-        tell(pair[1], &f);
-    assert_int_equal(report_read(pair[0], &rep, &listener), 1);
-    assert_int_equal(rep.what, REPORT_LISTENER);
+    pid_t pid = asking(&f, call_all_three, &listener);
     assert_int_equal(filter_take(listener, f.flags, &r), 1);
     assert_string_equal(r.name, "socket");
     assert_true(r.named && !r.deadly);
@@ -245,8 +259,6 @@ static void the_listener_names_each_call_and_answers(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WTERMSIG(status), SIGKILL);
     (void)close(listener);
-    (void)close(pair[0]);
-    (void)close(pair[1]);
     filter_done(&f);
 }
 
@@ -486,44 +498,81 @@ static void no_listener_hears_who_asks_for_what_is_not_there(void **state)
     filter_done(&f);
 }
 
-/* The child of the next test: makes pairs behind a listener until it has none. */
-static void make_pairs(int sock, const struct filter *f) __attribute__((noreturn));
-static void make_pairs(int sock, const struct filter *f)
+static int make_pairs(void)
 {
-    int listener = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : filter_load(f);
-
-    if (listener <= 0 || report_fd(sock, REPORT_LISTENER, listener) < 0)
-        _exit(OPEN_CODE);
-    (void)close(listener);
-    _exit(pair_kinds() | (pair_of(SOCK_STREAM) ? 16 : 0));
+    return pair_kinds() | (pair_of(SOCK_STREAM) ? 16 : 0);
 }
 
 static void few_pairs_are_handed_out_by_the_listener(void **state)
 {
     struct filter f;
-    struct report rep;
     struct refusal r;
-    int pair[2], listener, status;
+    int listener, status;
 
     (void)state;
     assert_int_equal(
         filter_build(pairs, FILTER_LISTENS | FILTER_SHARED | FILTER_UNCOUNTED, &f, NULL), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    pid_t pid = fork();
-    if (pid == 0)
-        make_pairs(pair[1], &f);
-    assert_int_equal(report_read(pair[0], &rep, &listener), 1);
+    pid_t pid = asking(&f, make_pairs, &listener);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(filter_take(listener, f.flags, &r), 1);
         assert_string_equal(r.name, "socketpair");
         assert_int_equal(r.named, i >= 2);
+        assert_int_equal(r.cost, FILTER_COST);
     }
     (void)close(listener); /* as who has counted enough of them */
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), 3);
-    (void)close(pair[0]);
-    (void)close(pair[1]);
     filter_done(&f);
+}
+
+/* Which of three watches there are, the first taken back. */
+static int make_watches(void)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+    int fds[2], ep = epoll_create1(0), made = pipe(fds) < 0 ? OPEN_CODE : 0;
+
+    for (int i = 0; i < 3; i++) {
+        made |= epoll_ctl(ep, EPOLL_CTL_ADD, fds[i % 2], &e) == 0 ? 1 << i : 0;
+        made |= i == 0 && epoll_ctl(ep, EPOLL_CTL_DEL, fds[0], &e) < 0 ? OPEN_CODE : 0;
+    }
+    return made;
+}
+
+static const struct profile_list events = {(const char *const[]){"@events"}, 1};
+
+/* The kernel counts them by user, and a node that has run out of them takes no connection. */
+static void watches_are_handed_out_by_the_listener(void **state)
+{
+    struct filter f;
+    struct refusal r;
+    int listener, status;
+
+    (void)state;
+    assert_int_equal(filter_build(events, FILTER_LISTENS | FILTER_UNCOUNTED, &f, NULL), 0);
+    pid_t pid = asking(&f, make_watches, &listener);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(filter_take(listener, f.flags, &r), 1);
+        assert_string_equal(r.name, "epoll_ctl");
+        assert_false(r.named || r.deadly);
+        assert_int_equal(r.cost, FILTER_COST_WATCH);
+    }
+    (void)close(listener); /* as who has counted enough of them */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 3);
+    filter_done(&f);
+}
+
+static void watches_are_the_programs_own_where_they_are_counted(void **state)
+{
+    static const unsigned kinds[] = {0, FILTER_LISTENS, FILTER_UNCOUNTED};
+    struct filter f;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        assert_int_equal(filter_build(events, kinds[i], &f, NULL), 0);
+        assert_int_equal(WEXITSTATUS(behind(&f, make_watches)), 7);
+        filter_done(&f);
+    }
 }
 
 int main(void)
@@ -543,6 +592,8 @@ int main(void)
         cmocka_unit_test(memory_that_nobody_counts_is_refused),
         cmocka_unit_test(huge_pages_are_nowhere),
         cmocka_unit_test(few_pairs_are_handed_out_by_the_listener),
+        cmocka_unit_test(watches_are_handed_out_by_the_listener),
+        cmocka_unit_test(watches_are_the_programs_own_where_they_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
