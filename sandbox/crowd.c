@@ -5,13 +5,7 @@
 #include "base/own.h"
 #include "sandbox/kin.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define LOOK_NS_MAX 20000000ULL
@@ -102,46 +96,13 @@ static uint64_t shared_memory(const struct crowd_at *at)
     return least;
 }
 
-static void become_looker(const struct crowd_at *at, int answer, pid_t keeper)
-    __attribute__((noreturn));
-static void become_looker(const struct crowd_at *at, int answer, pid_t keeper)
-{
-    const unsigned a = (unsigned)answer, p = (unsigned)at->proc, low = a < p ? a : p;
-    const unsigned high = a < p ? p : a;
-
-    /* The node is to see the keeper's sockets close when the keeper dies, and others the run's
-     * pipes when it is over. */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (low > 3)
-        (void)syscall(SYS_close_range, 3, low - 1, 0);
-    if (high > low + 1)
-        (void)syscall(SYS_close_range, low + 1, high - 1, 0);
-    (void)syscall(SYS_close_range, high + 1, ~0U, 0);
-    if (getppid() != keeper)
-        _exit(1);
-    const uint64_t sum = shared_memory(at);
-    _exit(write(answer, &sum, sizeof(sum)) == sizeof(sum) ? 0 : 1);
-}
-
 /* To add up shares takes a lock of each process that its own threads can hold and fight for: we
  * would wait with them. So a child does it. When there can be none, the next look tries again. */
-static void send_looker(struct crowd *c, const struct crowd_at *at)
+static void see(void *arg, void *ret_answer)
 {
-    const pid_t keeper = getpid();
-    int ends[2];
+    const uint64_t sum = shared_memory(arg);
 
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return;
-    pid_t pid = fork();
-    if (pid == 0)
-        become_looker(at, ends[1], keeper);
-    (void)close(ends[1]);
-    if (pid < 0) {
-        (void)close(ends[0]);
-        return;
-    }
-    c->looker = pid;
-    c->answer = ends[0];
+    memcpy(ret_answer, &sum, sizeof(sum));
 }
 
 static void raise_to(uint64_t *most, uint64_t value)
@@ -150,54 +111,32 @@ static void raise_to(uint64_t *most, uint64_t value)
         *most = value;
 }
 
-static void reap(struct crowd *c, int how)
-{
-    pid_t pid;
-
-    do
-        pid = c->looker ? waitpid(c->looker, NULL, how) : 0;
-    while (pid < 0 && errno == EINTR);
-    if (pid != 0)
-        c->looker = 0;
-}
-
-static void hang_up(struct crowd *c)
-{
-    if (c->answer >= 0)
-        (void)close(c->answer);
-    c->answer = -1;
-    c->blind = 0;
-}
-
 void crowd_hear(struct crowd *c)
 {
     uint64_t shared;
-    ssize_t n = c->answer < 0 ? -1 : read(c->answer, &shared, sizeof(shared));
 
-    if (n == sizeof(shared))
+    if (looker_hear(&c->looker, &shared, sizeof(shared)))
         raise_to(&c->memory, shared);
-    if (n >= 0)
-        hang_up(c);
-    if (c->answer < 0)
-        reap(c, WNOHANG);
+    if (c->looker.answer < 0)
+        c->blind = 0;
 }
 
 void crowd_init(struct crowd *c)
 {
-    *c = (struct crowd){.answer = -1};
+    *c = (struct crowd){0};
+    looker_init(&c->looker);
 }
 
 void crowd_stop(struct crowd *c)
 {
-    if (c->looker)
-        (void)kill(c->looker, SIGKILL);
-    hang_up(c);
+    looker_stop(&c->looker);
+    c->blind = 0;
 }
 
 void crowd_done(struct crowd *c)
 {
-    crowd_stop(c);
-    reap(c, 0);
+    looker_done(&c->looker);
+    c->blind = 0;
     free(c->seen);
     c->seen = NULL;
     c->n_seen = 0;
@@ -305,17 +244,10 @@ static uint64_t add_up(int proc, const struct kin *all, size_t n, uint64_t *ret_
     return sum;
 }
 
-/* Does the child wait for a lock? On a busy machine it may also be long for want of a CPU. Who
- * cannot be seen is taken to wait. */
-static bool waits(const struct crowd *c, int ours)
-{
-    struct kin k;
-
-    return !kin_look(ours, c->looker, &k) || k.state == 'D';
-}
-
 bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_limits *max)
 {
+    struct crowd_at there = *at;
+    const struct looker_task task = {at->proc, see, &there, sizeof(c->memory)};
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
     uint64_t most;
 
@@ -330,10 +262,10 @@ bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_li
     /* Nothing is counted twice that one process alone has, and less than allowed is less however
      * it is shared. */
     const bool clear = sum <= max->memory || most > max->memory;
-    c->blind = !clear && c->looker && waits(c, at->ours) ? c->blind + 1 : 0;
+    c->blind = !clear && c->looker.pid && looker_waits(&c->looker, at->ours) ? c->blind + 1 : 0;
     if (clear || c->blind >= BLIND_MAX)
         raise_to(&c->memory, sum);
-    else if (!c->looker)
-        send_looker(c, at);
+    else if (!c->looker.pid)
+        looker_send(&c->looker, &task);
     return n > 0;
 }

@@ -6,6 +6,7 @@
  * kernel sends no news of it: of processes that nobody waits for, what they used after the last
  * look at them is missed, and so are those that were born and died between two looks.
  */
+#include "sandbox/looker.h"
 #include "sandbox/step.h"
 
 #include <sys/types.h>
@@ -14,10 +15,9 @@ struct crowd {
     uint64_t cpu_us;  /* the most that was used by all that lived, and what they had waited for */
     uint64_t memory;  /* the most that the program made and was resident, bytes */
     unsigned threads; /* at the last look */
-    int answer;       /* to be polled for: crowd_hear() is due when it can be read; -1 = none */
+    struct looker looker; /* adds up what is shared: crowd_hear() is due when its answer is there */
 
     /* crowd.c's own: */
-    pid_t looker;            /* who adds up what is shared; until it is reaped; 0 = nobody */
     unsigned blind;          /* looks in a row at which it waited for the program */
     struct crowd_seen *seen; /* at the last look, by pid */
     size_t n_seen;

@@ -449,7 +449,7 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
         [FD_LISTENER] = w->listener,
         /* A request may be more than its socket takes at once. */
         [FD_REQUEST] = live && channel_waits(&w->stage->init.link) ? w->stage->init.link.fd : -1,
-        [FD_CROWD] = w->crowd.answer,
+        [FD_CROWD] = w->crowd.looker.answer,
     };
     const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns,
                            w->quality_at_ns};

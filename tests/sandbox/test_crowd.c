@@ -36,12 +36,12 @@ static bool look(struct crowd *c, int proc, pid_t init)
 /* Until what is shared has been told. */
 static void hear(struct crowd *c)
 {
-    struct pollfd p = {.fd = c->answer, .events = POLLIN};
+    struct pollfd p = {.fd = c->looker.answer, .events = POLLIN};
 
-    assert_true(c->answer >= 0);
+    assert_true(c->looker.answer >= 0);
     assert_int_equal(poll(&p, 1, -1), 1);
     crowd_hear(c);
-    assert_int_equal(c->answer, -1);
+    assert_int_equal(c->looker.answer, -1);
 }
 
 /* A child, below which is one that holds memory, or two that share it, until they are let go. They
@@ -216,8 +216,8 @@ static int remove_proc(void **state)
 /* The state of who adds up what is shared, as our own /proc tells it. */
 static void put_looker(struct made *m, char how)
 {
-    assert_true(m->crowd.looker > 7);
-    m->looker = m->crowd.looker;
+    assert_true(m->crowd.looker.pid > 7);
+    m->looker = m->crowd.looker.pid;
     put_stat(m, m->looker, 0, how);
 }
 
@@ -316,11 +316,11 @@ static void one_that_is_alone_is_not_asked_what_it_shares(void **state)
     put_process(m, 2, 1, 40);
     assert_true(look(c, m->fd, 1));
     assert_int_equal(c->memory, 40 * LIMIT_MIB);
-    assert_int_equal(c->looker, 0);
+    assert_int_equal(c->looker.pid, 0);
     put_process(m, 3, 2, 50);
     assert_true(look(c, m->fd, 1));
     assert_true(c->memory > limits.memory);
-    assert_int_equal(c->looker, 0);
+    assert_int_equal(c->looker.pid, 0);
 }
 
 static void who_cannot_be_asked_hides_nothing_for_long(void **state)
@@ -351,7 +351,7 @@ static void who_waits_for_a_cpu_is_waited_for(void **state)
     for (unsigned i = 0; i < LOOKS; i++)
         assert_true(look(c, m->fd, 1));
     assert_int_equal(c->memory, 0);
-    assert_int_equal(c->looker, m->looker);
+    assert_int_equal(c->looker.pid, m->looker);
     answer(asked(m, 2));
     answer(asked(m, 3));
     hear(c);
@@ -385,11 +385,11 @@ static void nobody_is_left_behind(void **state)
     put_process(m, 2, 1, 30);
     put_process(m, 3, 1, 30);
     assert_true(look(c, m->fd, 1));
-    pid_t looker = c->looker;
+    pid_t looker = c->looker.pid;
     assert_true(looker > 0);
     crowd_done(c);
-    assert_int_equal(c->looker, 0);
-    assert_int_equal(c->answer, -1);
+    assert_int_equal(c->looker.pid, 0);
+    assert_int_equal(c->looker.answer, -1);
     assert_int_equal(waitpid(looker, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
 }
@@ -406,7 +406,7 @@ static void look_without_a_child(int proc)
 
     crowd_init(&c);
     for (unsigned i = 0; i < LOOKS && well; i++)
-        well = look(&c, proc, 1) && c.memory == 0 && c.looker == 0 && c.answer < 0;
+        well = look(&c, proc, 1) && c.memory == 0 && c.looker.pid == 0 && c.looker.answer < 0;
     _exit(well ? 0 : 1);
 }
 
