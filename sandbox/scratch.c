@@ -9,10 +9,12 @@
 
 #include "base/own.h"
 #include "sandbox/box.h"
+#include "sandbox/removed.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,6 +23,10 @@
 #define PREFIX "arena-work-"
 
 enum { DEPTH_MAX = 64, RUN_MODE = 0700, KEEPER_MODE = 0711, TRIES = 100 };
+
+/* Looks in a row at which a run hides what it has, and the files whose size nobody tells: honest
+ * programs have few of these and none of those for long. */
+enum { BLIND_MAX = 20, MAPPED_MAX = 8 };
 
 static DIR *open_dir(int at, const char *name)
 {
@@ -176,6 +182,7 @@ int scratch_init(struct scratch *s, struct err *err)
     int first = 0;
 
     *s = (struct scratch){.dir = -1};
+    looker_init(&s->looker);
     for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
         int r = bases[i] && bases[i][0] == '/' ? try_base(s, bases[i]) : -ENOENT;
 
@@ -190,6 +197,7 @@ void scratch_done(struct scratch *s)
 {
     if (s->dir < 0)
         return;
+    scratch_forget(s);
     scratch_clear(s->run);
     (void)close(s->dir);
     s->dir = -1;
@@ -272,7 +280,86 @@ void scratch_measure(const struct scratch *s, const struct scratch_use *max,
         (void)closedir(t.at[--t.depth]);
 }
 
-bool scratch_is_full(const struct scratch *s, const struct step *step)
+/* All that a run has on the disk. */
+struct holding {
+    uint64_t bytes;
+    bool hidden; /* not all that there is can be seen */
+};
+
+/* What is removed first: what goes from one to the other meanwhile is missed, and not counted
+ * twice. */
+static void see(void *arg, void *ret_answer)
+{
+    const struct scratch *s = arg;
+    const struct scratch_use max = {UINT64_MAX, UINT64_MAX};
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct removed removed = {.hidden = true};
+    char self[32], folder[PATH_MAX] = "";
+    struct scratch_use use;
+
+    (void)snprintf(self, sizeof(self), "self/fd/%d", s->dir);
+    if (proc >= 0 && readlinkat(proc, self, folder, sizeof(folder) - 1) > 0)
+        removed_measure(proc, getppid(), folder, &removed);
+    scratch_measure(s, &max, &use);
+    const struct holding all = {use.bytes + removed.bytes,
+                                removed.hidden || removed.mapped > MAPPED_MAX};
+    memcpy(ret_answer, &all, sizeof(all));
+}
+
+/* Takes an answer, and returns whether the run holds more than it may. */
+static bool hear(struct scratch *s, uint64_t max)
+{
+    struct holding all;
+
+    if (!looker_hear(&s->looker, &all, sizeof(all)))
+        return false;
+    s->blind = all.hidden ? s->blind + 1 : 0;
+    if (!all.hidden) {
+        s->free = s->free_asked + all.bytes;
+        s->risen = 0;
+    }
+    return all.bytes > max;
+}
+
+/* How much the run may hold that nobody has seen. What others give back could hide as much. */
+static uint64_t unseen(struct scratch *s, uint64_t left, uint64_t visible)
+{
+    if (s->free == 0)
+        s->free = left + visible;
+    if (left + visible > s->free) {
+        s->risen += left + visible - s->free;
+        s->free = left + visible;
+    }
+    return s->free - left + s->risen;
+}
+
+/* `visible`: what the run's directory holds. Others use the disk too, so that no run is over
+ * because of what the disk has lost: it is only looked at more closely. */
+static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
+{
+    const struct looker_task task = {s->dir, see, s, sizeof(struct holding)};
+    auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct statvfs fs;
+
+    if (fstatvfs(s->dir, &fs) < 0)
+        return false;
+    const uint64_t left = (uint64_t)fs.f_bfree * fs.f_frsize;
+    if (hear(s, max))
+        return true;
+    if (unseen(s, left, visible) <= max) {
+        s->blind = 0;
+        return false;
+    }
+    if (s->looker.pid) {
+        s->blind += looker_waits(&s->looker, ours);
+    } else {
+        s->free_asked = left;
+        looker_send(&s->looker, &task);
+    }
+    return s->blind >= BLIND_MAX;
+}
+
+bool scratch_is_full(struct scratch *s, const struct step *step)
 {
     struct scratch_use max, use;
 
@@ -281,7 +368,15 @@ bool scratch_is_full(const struct scratch *s, const struct step *step)
     max = (struct scratch_use){step->limits.file_size + box_size(step, NULL),
                                step->limits.files + step->n_files};
     scratch_measure(s, &max, &use);
-    return is_over(&use, &max);
+    return is_over(&use, &max) || holds_removed(s, use.bytes, max.bytes);
+}
+
+void scratch_forget(struct scratch *s)
+{
+    if (s->dir < 0)
+        return;
+    looker_done(&s->looker);
+    s->free = s->risen = s->blind = 0;
 }
 
 /* The work directory and what is in it, also behind "NAME=". */

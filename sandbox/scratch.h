@@ -4,12 +4,13 @@
 /*
  * The work directory of level lsm, where none can be mounted: a directory of the machine, one
  * for each keeper, with a single "run" in it that is made for a run and gone after it. Nobody
- * bounds its size but who looks (scratch_measure()). A directory whose keeper is dead is removed
+ * bounds its size but who looks (scratch_is_full()). A directory whose keeper is dead is removed
  * by the next that starts.
  *
  * Steps name it STEP_WORK_DIR; scratch_rename() puts its true name into their words.
  */
 #include "base/err.h"
+#include "sandbox/looker.h"
 #include "sandbox/step.h"
 #include "sandbox/userns.h"
 
@@ -18,6 +19,12 @@ enum { SCRATCH_PATH = 256 };
 struct scratch {
     int dir;                /* the keeper's, locked while it lives; -1 = none */
     char run[SCRATCH_PATH]; /* path of the run's directory, there or not */
+
+    /* scratch_is_full()'s: */
+    struct looker looker;
+    uint64_t free, free_asked; /* bytes of its file system: without the run, and when it was sent */
+    uint64_t risen;            /* by so much since the run was last seen whole */
+    unsigned blind;            /* looks in a row at which something was hidden */
 };
 
 /* In TMPDIR, /tmp, /var/tmp or /dev/shm, whichever takes it and lets files be executed. */
@@ -37,9 +44,12 @@ struct scratch_use {
 void scratch_measure(const struct scratch *s, const struct scratch_use *max,
                      struct scratch_use *ret);
 
-/* Is it over what the step may have, its own files aside? Never where there is no such directory.
- */
-bool scratch_is_full(const struct scratch *s, const struct step *step);
+/* Is a run over what its step may have, its own files aside? Never where there is no such
+ * directory. What the run has removed and keeps open is looked for, by a child, when its file
+ * system has lost more than that; who then hides some of it is over, too. */
+bool scratch_is_full(struct scratch *s, const struct step *step);
+/* The run is over. */
+void scratch_forget(struct scratch *s);
 
 /* STEP_WORK_DIR in words and environment becomes `run`. */
 void scratch_rename(struct step *step, const char *run);

@@ -53,6 +53,7 @@ static void reset(struct watch *w)
         stream_done(&w->streams[i]);
     }
     crowd_done(&w->crowd);
+    scratch_forget(&slot->scratch);
     shut(&w->listener);
     shut(&w->program);
     shut(&w->terminal);

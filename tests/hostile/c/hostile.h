@@ -62,4 +62,15 @@ static long show(const char *path)
     fflush(stdout);
     return n;
 }
+/* A file of so many bytes that has no name any more, open; or -1. */
+static int nameless(long size)
+{
+    int fd = open("nameless", O_CREAT | O_EXCL | O_RDWR, 0600);
+
+    if (fd >= 0 && unlink("nameless") == 0 && fallocate(fd, 0, 0, size) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
 #endif

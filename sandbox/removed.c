@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "sandbox/removed.h"
+
+#include "base/own.h"
+#include "sandbox/kin.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { FILES_MAX = 1 << 20 };
+
+/* What was found; a file is often open more than once. */
+struct found {
+    int proc;
+    const char *folder;
+    struct file {
+        uint64_t node, bytes;
+        bool open;
+    } * files;
+    size_t n, room;
+    bool hidden;
+};
+
+/* One that is too long to be told is no path of the machine's own files. */
+static bool is_below(const char *path, const char *folder)
+{
+    const size_t len = strlen(folder);
+
+    return path[0] == '\0' || (strncmp(path, folder, len) == 0 && path[len] == '/');
+}
+
+static void note(struct found *f, uint64_t node, uint64_t bytes, bool open)
+{
+    if (f->n == FILES_MAX) {
+        f->hidden = true;
+        return;
+    }
+    if (f->n == f->room) {
+        f->room = f->room ? 2 * f->room : 64;
+        f->files = own_realloc(f->files, f->room * sizeof(*f->files));
+    }
+    f->files[f->n++] = (struct file){node, bytes, open};
+}
+
+static void look_at_file(struct found *f, int dir, const char *name, const struct stat *st)
+{
+    char path[PATH_MAX] = "";
+
+    (void)!readlinkat(dir, name, path, sizeof(path) - 1);
+    if (is_below(path, f->folder))
+        note(f, st->st_ino, (uint64_t)st->st_blocks * 512, true);
+}
+
+static void look_at_socket(struct found *f, const char *task, const char *name)
+{
+    char path[64], text[1024];
+
+    (void)snprintf(path, sizeof(path), "fdinfo/%.16s", name);
+    if (kin_read(f->proc, task, path, text, sizeof(text)) && kin_number(text, "\nscm_fds:") > 0)
+        f->hidden = true;
+}
+
+static DIR *open_dir(int proc, const char *process, const char *name)
+{
+    char path[80];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", process, name);
+    int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd >= 0 && !d)
+        (void)close(fd);
+    return d;
+}
+
+/* What one thread has open: it may have a table of its own. */
+static void look_at_task(struct found *f, const char *task)
+{
+    DIR *d = open_dir(f->proc, task, "fd");
+    struct stat st;
+
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) < 0)
+            continue;
+        if (S_ISREG(st.st_mode) && st.st_nlink == 0)
+            look_at_file(f, dirfd(d), e->d_name, &st);
+        else if (S_ISSOCK(st.st_mode))
+            look_at_socket(f, task, e->d_name);
+    }
+    (void)closedir(d);
+}
+
+static void look_at_tasks(struct found *f, const char *process)
+{
+    DIR *d = open_dir(f->proc, process, "task");
+    char task[48];
+
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        (void)snprintf(task, sizeof(task), "%.16s/task/%.16s", process, e->d_name);
+        if (e->d_name[0] != '.')
+            look_at_task(f, task);
+    }
+    (void)closedir(d);
+}
+
+/* "7f00-7f01 r--s 0 fe:00 12 /tmp/x (deleted)" */
+static void look_at_map(struct found *f, const char *line)
+{
+    static const char gone[] = " (deleted)\n";
+    const size_t len = strlen(line);
+    unsigned long long node;
+    int path = 0;
+
+    if (len < strlen(gone) || strcmp(line + len - strlen(gone), gone) != 0)
+        return;
+    if (sscanf(line, "%*s %*s %*s %*s %llu %n", &node, &path) == 1 &&
+        is_below(line + path, f->folder))
+        note(f, node, 0, false);
+}
+
+static void look_at_maps(struct found *f, const char *process)
+{
+    char path[32], *line = NULL;
+    size_t size = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/maps", process);
+    int fd = openat(f->proc, path, O_RDONLY | O_CLOEXEC);
+    FILE *maps = fd < 0 ? NULL : fdopen(fd, "r");
+    if (fd >= 0 && !maps)
+        (void)close(fd);
+    while (maps && getline(&line, &size, maps) > 0)
+        look_at_map(f, line);
+    free(line);
+    if (maps)
+        (void)fclose(maps);
+}
+
+/* The files of a process whose memory may not be read are root's, and not its user's. Whom we may
+ * not look at because of who we are has done nothing. */
+static bool has_shut_us_out(int proc, const char *process)
+{
+    char path[32], status[2048];
+    struct stat st;
+
+    (void)snprintf(path, sizeof(path), "%s/fd", process);
+    return kin_read(proc, process, "status", status, sizeof(status)) &&
+           fstatat(proc, path, &st, 0) == 0 && kin_number(status, "\nUid:") != st.st_uid;
+}
+
+static int by_node(const void *a, const void *b)
+{
+    const struct file *x = a, *y = b;
+
+    if (x->node != y->node)
+        return x->node > y->node ? 1 : -1;
+    return (int)y->open - (int)x->open;
+}
+
+/* Each once, and of those that are also open as open. */
+static void add_up(struct found *f, struct removed *ret)
+{
+    *ret = (struct removed){.hidden = f->hidden};
+    if (f->n)
+        qsort(f->files, f->n, sizeof(*f->files), by_node);
+    for (size_t i = 0; i < f->n; i++) {
+        if (i > 0 && f->files[i].node == f->files[i - 1].node)
+            continue;
+        ret->bytes += f->files[i].bytes;
+        ret->mapped += !f->files[i].open;
+    }
+}
+
+static pid_t parent_of(const struct kin *all, size_t n, pid_t pid)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all[i].pid == pid)
+            return all[i].parent;
+    return 0;
+}
+
+/* A stage and an init are nobody's program. */
+static bool is_ours(const struct kin *all, size_t n, const struct kin *k, pid_t keeper)
+{
+    return k->parent == keeper || parent_of(all, n, k->parent) == keeper;
+}
+
+void removed_measure(int proc, pid_t keeper, const char *folder, struct removed *ret)
+{
+    auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
+    size_t n = kin_list(proc, keeper, all);
+    struct found f = {.proc = proc, .folder = folder};
+    char process[16];
+
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(process, sizeof(process), "%d", (int)all[i].pid);
+        if (!all[i].below || is_ours(all, n, &all[i], keeper))
+            continue;
+        look_at_tasks(&f, process);
+        look_at_maps(&f, process);
+        f.hidden = f.hidden || has_shut_us_out(proc, process);
+    }
+    add_up(&f, ret);
+    free(f.files);
+}

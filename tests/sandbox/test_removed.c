@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sandbox/removed.h"
+#include "sandbox/scratch.h"
+
+#include "base/own.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+enum { PIECE = 1 << 20, ORDINARY = 65534, LOOKS = 500 };
+
+static const struct ids ids; /* one user: nothing is given away */
+static char top[64];
+static struct scratch scratch;
+static int folder; /* of the run */
+
+static int setup(void **state)
+{
+    (void)state;
+    (void)snprintf(top, sizeof(top), "/tmp/test_removed.XXXXXX");
+    if (!mkdtemp(top) || setenv("TMPDIR", top, 1) < 0 || scratch_init(&scratch, NULL) < 0)
+        return -1;
+    folder = scratch_make(scratch.run, &ids, NULL);
+    return folder < 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    (void)close(folder);
+    scratch_done(&scratch);
+    return rmdir(top);
+}
+
+/* A file of one piece that has no name. */
+static int nameless(void)
+{
+    static const char zeros[PIECE];
+    int fd = openat(folder, "removed", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, zeros, PIECE) != PIECE || unlinkat(folder, "removed", 0) < 0)
+        _exit(1);
+    return fd;
+}
+
+static int said; /* where a program tells that it holds what it is to hold */
+
+static void stay(void) __attribute__((noreturn));
+static void stay(void)
+{
+    for (;;)
+        (void)pause();
+}
+
+static void hold_for_good(void) __attribute__((noreturn));
+static void hold_for_good(void)
+{
+    (void)!write(said, "", 1);
+    stay();
+}
+
+static void one_that_is_linked(void)
+{
+    (void)openat(folder, "linked", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* Two files, one of them three times. */
+static void open_ones(void)
+{
+    const int fd = nameless();
+
+    (void)nameless();
+    (void)!dup(fd);
+    (void)mmap(NULL, PIECE, PROT_READ, MAP_SHARED, fd, 0);
+    (void)!fallocate(memfd_create("memory", 0), 0, 0, 8 * PIECE);
+    if (fork() == 0)
+        stay();
+}
+
+static void *alone(void *arg)
+{
+    (void)arg;
+    if (unshare(CLONE_FILES) < 0)
+        _exit(1);
+    (void)nameless();
+    hold_for_good();
+}
+
+static void one_of_a_threads_own(void)
+{
+    pthread_t t;
+
+    (void)pthread_create(&t, NULL, alone, NULL);
+    stay();
+}
+
+static void mapped_ones(void)
+{
+    for (int i = 0; i < 10; i++) {
+        const int fd = nameless();
+
+        (void)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+        (void)close(fd);
+    }
+}
+
+static void one_under_way(void)
+{
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.room = {0}};
+    struct iovec iov = {.iov_base = control.room, .iov_len = 1};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.room,
+                       .msg_controllen = sizeof(control.room)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    int pair[2], fd = nameless();
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || sendmsg(pair[0], &m, 0) != 1)
+        _exit(1);
+    (void)close(fd);
+}
+
+static void out_of_sight(void)
+{
+    (void)nameless();
+    if ((geteuid() == 0 && setresuid(ORDINARY, ORDINARY, ORDINARY) < 0) ||
+        prctl(PR_SET_DUMPABLE, 0) < 0)
+        _exit(1);
+}
+
+/* A stage, its init and a program below us, as below a keeper. Returns the stage when the program
+ * holds what it holds. */
+static pid_t below_us(void (*hold)(void))
+{
+    int ends[2];
+    char byte;
+
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)setpgid(0, 0);
+        (void)close(ends[0]);
+        said = ends[1];
+        for (int i = 0; i < 2; i++)
+            if (fork() > 0)
+                hold_for_good();
+        hold();
+        hold_for_good();
+    }
+    (void)close(ends[1]);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(read(ends[0], &byte, 1), 1);
+    (void)close(ends[0]);
+    return pid;
+}
+
+static void end(pid_t stage)
+{
+    assert_int_equal(kill(-stage, SIGKILL), 0);
+    assert_int_equal(waitpid(stage, NULL, 0), stage);
+}
+
+static struct removed measured(void (*hold)(void))
+{
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const pid_t stage = below_us(hold);
+    struct removed found;
+
+    removed_measure(proc, getpid(), scratch.run, &found);
+    end(stage);
+    return found;
+}
+
+static void what_is_open_counts_once(void **state)
+{
+    (void)state;
+    struct removed r = measured(open_ones);
+    assert_true(r.bytes >= 2 * PIECE && r.bytes < 3 * PIECE);
+    assert_true(r.mapped == 0 && !r.hidden);
+    r = measured(one_that_is_linked);
+    assert_true(r.bytes == 0 && r.mapped == 0 && !r.hidden);
+}
+
+static void what_only_a_thread_has_open_counts_too(void **state)
+{
+    const struct removed r = measured(one_of_a_threads_own);
+
+    (void)state;
+    assert_true(r.bytes >= PIECE && r.bytes < 2 * PIECE && !r.hidden);
+}
+
+static void what_is_only_mapped_is_seen(void **state)
+{
+    const struct removed r = measured(mapped_ones);
+
+    (void)state;
+    assert_true(r.bytes == 0 && r.mapped == 10 && !r.hidden);
+}
+
+static void what_is_under_way_is_known_to_be_hidden(void **state)
+{
+    const struct removed r = measured(one_under_way);
+
+    (void)state;
+    assert_true(r.hidden);
+}
+
+static void who_shuts_us_out_hides_something(void **state)
+{
+    const struct removed r = measured(out_of_sight);
+
+    (void)state;
+    assert_true(r.hidden);
+}
+
+/* Looks until there is no more to be told, or the run is over, with a disk that has lost all it
+ * had. */
+static bool is_found_full(uint64_t allowed, void (*hold)(void))
+{
+    const struct step step = {.limits = {.file_size = allowed, .files = 100}};
+    const pid_t stage = below_us(hold);
+    bool full = false;
+
+    assert_false(scratch_is_full(&scratch, &step));
+    scratch.free = UINT64_MAX / 2;
+    for (int i = 0; i < LOOKS && !full && scratch.free == UINT64_MAX / 2; i++) {
+        struct pollfd p = {.fd = scratch.looker.answer, .events = POLLIN};
+
+        (void)poll(&p, p.fd >= 0 ? 1 : 0, p.fd >= 0 ? 1000 : 1);
+        full = scratch_is_full(&scratch, &step);
+    }
+    end(stage);
+    scratch_forget(&scratch);
+    return full;
+}
+
+static void a_run_is_over_for_what_it_has_removed(void **state)
+{
+    (void)state;
+    assert_true(is_found_full(3 * PIECE / 2, open_ones));
+    assert_false(is_found_full(4 * PIECE, open_ones));
+    assert_int_equal(scratch.looker.pid, 0);
+}
+
+static void a_run_is_over_for_what_it_hides(void **state)
+{
+    (void)state;
+    assert_true(is_found_full(4 * PIECE, mapped_ones));
+    assert_false(is_found_full(4 * PIECE, one_that_is_linked));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_open_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_only_a_thread_has_open_counts_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_only_mapped_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_under_way_is_known_to_be_hidden, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_shuts_us_out_hides_something, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_has_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_hides, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
