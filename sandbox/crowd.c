@@ -5,7 +5,10 @@
 #include "base/own.h"
 #include "sandbox/kin.h"
 
+#include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define LOOK_NS_MAX 20000000ULL
@@ -61,35 +64,160 @@ static bool stays(int proc, const struct kin *k)
     return kin_look(proc, k->pid, &now) && now.born == k->born && memory(proc, name, false) > 0;
 }
 
-/* Returns what all have together, and whether all that were counted are still there. */
-static uint64_t add_shares(const struct crowd_at *at, struct kin *all, bool *ret_same)
+/* A process of the run that has memory. */
+struct member {
+    const struct kin *kin;
+    pid_t pid;   /* as we number it, which is how the kernel is asked; 0 = unknown */
+    size_t like; /* the first that has the same memory, itself and not a copy; or it is the first */
+};
+
+/* Its pid namespace. */
+static bool space_of(int proc, pid_t pid, char *ret, size_t size)
 {
-    size_t n = kin_list(at->proc, at->init, all);
-    uint64_t sum = 0;
+    char path[32];
+
+    (void)snprintf(path, sizeof(path), "%d/ns/pid", (int)pid);
+    ssize_t n = readlinkat(proc, path, ret, size - 1);
+    ret[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* Is it the process that a /proc gives one number, and ours another? */
+static bool is_it(int proc, pid_t pid, int ours, pid_t our_pid)
+{
+    char theirs[64], its[64];
+
+    return space_of(proc, pid, theirs, sizeof(theirs)) &&
+           space_of(ours, our_pid, its, sizeof(its)) && strcmp(theirs, its) == 0;
+}
+
+/* The last of the numbers that a process has, from the outermost namespace to its own. */
+static pid_t own_number(int ours, pid_t pid)
+{
+    char name[16], status[2048];
+    pid_t last = 0;
+    int len;
+
+    (void)snprintf(name, sizeof(name), "%d", (int)pid);
+    const char *at =
+        kin_read(ours, name, "status", status, sizeof(status)) ? strstr(status, "\nNSpid:") : NULL;
+    for (at = at ? at + strlen("\nNSpid:") : ""; sscanf(at, "%*[ \t]%d%n", &last, &len) == 1;)
+        at += len;
+    return last;
+}
+
+/* Does a /proc give the numbers that we know? */
+static bool is_ours(int proc)
+{
+    char self[16] = "";
+
+    return readlinkat(proc, "self", self, sizeof(self) - 1) > 0 &&
+           strtol(self, NULL, 10) == getpid();
+}
+
+/* Of those below the keeper. */
+static void number_others(int proc, struct member *all, size_t n)
+{
+    auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_free struct kin *below = own_calloc(KIN_MAX, sizeof(*below));
+    const size_t n_below = kin_list(ours, getppid(), below);
+
+    for (size_t i = 0; i < n_below; i++) {
+        const pid_t own = below[i].below ? own_number(ours, below[i].pid) : 0;
+
+        for (size_t k = 0; k < n && own; k++)
+            if (all[k].kin->pid == own && is_it(proc, own, ours, below[i].pid))
+                all[k].pid = below[i].pid;
+    }
+}
+
+static void number_all(int proc, struct member *all, size_t n)
+{
+    const bool ours = is_ours(proc);
+
+    for (size_t k = 0; k < n; k++)
+        all[k].pid = ours ? all[k].kin->pid : 0;
+    if (!ours)
+        number_others(proc, all, n);
+}
+
+static bool is_one_memory(const struct member *a, const struct member *b)
+{
+    return a->pid && b->pid && syscall(SYS_kcmp, a->pid, b->pid, KCMP_VM, 0, 0) == 0;
+}
+
+static void match(int proc, struct member *all, size_t n)
+{
+    number_all(proc, all, n);
+    for (size_t i = 0; i < n; i++)
+        for (all[i].like = 0; all[i].like < i; all[i].like++)
+            if (all[all[i].like].like == all[i].like && is_one_memory(&all[i], &all[all[i].like]))
+                break;
+}
+
+static uint64_t memory_of(int proc, const struct kin *k)
+{
     char name[16];
 
+    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
+    return memory(proc, name, true);
+}
+
+/* Who was made by vfork() has its parent's memory until it executes something; by another way, for
+ * good. Returns what all have if that counts once, and whether it stayed so. */
+static uint64_t add_once(int proc, struct member *all, size_t n, bool *ret_same)
+{
+    uint64_t sum = 0;
+
+    match(proc, all, n);
+    for (size_t i = 0; i < n; i++)
+        sum += all[i].like == i ? memory_of(proc, all[i].kin) : 0;
+    *ret_same = true;
+    for (size_t i = 0; i < n && *ret_same; i++)
+        *ret_same = stays(proc, all[i].kin) &&
+                    (all[i].like == i || is_one_memory(&all[i], &all[all[i].like]));
+    return sum;
+}
+
+/* What a look is about. */
+struct task {
+    const struct crowd_at *at;
+    uint64_t max;
+};
+
+/* Returns what all have together, and whether all that were counted are still there. */
+static uint64_t add_shares(const struct task *t, struct kin *all, bool *ret_same)
+{
+    const int proc = t->at->proc;
+    size_t n = kin_list(proc, t->at->init, all), n_members = 0;
+    auto_free struct member *members = own_calloc(n + 1, sizeof(*members));
+    uint64_t sum = 0;
+
     for (size_t k = 0; k < n; k++) {
-        (void)snprintf(name, sizeof(name), "%d", (int)all[k].pid);
-        const uint64_t one = all[k].below ? memory(at->proc, name, true) : 0;
-        all[k].below = one > 0;
+        const uint64_t one = all[k].below ? memory_of(proc, &all[k]) : 0;
+
+        if (one > 0)
+            members[n_members++] = (struct member){.kin = &all[k]};
         sum += one;
     }
+    if (sum > t->max)
+        return add_once(proc, members, n_members, ret_same);
     *ret_same = true;
-    for (size_t k = 0; k < n && *ret_same; k++)
-        *ret_same = !all[k].below || stays(at->proc, &all[k]);
+    for (size_t k = 0; k < n_members && *ret_same; k++)
+        *ret_same = stays(proc, members[k].kin);
     return sum;
 }
 
 /* What one has left to the others when it died would count twice: then it is added up anew, but not
  * for ever, as there are programs where always one dies. The least of it is nearest. */
-static uint64_t shared_memory(const struct crowd_at *at)
+static uint64_t shared_memory(const struct task *t)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
     uint64_t least = UINT64_MAX;
     bool same = false;
 
     for (unsigned i = 0; i < TRIES_MAX && !same; i++) {
-        const uint64_t sum = add_shares(at, all, &same);
+        const uint64_t sum = add_shares(t, all, &same);
 
         least = same || sum < least ? sum : least;
     }
@@ -246,8 +374,8 @@ static uint64_t add_up(int proc, const struct kin *all, size_t n, uint64_t *ret_
 
 bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_limits *max)
 {
-    struct crowd_at there = *at;
-    const struct looker_task task = {at->proc, see, &there, sizeof(c->memory)};
+    struct task what = {at, max->memory};
+    const struct looker_task task = {at->proc, see, &what, sizeof(c->memory)};
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
     uint64_t most;
 

@@ -45,7 +45,9 @@ void crowd_done(struct crowd *c);
  *
  * It waits for nothing that a program could hold. When all together may be over the limit, and what
  * they share makes a difference, a child of ours goes to see, and `memory` tells when it is back;
- * if it is kept waiting by the program nothing counts as shared. False = the init is not there. */
+ * if it is kept waiting by the program nothing counts as shared. What two processes have not as
+ * copies but as one memory, as with vfork(), counts once where the kernel may be asked (kcmp()).
+ * False = the init is not there. */
 bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_limits *max);
 /* Takes the child's answer, if it is there. */
 void crowd_hear(struct crowd *c);

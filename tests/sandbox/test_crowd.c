@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -44,6 +45,9 @@ static void hear(struct crowd *c)
     assert_int_equal(c->looker.answer, -1);
 }
 
+/* How many hold the memory, and how. */
+enum how { ALONE, FORKED, VFORKED };
+
 /* A child, below which is one that holds memory, or two that share it, until they are let go. They
  * have the name of what is looked for. */
 struct holder {
@@ -51,8 +55,8 @@ struct holder {
     int said, go;
 };
 
-static void hold(int said, int go, bool two) __attribute__((noreturn));
-static void hold(int said, int go, bool two)
+static void hold(int said, int go, enum how how) __attribute__((noreturn));
+static void hold(int said, int go, enum how how)
 {
     char *p = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char byte;
@@ -61,15 +65,21 @@ static void hold(int said, int go, bool two)
         _exit(1);
     memset(p, 1, TOUCHED);
     (void)prctl(PR_SET_NAME, "VmPTE:99999999");
-    if (two)
+    if (how == FORKED)
         (void)fork();
+    /* What it does to the stack is done to its parent's, too. */
+    if (how == VFORKED && vfork() == 0) {
+        (void)!write(said, "\1\1", 2);
+        (void)!read(go, &byte, 1);
+        _exit(0);
+    }
     (void)!write(said, "", 1);
     (void)!read(go, &byte, 1);
     (void)wait(NULL);
     _exit(0);
 }
 
-static struct holder holder_new(bool two)
+static struct holder holder_new(enum how how)
 {
     int said[2], go[2];
     char byte;
@@ -80,13 +90,13 @@ static struct holder holder_new(bool two)
     if (h.pid == 0) {
         (void)close(go[1]);
         if (fork() == 0)
-            hold(said[1], go[0], two);
+            hold(said[1], go[0], how);
         (void)wait(NULL);
         _exit(0);
     }
     (void)close(said[1]);
     (void)close(go[0]);
-    for (int i = 0; i < (two ? 2 : 1); i++)
+    for (int i = 0; i < (how == ALONE ? 1 : 2); i++)
         assert_int_equal(read(said[0], &byte, 1), 1);
     return h;
 }
@@ -100,7 +110,7 @@ static void holder_done(const struct holder *h)
 
 static void a_tree_is_seen_to_its_leaves(void **state)
 {
-    const struct holder h = holder_new(false);
+    const struct holder h = holder_new(ALONE);
     struct crowd c;
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -117,7 +127,7 @@ static void a_tree_is_seen_to_its_leaves(void **state)
 
 static void what_is_shared_counts_once(void **state)
 {
-    const struct holder h = holder_new(true);
+    const struct holder h = holder_new(FORKED);
     struct crowd c;
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -128,6 +138,26 @@ static void what_is_shared_counts_once(void **state)
     assert_int_equal(c.memory, 0);
     hear(&c);
     assert_true(c.memory >= TOUCHED && c.memory < limits.memory);
+    holder_done(&h);
+    crowd_done(&c);
+}
+
+static void one_memory_of_two_counts_once(void **state)
+{
+    const struct holder h = holder_new(VFORKED);
+    struct crowd c;
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const long asked = syscall(SYS_kcmp, getpid(), h.pid, KCMP_VM, 0, 0);
+
+    (void)state;
+    crowd_init(&c);
+    assert_true(look(&c, proc, h.pid));
+    assert_int_equal(c.threads, 2);
+    assert_int_equal(c.memory, 0);
+    hear(&c);
+    /* Where the kernel may not be asked nothing is taken for shared. */
+    assert_true(c.memory >= (asked < 0 ? 2 : 1) * TOUCHED);
+    assert_true(asked < 0 || c.memory < limits.memory);
     holder_done(&h);
     crowd_done(&c);
 }
@@ -456,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tree_is_seen_to_its_leaves),
         cmocka_unit_test(what_is_shared_counts_once),
+        cmocka_unit_test(one_memory_of_two_counts_once),
         cmocka_unit_test_setup_teardown(cpu_time_of_the_dead_is_not_forgotten, make_proc,
                                         remove_proc),
         cmocka_unit_test_setup_teardown(cpu_time_that_was_waited_for_counts_once, make_proc,
