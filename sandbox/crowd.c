@@ -18,6 +18,10 @@
  * it. */
 enum { BLIND_MAX = 50, TRIES_MAX = 8 };
 
+/* Most programs have many processes, or large ones, without many mappings: these are not counted at
+ * each look. */
+enum { RARE = 16 };
+
 /* Our own time: on a busy machine a look takes long without being dear, and one that were cut short
  * each time would never see all of a crowd. */
 static uint64_t cpu_ns(void)
@@ -37,8 +41,9 @@ static uint64_t bytes_of(const char *text, const char *field)
 
 /* Page tables are memory too: a page here and there of a large mapping costs as much again. With
  * `shares` each page counts by the share that the process has in it, so that the memory of children
- * that share all with their parent is not counted again. */
-static uint64_t memory(int proc, const char *pid, bool shares)
+ * that share all with their parent is not counted again. Also tells how large its address space is.
+ */
+static uint64_t memory(int proc, const char *pid, bool shares, uint64_t *ret_size)
 {
     char status[2048], rollup[2048];
     bool told = shares && kin_read(proc, pid, "smaps_rollup", rollup, sizeof(rollup)) &&
@@ -47,6 +52,7 @@ static uint64_t memory(int proc, const char *pid, bool shares)
     /* Last: who dies meanwhile has nothing any more. */
     if (!kin_read(proc, pid, "status", status, sizeof(status)))
         return 0;
+    *ret_size = bytes_of(status, "\nVmSize:");
     const uint64_t tables = bytes_of(status, "\nVmPTE:");
     if (told)
         return tables + bytes_of(rollup, "Pss_Anon:") + bytes_of(rollup, "Pss_Shmem:");
@@ -54,14 +60,53 @@ static uint64_t memory(int proc, const char *pid, bool shares)
     return tables + bytes_of(status, "\nRssAnon:") + bytes_of(status, "\nRssShmem:");
 }
 
+/* The kernel's record of a mapping, at least; each may be of one page, of which nothing is
+ * resident, and a process may have so many. */
+enum { MAPPING_BYTES = 256, MAPPINGS_MAX = 65530 };
+
+/* What the records of an address space may take. */
+static uint64_t records_max(uint64_t size)
+{
+    const uint64_t n = size / (uint64_t)sysconf(_SC_PAGESIZE);
+
+    return (n < MAPPINGS_MAX ? n : MAPPINGS_MAX) * MAPPING_BYTES;
+}
+
+/* What they take: a line each. */
+static uint64_t records(int proc, const char *pid)
+{
+    char path[32], text[8192];
+    uint64_t n = 0;
+    ssize_t got;
+
+    (void)snprintf(path, sizeof(path), "%.16s/maps", pid);
+    auto_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    while (fd >= 0 && (got = read(fd, text, sizeof(text))) > 0)
+        for (const char *at = text; (at = memchr(at, '\n', (size_t)(text + got - at)));)
+            n++, at++;
+    return n * MAPPING_BYTES;
+}
+
 /* Is it there, and does it still have its memory? It loses that before it is dead. */
 static bool stays(int proc, const struct kin *k)
 {
     struct kin now;
+    uint64_t size;
     char name[16];
 
     (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
-    return kin_look(proc, k->pid, &now) && now.born == k->born && memory(proc, name, false) > 0;
+    return kin_look(proc, k->pid, &now) && now.born == k->born &&
+           memory(proc, name, false, &size) > 0;
+}
+
+static uint64_t memory_of(int proc, const struct kin *k)
+{
+    uint64_t size;
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
+    const uint64_t own = memory(proc, name, true, &size);
+    return own ? own + records(proc, name) : 0;
 }
 
 /* A process of the run that has memory. */
@@ -155,22 +200,22 @@ static void match(int proc, struct member *all, size_t n)
                 break;
 }
 
-static uint64_t memory_of(int proc, const struct kin *k)
-{
-    char name[16];
-
-    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
-    return memory(proc, name, true);
-}
+/* What a look is about. */
+struct task {
+    const struct crowd_at *at;
+    uint64_t max;
+};
 
 /* Who was made by vfork() has its parent's memory until it executes something; by another way, for
- * good. Returns what all have if that counts once, and whether it stayed so. */
-static uint64_t add_once(int proc, struct member *all, size_t n, bool *ret_same)
+ * good. Returns what all have if that counts once, or some if that is too much, and whether it
+ * stayed so. */
+static uint64_t add_once(const struct task *t, struct member *all, size_t n, bool *ret_same)
 {
+    const int proc = t->at->proc;
     uint64_t sum = 0;
 
     match(proc, all, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && sum <= t->max; i++)
         sum += all[i].like == i ? memory_of(proc, all[i].kin) : 0;
     *ret_same = true;
     for (size_t i = 0; i < n && *ret_same; i++)
@@ -178,12 +223,6 @@ static uint64_t add_once(int proc, struct member *all, size_t n, bool *ret_same)
                     (all[i].like == i || is_one_memory(&all[i], &all[all[i].like]));
     return sum;
 }
-
-/* What a look is about. */
-struct task {
-    const struct crowd_at *at;
-    uint64_t max;
-};
 
 /* Returns what all have together, and whether all that were counted are still there. */
 static uint64_t add_shares(const struct task *t, struct kin *all, bool *ret_same)
@@ -193,15 +232,13 @@ static uint64_t add_shares(const struct task *t, struct kin *all, bool *ret_same
     auto_free struct member *members = own_calloc(n + 1, sizeof(*members));
     uint64_t sum = 0;
 
-    for (size_t k = 0; k < n; k++) {
-        const uint64_t one = all[k].below ? memory_of(proc, &all[k]) : 0;
-
-        if (one > 0)
+    for (size_t k = 0; k < n; k++)
+        if (all[k].below && stays(proc, &all[k]))
             members[n_members++] = (struct member){.kin = &all[k]};
-        sum += one;
-    }
+    for (size_t k = 0; k < n_members && sum <= t->max; k++)
+        sum += memory_of(proc, members[k].kin);
     if (sum > t->max)
-        return add_once(proc, members, n_members, ret_same);
+        return add_once(t, members, n_members, ret_same);
     *ret_same = true;
     for (size_t k = 0; k < n_members && *ret_same; k++)
         *ret_same = stays(proc, members[k].kin);
@@ -350,26 +387,32 @@ static void count(struct crowd *c, const struct crowd_at *at, const struct kin *
     raise_to(&c->cpu_us, c->total_us);
 }
 
+/* What all have, of one the most, and with all that their mappings may take. */
+struct sums {
+    uint64_t all, most, with_records;
+};
+
 /* A fork bomb's memory is slow to read. What is seen in time is what counts, and each look begins
- * somewhere else. Returns what all have, and of one the most. */
-static uint64_t add_up(int proc, const struct kin *all, size_t n, uint64_t *ret_most)
+ * somewhere else. */
+static struct sums add_up(int proc, const struct kin *all, size_t n)
 {
     const uint64_t begin = cpu_ns(), first = clock_mono_ns() / 1000;
-    uint64_t sum = 0;
+    struct sums s = {0};
+    uint64_t size = 0;
     char name[16];
 
-    *ret_most = 0;
     for (size_t k = 0; k < n && cpu_ns() - begin < LOOK_NS_MAX; k++) {
         const struct kin *at = &all[(first + k) % n];
 
         if (!at->below)
             continue;
         (void)snprintf(name, sizeof(name), "%d", (int)at->pid);
-        const uint64_t one = memory(proc, name, false);
-        sum += one;
-        raise_to(ret_most, one);
+        const uint64_t one = memory(proc, name, false, &size);
+        s.all += one;
+        s.with_records += one + records_max(size);
+        raise_to(&s.most, one);
     }
-    return sum;
+    return s;
 }
 
 bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_limits *max)
@@ -377,7 +420,6 @@ bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_li
     struct task what = {at, max->memory};
     const struct looker_task task = {at->proc, see, &what, sizeof(c->memory)};
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    uint64_t most;
 
     if (at->init <= 0 || at->proc < 0)
         return false;
@@ -386,14 +428,18 @@ bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_li
     crowd_hear(c);
     if (c->threads > max->processes)
         return n > 0;
-    const uint64_t sum = add_up(at->proc, all, n, &most);
+    const struct sums sums = add_up(at->proc, all, n);
     /* Nothing is counted twice that one process alone has, and less than allowed is less however
      * it is shared. */
-    const bool clear = sum <= max->memory || most > max->memory;
-    c->blind = !clear && c->looker.pid && looker_waits(&c->looker, at->ours) ? c->blind + 1 : 0;
-    if (clear || c->blind >= BLIND_MAX)
-        raise_to(&c->memory, sum);
-    else if (!c->looker.pid)
+    const bool clear = sums.all <= max->memory || sums.most > max->memory;
+    const bool many = sums.all <= max->memory && sums.with_records > max->memory;
+    c->blind =
+        (many || !clear) && c->looker.pid && looker_waits(&c->looker, at->ours) ? c->blind + 1 : 0;
+    if (clear)
+        raise_to(&c->memory, sums.all);
+    if (c->blind >= BLIND_MAX)
+        raise_to(&c->memory, sums.with_records);
+    else if (!c->looker.pid && (!clear || (many && c->looks++ % RARE == 0)))
         looker_send(&c->looker, &task);
     return n > 0;
 }

@@ -13,12 +13,14 @@
 
 struct crowd {
     uint64_t cpu_us;  /* the most that was used by all that lived, and what they had waited for */
-    uint64_t memory;  /* the most that the program made and was resident, bytes */
+    uint64_t memory;  /* the most that the program made and was resident, bytes; also the kernel's
+                         records of mappings, when these may be too much */
     unsigned threads; /* at the last look */
     struct looker looker; /* adds up what is shared: crowd_hear() is due when its answer is there */
 
     /* crowd.c's own: */
     unsigned blind;          /* looks in a row at which it waited for the program */
+    unsigned looks;          /* at which only its mappings may have been too much */
     struct crowd_seen *seen; /* at the last look, by pid */
     size_t n_seen;
     uint64_t total_us; /* CPU time that was seen to be used, of the dead too */

@@ -46,7 +46,7 @@ static void hear(struct crowd *c)
 }
 
 /* How many hold the memory, and how. */
-enum how { ALONE, FORKED, VFORKED };
+enum how { ALONE, FORKED, VFORKED, MAPPED };
 
 /* A child, below which is one that holds memory, or two that share it, until they are let go. They
  * have the name of what is looked for. */
@@ -67,6 +67,8 @@ static void hold(int said, int go, enum how how)
     (void)prctl(PR_SET_NAME, "VmPTE:99999999");
     if (how == FORKED)
         (void)fork();
+    for (size_t i = 0; how == MAPPED && i < TOUCHED; i += 2 * 4096)
+        (void)mprotect(p + i, 4096, PROT_READ);
     /* What it does to the stack is done to its parent's, too. */
     if (how == VFORKED && vfork() == 0) {
         (void)!write(said, "\1\1", 2);
@@ -96,7 +98,7 @@ static struct holder holder_new(enum how how)
     }
     (void)close(said[1]);
     (void)close(go[0]);
-    for (int i = 0; i < (how == ALONE ? 1 : 2); i++)
+    for (int i = 0; i < (how == FORKED || how == VFORKED ? 2 : 1); i++)
         assert_int_equal(read(said[0], &byte, 1), 1);
     return h;
 }
@@ -138,6 +140,24 @@ static void what_is_shared_counts_once(void **state)
     assert_int_equal(c.memory, 0);
     hear(&c);
     assert_true(c.memory >= TOUCHED && c.memory < limits.memory);
+    holder_done(&h);
+    crowd_done(&c);
+}
+
+static void records_of_mappings_are_memory(void **state)
+{
+    const struct holder h = holder_new(MAPPED);
+    const struct step_limits tight = {.processes = 100, .memory = TOUCHED + LIMIT_MIB};
+    struct crowd c;
+    auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct crowd_at at = {.proc = proc, .init = h.pid, .ours = proc};
+
+    (void)state;
+    crowd_init(&c);
+    assert_true(crowd_look(&c, &at, &tight));
+    assert_true(c.memory >= TOUCHED && c.memory < tight.memory);
+    hear(&c);
+    assert_true(c.memory > tight.memory);
     holder_done(&h);
     crowd_done(&c);
 }
@@ -487,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_tree_is_seen_to_its_leaves),
         cmocka_unit_test(what_is_shared_counts_once),
         cmocka_unit_test(one_memory_of_two_counts_once),
+        cmocka_unit_test(records_of_mappings_are_memory),
         cmocka_unit_test_setup_teardown(cpu_time_of_the_dead_is_not_forgotten, make_proc,
                                         remove_proc),
         cmocka_unit_test_setup_teardown(cpu_time_that_was_waited_for_counts_once, make_proc,
