@@ -139,9 +139,17 @@ bool cgroup_is_quiet(const struct cgroup *c)
     return c->kind != CGROUP_V2 || !c->now || cgroup2_is_quiet(c->now);
 }
 
-void cgroup_end(struct cgroup *c)
+void cgroup_admit(struct cgroup *c)
 {
     if (c->kind == CGROUP_V1)
-        cgroup1_end(&c->v1);
+        cgroup1_admit(&c->v1);
+}
+
+void cgroup_end(struct cgroup *c, bool waits)
+{
+    if (c->kind == CGROUP_V1)
+        cgroup1_end(&c->v1, waits);
+    else if (c->kind == CGROUP_V2 && c->now)
+        cgroup2_end(c->now, waits);
     c->now = NULL;
 }

@@ -43,6 +43,8 @@ enum cgroup_kind cgroup_kind(const struct cgroup *c);
 
 /* Puts a stage in. */
 int cgroup_add(struct cgroup *c, pid_t stage, struct err *err);
+/* Before an init is born: nothing of a run before may limit it. */
+void cgroup_admit(struct cgroup *c);
 
 /*
  * The v2 group that an init is born in and that its runs are killed by; NULL = there is none. One
@@ -73,6 +75,8 @@ void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use);
 bool cgroup_kill(struct cgroup *c);
 /* Are there as many processes as before the run? True also when nobody counts. */
 bool cgroup_is_quiet(const struct cgroup *c);
-/* After a run's processes are gone. */
-void cgroup_end(struct cgroup *c);
+/* After a run's processes are gone. `waits`: but not its init, which is ready for the next one. The
+ * counters are read now then, when nobody waits for it, unless something joins the group before
+ * cgroup_begin(). */
+void cgroup_end(struct cgroup *c, bool waits);
 #endif

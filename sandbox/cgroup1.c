@@ -126,6 +126,7 @@ int cgroup1_add(struct cgroup1 *c, pid_t pid, struct err *err)
             return err_set(err, r, "cgroup v1 %s: %s", names[i], strerror(-r));
     }
     c->measured = false;
+    cgroup1_admit(c);
     return 0;
 }
 
@@ -174,46 +175,82 @@ static int set_processes(struct cgroup1 *c, uint64_t most)
     return pwrite(c->pids_max_fd, text, (size_t)n, 0) == n ? 0 : -errno;
 }
 
-static int set_limits(struct cgroup1 *c, const struct step_limits *l, unsigned waiting,
-                      struct err *err)
+/* Where a run begins to be counted. */
+static int base(struct cgroup1 *c)
 {
-    bool fresh = !c->measured;
+    uint64_t old;
+
+    (void)!pwrite(c->peak, "0", 1, 0);
+    (void)!read(c->oom_event, &old, sizeof(old));
+    if (!cgfile_u64(c->cpu_usage, &c->base_cpu_ns) || !cgfile_u64(c->usage, &c->base_usage))
+        return -EIO;
+    (void)cgfile_u64(c->pids_current, &c->base_pids);
+    /* What dies between two runs, a stage say, is counted too. */
+    c->base_oom = cgfile_key(c->oom_control, "oom_kill");
+    c->base_refused = cgfile_key(c->pids_events, "max");
+    c->based = true;
+    return 0;
+}
+
+static bool has_oom_news(const struct cgroup1 *c)
+{
+    uint64_t n;
+
+    return read(c->oom_event, &n, sizeof(n)) == sizeof(n);
+}
+
+/* Page tables and kernel memory of the dead are given back when RCU gets to it, which may be after
+ * the base was read: then the peak starts from less. */
+static void lower_memory(struct cgroup1 *c)
+{
+    uint64_t now;
+
+    if (!cgfile_u64(c->usage, &now) || now >= c->base_usage)
+        return;
+    c->base_usage = now;
+    (void)!pwrite(c->peak, "0", 1, 0);
+}
+
+static int set_limits(struct cgroup1 *c, const struct step_limits *l, unsigned waiting)
+{
+    const bool first = !c->measured;
     int r = 0;
 
-    if (fresh)
+    if (first)
         measure(c);
-    if (fresh || c->set.memory != l->memory)
+    if (first || c->set.memory != l->memory) {
+        /* It may cost the group page cache, which was counted. */
+        c->based = false;
         r = set_memory(c, l->memory + c->stages_memory + CGROUP_SPARE);
-    (void)cgfile_u64(c->pids_current, &c->base_pids);
+    }
+    if (r == 0 && (!c->based || has_oom_news(c)))
+        r = base(c);
+    else
+        lower_memory(c);
     const uint64_t pids_max = c->base_pids - waiting + l->processes;
-    if (r == 0 && (fresh || c->pids_max != pids_max)) {
+    if (r == 0 && (first || c->pids_max != pids_max)) {
         c->pids_max = pids_max;
         r = set_processes(c, c->pids_max);
     }
-    if (r == 0 && (fresh || c->set.cpu_share != l->cpu_share))
+    if (r == 0 && (first || c->set.cpu_share != l->cpu_share))
         r = set_cpu(c, l->cpu_share);
-    if (r < 0)
-        return err_set(err, r, "cgroup v1 limits: %s", strerror(-r));
-    c->set = *l;
-    return 0;
+    return r;
 }
 
 int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned waiting,
                   struct err *err)
 {
-    uint64_t old;
-    int r = set_limits(c, limits, waiting, err);
+    int r = set_limits(c, limits, waiting);
 
-    if (r < 0)
-        return r;
-    (void)!pwrite(c->peak, "0", 1, 0);
-    (void)!read(c->oom_event, &old, sizeof(old));
-    if (!cgfile_u64(c->cpu_usage, &c->base_cpu_ns) || !cgfile_u64(c->usage, &c->base_usage))
-        return err_set(err, EIO, "cgroup v1 counters cannot be read");
-    /* What dies between two runs, a stage say, is counted too. */
-    c->base_oom = cgfile_key(c->oom_control, "oom_kill");
-    c->base_refused = cgfile_key(c->pids_events, "max");
-    c->base_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
+    if (r < 0) {
+        c->measured = false;
+        return err_set(err, r, "cgroup v1 limits: %s", strerror(-r));
+    }
+    c->set = *limits;
+    c->based = false;
+    c->throttles = limits->cpu_share != 0;
+    if (c->throttles)
+        c->base_throttled_ns = cgfile_key(c->cpu_stat, "throttled_time");
     return 0;
 }
 
@@ -245,8 +282,9 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
         ret_use->memory_peak = peak - c->base_usage + CHARGE_BATCH;
     ret_use->oom_kills = cgfile_key(c->oom_control, "oom_kill") - c->base_oom;
     ret_use->forks_refused = cgfile_key(c->pids_events, "max") - c->base_refused;
-    ret_use->throttled_us =
-        (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
+    if (c->throttles)
+        ret_use->throttled_us =
+            (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
 }
 
 /* Processes need CPU time to die, and a group that has used up its share would wait for more. */
@@ -272,18 +310,33 @@ static bool has_leftovers(const struct cgroup1 *c)
     return cgfile_u64(c->usage, &now) && now > c->stages_memory + LEFTOVERS;
 }
 
-/* Between runs nothing is limited: an init must be able to be born. Page cache that a run brought
- * in is charged to the group for as long as it stays; when that is much, it is given back, or the
- * next run's peak would start from it. Page tables of the dead go a grace period of RCU after
- * them: a global membarrier is how to wait for one. */
-void cgroup1_end(struct cgroup1 *c)
+void cgroup1_admit(struct cgroup1 *c)
 {
+    c->based = false;
+    if (c->pids_max == 0)
+        return;
     c->pids_max = 0;
     (void)!pwrite(c->pids_max_fd, "max", 3, 0);
+}
+
+/* Page cache that a run brought in is charged to the group for as long as it stays; when that is
+ * much, it is given back, or the next run's peak would start from it. Page tables of the dead go a
+ * grace period of RCU after them: a global membarrier is how to wait for one. */
+static void give_back(struct cgroup1 *c)
+{
     if (!has_leftovers(c))
         return;
     (void)cgfile_write(c->dir[CGROUP1_MEMORY], "memory.force_empty", "0");
     for (int i = 0; i < GRACE_PERIODS && has_leftovers(c); i++)
         if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
             return;
+}
+
+void cgroup1_end(struct cgroup1 *c, bool waits)
+{
+    if (!waits)
+        cgroup1_admit(c);
+    give_back(c);
+    if (waits)
+        (void)base(c);
 }

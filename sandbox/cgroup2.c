@@ -164,20 +164,36 @@ int cgroup2_add(struct cgroup2 *c, pid_t pid, struct err *err)
     return r < 0 ? err_set(err, r, "cgroup v2: %s", strerror(-r)) : 0;
 }
 
-static int set_limits(const struct cgroup_run *c, const struct step_limits *l)
+static int set_cpu(const struct cgroup_run *c, uint64_t share)
 {
-    const uint64_t quota = l->cpu_share * CGROUP_PERIOD_US / 1000;
-    int r = cgfile_write_u64(c->fd, "memory.max", l->memory + CGROUP_SPARE);
+    const uint64_t quota = share * CGROUP_PERIOD_US / 1000;
 
-    /* Without swap there is no such file. */
-    (void)cgfile_write(c->fd, "memory.swap.max", "0");
-    if (r == 0)
+    if (share == 0)
+        return c->set.cpu_share ? cgfile_write(c->fd, "cpu.max", "max") : 0;
+    return cgfile_write(c->fd, "cpu.max", "%" PRIu64 " %d", quota > 1000 ? quota : 1000,
+                        CGROUP_PERIOD_US);
+}
+
+static int set_limits(struct cgroup_run *c, const struct step_limits *l)
+{
+    const bool first = c->set.memory == 0;
+    int r = 0;
+
+    if (first) {
+        /* Without swap there is no such file. */
+        (void)cgfile_write(c->fd, "memory.swap.max", "0");
         r = cgfile_write(c->fd, "memory.oom.group", "1");
-    if (r == 0)
+    }
+    if (r == 0 && c->set.memory != l->memory) {
+        /* It may cost the group page cache, which was counted. */
+        c->based = false;
+        r = cgfile_write_u64(c->fd, "memory.max", l->memory + CGROUP_SPARE);
+    }
+    if (r == 0 && c->set.processes != l->processes)
         r = cgfile_write_u64(c->fd, "pids.max", l->processes + 1);
-    if (r == 0 && l->cpu_share)
-        r = cgfile_write(c->fd, "cpu.max", "%" PRIu64 " %d", quota > 1000 ? quota : 1000,
-                         CGROUP_PERIOD_US);
+    if (r == 0 && c->set.cpu_share != l->cpu_share)
+        r = set_cpu(c, l->cpu_share);
+    c->set = r == 0 ? *l : (struct step_limits){0};
     return r;
 }
 
@@ -198,6 +214,25 @@ static int watch(struct cgroup_run *c)
     return c->inotify < 0 || inotify_add_watch(c->inotify, path, IN_MODIFY) < 0 ? -errno : 0;
 }
 
+/* Where a run begins to be counted. */
+static void base(struct cgroup_run *c)
+{
+    c->base = (struct cgroup_use){0};
+    cgroup2_use(c, &c->base);
+    c->base.memory_peak = 0;
+    c->based = true;
+}
+
+static bool has_oom_news(const struct cgroup_run *c)
+{
+    char waste[4096];
+    bool any = false;
+
+    while (read(c->inotify, waste, sizeof(waste)) > 0)
+        any = true;
+    return any;
+}
+
 int cgroup2_begin(struct cgroup_run *c, const struct step_limits *limits, struct err *err)
 {
     int r = set_limits(c, limits);
@@ -206,20 +241,25 @@ int cgroup2_begin(struct cgroup_run *c, const struct step_limits *limits, struct
         r = watch(c);
     if (r < 0)
         return err_set(err, r, "cgroup v2 run: %s", strerror(-r));
+    const bool news = has_oom_news(c);
+    if (!c->based || news)
+        base(c);
+    c->based = false;
+    /* Not before: what the dead had is given back when RCU gets to it. */
     if (c->of->resettable)
         (void)!write(c->peak, "0", 1);
-    c->base = (struct cgroup_use){0};
-    cgroup2_use(c, &c->base);
-    c->base.memory_peak = 0;
     return 0;
+}
+
+void cgroup2_end(struct cgroup_run *c, bool waits)
+{
+    if (waits)
+        base(c);
 }
 
 uint64_t cgroup2_oom_read(struct cgroup_run *c)
 {
-    char waste[4096];
-
-    while (read(c->inotify, waste, sizeof(waste)) > 0)
-        continue;
+    (void)has_oom_news(c);
     return cgfile_key(c->events, "oom_kill") - c->base.oom_kills;
 }
 

@@ -32,6 +32,8 @@ struct cgroup1 {
     uint64_t base_cpu_ns, base_usage, base_oom, base_refused, base_throttled_ns;
     uint64_t stages_memory; /* bytes of the stages, which are in the group too */
     bool measured;
+    bool based;     /* the counters were read when the run before had ended */
+    bool throttles; /* this run has less than all CPUs */
 };
 
 struct cgroup2 {
@@ -49,6 +51,8 @@ struct cgroup_run {
     int inotify;
     char name[32];
     struct cgroup_use base;
+    struct step_limits set; /* as last written; all 0 = never */
+    bool based;             /* the counters were read when the run before had ended */
 };
 
 struct cgroup {
@@ -70,7 +74,8 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use);
 /* Lets what was killed have all the CPU it needs to die. */
 void cgroup1_hurry(struct cgroup1 *c);
 bool cgroup1_is_quiet(const struct cgroup1 *c);
-void cgroup1_end(struct cgroup1 *c);
+void cgroup1_admit(struct cgroup1 *c);
+void cgroup1_end(struct cgroup1 *c, bool waits);
 
 /* With `controllers`, limits too; else only to kill with. */
 int cgroup2_new(struct cgroup2 *c, const char *name, bool controllers, uid_t owner,
@@ -84,5 +89,6 @@ uint64_t cgroup2_oom_read(struct cgroup_run *r);
 bool cgroup2_cpu(const struct cgroup_run *r, uint64_t *ret_us);
 void cgroup2_use(const struct cgroup_run *r, struct cgroup_use *ret_use);
 bool cgroup2_is_quiet(const struct cgroup_run *r);
+void cgroup2_end(struct cgroup_run *r, bool waits);
 bool cgroup2_kill(struct cgroup_run *r);
 #endif

@@ -316,6 +316,7 @@ int slot_birth(struct slot *s, struct slot_stage *st, struct err *err)
     *in = (struct slot_init){
         .alive = true, .report = report[0], .pidfd = -1, .proc = -1, .listener = -1};
     channel_init(&in->link, &link[0]);
+    cgroup_admit(s->cgroup);
     in->group = cgroup_run_new(s->cgroup);
     const int fds[BIRTH_FDS] = {link[1], report[1], cgroup_run_fd(in->group)};
     r = channel_put(&st->link, FRAME_BIRTH, (struct span){NULL, 0}, fds,

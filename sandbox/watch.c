@@ -149,7 +149,7 @@ unsigned watch_start(struct watch *w, struct step *step)
     outcome_decide(w);
     /* The stage and its init, if there are any, were not touched. The next one must be able to be
      * born. */
-    cgroup_end(w->slot->cgroup);
+    cgroup_end(w->slot->cgroup, false);
     w->stage = NULL;
     w->gone = true;
     return WATCH_OUTCOME;
@@ -418,7 +418,7 @@ static void settle(struct watch *w)
         return;
     if (w->gone && st) {
         slot_buried(st);
-        cgroup_end(w->slot->cgroup);
+        cgroup_end(w->slot->cgroup, false);
         /* A stage that has died with its init is made anew when it is asked for. Its socket closes
          * before its last process is dead, so it is dropped, which waits for that. */
         if (!w->lost && slot_alive(st))
@@ -426,7 +426,7 @@ static void settle(struct watch *w)
         else
             slot_drop(st);
     } else if (w->clean && !w->doubt && cgroup_is_quiet(w->slot->cgroup)) {
-        cgroup_end(w->slot->cgroup);
+        cgroup_end(w->slot->cgroup, true);
     } else if (w->clean) {
         w->clean = false;
         w->doubt = true;

@@ -130,7 +130,7 @@ static void cpu_time_of_the_group_is_counted_from_the_start_of_a_run(void **stat
     cgroup_use(c, &use);
     assert_true(use.cpu_us > us);
     assert_int_equal(use.oom_kills, 0);
-    cgroup_end(c);
+    cgroup_end(c, false);
     cgroup_free(c);
 }
 
@@ -147,7 +147,7 @@ static void the_kernels_kill_for_memory_is_told(void **state)
     assert_int_equal(poll(&p, 1, 30000), 1);
     assert_int_equal(WTERMSIG(end(pid, go)), SIGKILL);
     assert_true(cgroup_oom_read(c) > 0);
-    cgroup_end(c);
+    cgroup_end(c, false);
     cgroup_free(c);
 }
 
@@ -172,7 +172,7 @@ static void forks_over_the_limit_are_refused_and_counted(void **state)
     run_many(c);
     cgroup_use(c, &use);
     assert_true(use.forks_refused > 0);
-    cgroup_end(c);
+    cgroup_end(c, false);
     cgroup_free(c);
 }
 
@@ -207,7 +207,7 @@ static void a_program_of_one_process_can_be_made_or_wait(void **state)
         assert_int_equal(cgroup_begin(c, NULL, waiting ? &two : &one, waiting, NULL), 0);
         assert_int_equal(write(go[1], "", 1), 1);
         assert_int_equal(end(pid, go), 0);
-        cgroup_end(c);
+        cgroup_end(c, false);
     }
     cgroup_free(c);
 }
@@ -220,12 +220,70 @@ static void what_happens_between_two_runs_is_not_the_next_ones(void **state)
     (void)state;
     /* Nobody asks how the first one went. */
     run_many(c);
-    cgroup_end(c);
+    cgroup_end(c, false);
     assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
     cgroup_use(c, &use);
     assert_int_equal(use.forks_refused, 0);
-    cgroup_end(c);
+    cgroup_end(c, false);
     cgroup_free(c);
+}
+
+/* Its counters were read when the run before had ended. */
+static void a_kill_while_a_group_waits_is_not_the_next_runs(void **state)
+{
+    struct cgroup *c = make_counting();
+    struct cgroup_use use;
+    int go[2];
+
+    (void)state;
+    pid_t pid = start(c, go, grow);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
+    cgroup_end(c, true);
+    assert_int_equal(write(go[1], "", 1), 1);
+    assert_int_equal(WTERMSIG(end(pid, go)), SIGKILL);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
+    cgroup_use(c, &use);
+    assert_int_equal(use.oom_kills, 0);
+    cgroup_end(c, false);
+    cgroup_free(c);
+}
+
+static int two_more(void)
+{
+    pid_t first = fork();
+
+    if (first == 0)
+        _exit(pause());
+    pid_t second = first < 0 ? -1 : fork();
+    if (second == 0)
+        _exit(0);
+    if (first > 0)
+        (void)kill(first, SIGKILL);
+    while (wait(NULL) > 0)
+        continue;
+    return second > 0 ? 0 : 1;
+}
+
+/* The limits of a run whose init waits for the next stay. */
+static void whoever_is_admitted_may_fork(void **state)
+{
+    struct step_limits one = limits;
+
+    (void)state;
+    one.processes = 1;
+    for (unsigned admitted = 0; admitted < 2; admitted++) {
+        struct cgroup *c = make_counting();
+        int go[2];
+        pid_t pid = start(c, go, two_more);
+
+        assert_int_equal(cgroup_begin(c, NULL, &one, 0, NULL), 0);
+        cgroup_end(c, true);
+        if (admitted)
+            cgroup_admit(c);
+        assert_int_equal(write(go[1], "", 1), 1);
+        assert_int_equal(WEXITSTATUS(end(pid, go)), admitted ? 0 : 1);
+        cgroup_free(c);
+    }
 }
 
 static void of_groups_only_those_of_our_dead_are_swept(void **state)
@@ -263,6 +321,8 @@ int main(void)
         cmocka_unit_test(forks_over_the_limit_are_refused_and_counted),
         cmocka_unit_test(a_program_of_one_process_can_be_made_or_wait),
         cmocka_unit_test(what_happens_between_two_runs_is_not_the_next_ones),
+        cmocka_unit_test(a_kill_while_a_group_waits_is_not_the_next_runs),
+        cmocka_unit_test(whoever_is_admitted_may_fork),
         cmocka_unit_test(of_groups_only_those_of_our_dead_are_swept),
     };
 
