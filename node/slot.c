@@ -222,6 +222,7 @@ static int slot_spawn(struct slot *slot, int fd, struct err *err)
         if (strncmp(*e, "SANDBOX_", 8) == 0)
             env[n++] = *e;
     }
+    keeper_let_go();
     slot->child = loop_child_new(s->config.loop, &c, err);
     return slot->child ? 0 : -err->code;
 }
@@ -343,6 +344,7 @@ int slots_run(struct slots *s, const struct step *step, const struct slot_hooks 
 
         if (slot->state != SLOT_IDLE)
             continue;
+        keeper_place(slot->keeper, (pid_t)loop_child_pid(slot->child), slots_busy(s) == 0);
         rc = keeper_send(slot->keeper, step, &err);
         if (rc == -E2BIG) /* for any keeper; this one is well */
             return rc;

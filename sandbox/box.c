@@ -118,12 +118,17 @@ static int put(int dir, const struct step_file *file, const struct ids *ids)
     return r < 0 ? r : own(fd, ids);
 }
 
+int box_link(int dir, const char *name)
+{
+    return symlinkat("/proc/self/exe", dir, name) < 0 ? -errno : 0;
+}
+
 int box_fill(int dir, const struct step *step, const struct box_how *how, struct err *err)
 {
     for (uint32_t i = 0; i < step->n_files; i++) {
         const struct step_file *file = &step->files[i];
 
-        if (file == how->program && symlinkat("/proc/self/exe", dir, file->name) == 0)
+        if (file == how->program)
             continue;
         if (!box_name_ok(file->name))
             return err_set(err, EINVAL, "bad file name %.100s", file->name);

@@ -21,8 +21,10 @@ uint64_t box_size(const struct step *step, const struct step_file *program);
 /* How the step's files are written. */
 struct box_how {
     const struct ids *ids;
-    const struct step_file *program; /* not written: a link to /proc/self/exe. NULL = none */
+    const struct step_file *program; /* not written: box_link() has been there. NULL = none */
 };
+/* A program that is not copied is found under its name all the same. 0 or a negative errno. */
+int box_link(int dir, const char *name);
 /* Writes the step's files. */
 int box_fill(int dir, const struct step *step, const struct box_how *how, struct err *err);
 

@@ -86,7 +86,7 @@ static uint64_t sure_ns(const struct watch *w)
 
     if (lasts > 2 * late)
         return lasts - late;
-    charge_now();
+    charge_now(&w->slot->home.cpus);
     left = left_ns(w);
     return left ? budget_lasts_ns(l, w->slot->cpus, left) + 1 : 0;
 }

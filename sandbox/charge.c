@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/charge.h"
 
-#include <sched.h>
 #include <time.h>
 
 uint64_t charge_late_ns(void)
@@ -24,23 +23,23 @@ static void visit(const cpu_set_t *cpus)
         CPU_SET(cpu, &one);
         (void)sched_setaffinity(0, sizeof(one), &one);
     }
-    (void)sched_setaffinity(0, sizeof(*cpus), cpus);
 }
 
-void charge_now(void)
+void charge_now(const cpu_set_t *cpus)
 {
     const int class = sched_getscheduler(0);
     struct sched_param usual = {0};
     cpu_set_t ours;
 
-    if (sched_getaffinity(0, sizeof(ours), &ours) < 0 || CPU_COUNT(&ours) > CHARGE_CPUS)
+    if (sched_getaffinity(0, sizeof(ours), &ours) < 0 || CPU_COUNT(cpus) > CHARGE_CPUS)
         return;
     (void)sched_getparam(0, &usual);
     const struct sched_param above = {.sched_priority = usual.sched_priority + 1};
     /* Another keeper may be on one of them, busy for longer than the run may be late. */
     if (usual.sched_priority > 0)
         (void)sched_setscheduler(0, class, &above);
-    visit(&ours);
+    visit(cpus);
+    (void)sched_setaffinity(0, sizeof(ours), &ours);
     if (usual.sched_priority > 0)
         (void)sched_setscheduler(0, class, &usual);
 }

@@ -49,6 +49,7 @@ struct client *client_start(const char *path, char *const *env, struct keeper_in
 
     if (keeper_pair(fds, err) < 0)
         return NULL;
+    keeper_let_go();
     pid_t pid = fork();
     if (pid == 0)
         become_keeper(path, env, fds[1]);
@@ -84,8 +85,10 @@ void client_free(struct client *c)
 int client_run(struct client *c, const struct step *step, struct step_outcome *ret, struct err *err)
 {
     struct keeper_news news;
-    int r = keeper_send(c->keeper, step, err);
 
+    /* It is all that this client does just now. */
+    keeper_place(c->keeper, c->pid, true);
+    int r = keeper_send(c->keeper, step, err);
     while (r == 0) {
         r = client_wait(c, &news, err);
         if (r == 0 && news.what == KEEPER_OUTCOME) {

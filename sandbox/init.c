@@ -26,6 +26,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -46,11 +47,15 @@ struct init {
     struct channel link; /* runs come from here */
     int report;
     int null;    /* an empty stdin */
+    int work;    /* the work directory of the next run, or -1 */
     int self;    /* our /proc, or -1 */
     int machine; /* the machine's /proc, where there is no pid namespace, or -1 */
     struct {
         uint64_t size, files;
-    } work; /* how much the work directory may hold */
+    } room;                           /* how much it may hold */
+    char linked[LIMIT_FILE_NAME + 1]; /* the program's name in `work` already, or "" */
+    uint64_t cpu_us;                  /* ours, before the run */
+    struct rusage before;             /* of children, likewise */
     struct launcher launcher;
 };
 
@@ -59,10 +64,9 @@ struct run {
     struct step step;
     const struct step_file *program; /* executed as it is, not copied; NULL = none */
     int fds[RUN_FDS];
-    int terminal;         /* the program's end, or -1 */
-    int dir;              /* the work directory */
-    uint64_t cpu_us;      /* ours, before */
-    struct rusage before; /* of children */
+    int terminal;       /* the program's end, or -1 */
+    int dir;            /* the work directory */
+    uint64_t untold_ns; /* the program's start, when there was nobody left to tell of; or 0 */
 };
 
 static uint64_t own_cpu_us(void)
@@ -113,9 +117,24 @@ static int prepare(struct init *in, struct err *err)
     in->launcher.terminal = -1;
     if (!i->spaces)
         return 0;
-    int rc = mount_work(&in->stage->ids, in->work.size, in->work.files, err);
+    int rc = mount_work(&in->stage->ids, in->room.size, in->room.files, err);
+    if (rc < 0)
+        return rc;
+    in->work = open(STEP_WORK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (in->work < 0)
+        return err_errno(err, "work directory");
+    /* The next program has most likely the name of the last. */
+    if (in->linked[0] && box_link(in->work, in->linked) < 0)
+        in->linked[0] = '\0';
+    return i->cgroups ? launch_prepare(&in->launcher, err) : 0;
+}
 
-    return rc == 0 && i->cgroups ? launch_prepare(&in->launcher, err) : rc;
+/* Says that the next run may come. What we use from here on is not its program's. */
+static int report_ready(struct init *in, enum report_what what, int fd)
+{
+    in->cpu_us = own_cpu_us();
+    (void)getrusage(RUSAGE_CHILDREN, &in->before);
+    return report_fd(in->report, what, fd);
 }
 
 /* All that can be done before there is a run. */
@@ -135,13 +154,13 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
     in->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (in->null < 0)
         return err_errno(err, "/dev/null");
-    in->self = -1;
+    in->self = in->work = -1;
     in->machine = spec->stage->isolation.spaces ? -1 : spec->proc;
     if (in->machine >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return err_errno(err, "subreaper");
     if (spec->stage->isolation.proc)
         in->self = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    in->work.size = in->work.files = WORK_FIRST;
+    in->room.size = in->room.files = WORK_FIRST;
     in->launcher = (struct launcher){.ids = &spec->stage->ids,
                                      .filter = &spec->stage->filter,
                                      .report = spec->report,
@@ -150,6 +169,7 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
                                      .meek = in->machine >= 0,
                                      .mitigations = spec->stage->mitigations,
                                      .null = in->null};
+    near_init(&in->launcher.home);
     return prepare(in, err);
 }
 
@@ -187,17 +207,24 @@ static int make_work(struct init *in, struct run *r, struct err *err)
     const uint64_t size = l->file_size + box_size(&r->step, r->program) + files * 4096;
     const uint64_t inodes = l->files + files * INODES_SPARE + INODES_SPARE;
 
-    if (size != in->work.size || inodes != in->work.files) {
+    if (size != in->room.size || inodes != in->room.files) {
         int rc = mount_work_resize(size, inodes, err);
 
         if (rc < 0)
             return rc;
-        in->work.size = size;
-        in->work.files = inodes;
+        in->room.size = size;
+        in->room.files = inodes;
     }
-    r->dir = open(STEP_WORK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (r->dir < 0)
-        return err_errno(err, "work directory");
+    r->dir = own_fd_steal(&in->work);
+    const char *name = r->program ? r->program->name : "";
+    if (strcmp(name, in->linked) != 0) {
+        if (in->linked[0] && unlinkat(r->dir, in->linked, 0) < 0)
+            return err_errno(err, "%s", in->linked);
+        int rc = *name ? box_link(r->dir, name) : 0;
+        if (rc < 0)
+            return err_set(err, rc, "file %.100s: %s", name, strerror(-rc));
+        (void)snprintf(in->linked, sizeof(in->linked), "%s", name);
+    }
     return box_fill(r->dir, &r->step, &how, err);
 }
 
@@ -259,28 +286,49 @@ static int ready(struct init *in, const struct run *r, struct err *err)
     return in->launcher.pid ? 0 : launch_prepare(&in->launcher, err);
 }
 
+/* It is not reaped: its number stays its own. */
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+/* `pid`: not waited for, so that its number is its own; or 0. Whatever held us for the start of the
+ * run is over. */
+static int tell_start(struct init *in, const struct run *r, pid_t pid, uint64_t at_ns)
+{
+    struct report rep = {.what = REPORT_STARTED, .at_ns = at_ns};
+    auto_fd int program = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+    launch_give_way(&in->launcher, false);
+    if (r->head.near)
+        (void)near_return(&in->launcher.home, 0);
+    rep.init_us = own_cpu_us() - in->cpu_us;
+    int rc = report_send(in->report, &rep, program);
+    /* A user may have so many descriptors under way, and the program may be the same user. Without
+     * its own it cannot be signalled; untold it would run without limits. */
+    return rc < 0 && program >= 0 ? report_send(in->report, &rep, -1) : rc;
+}
+
 static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
 {
-    struct report rep = {.what = REPORT_STARTED};
     struct launch as = {.step = &r->step,
                         .program = r->program ? r->program->fd : -1,
                         .dir = r->dir,
                         .alone = r->head.alone != 0};
+    uint64_t at_ns;
     int rc = ready(in, r, err);
 
     choose_descriptors(in, r, &as);
     if (rc == 0)
-        rc = launch_program(&in->launcher, &as, ret_pid, &rep.at_ns, err);
+        rc = launch_program(&in->launcher, &as, ret_pid, &at_ns, err);
     if (rc < 0)
         return rc;
-    /* It has not been waited for, so its number is its own. */
-    auto_fd int program = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
-    rep.init_us = own_cpu_us() - r->cpu_us;
-    rc = report_send(in->report, &rep, program);
-    /* A user may have so many descriptors under way, and the program may be the same user. Without
-     * its own it cannot be signalled; untold it would run without limits. */
-    if (rc < 0 && program >= 0)
-        rc = report_send(in->report, &rep, -1);
+    if (has_ended(*ret_pid))
+        r->untold_ns = at_ns;
+    else
+        rc = tell_start(in, r, *ret_pid, at_ns);
     shut_descriptors(r);
     return rc < 0 ? err_set(err, rc, "its start: %s", strerror(-rc)) : 0;
 }
@@ -296,9 +344,18 @@ static pid_t wait_one(int *status, uint64_t *memory)
     return pid;
 }
 
+/* Who has none has nobody under it: orphans come to it, and are its children before their parent
+ * can be reaped. */
+static bool has_children(void)
+{
+    siginfo_t info;
+
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 /* Reaps until the program has ended; then kills what is left and reaps that. One kill(-1) is
  * enough: it holds the lock that a fork needs, and a fork under way fails with it pending. */
-static int32_t reap(const struct init *in, pid_t program, uint64_t *memory)
+static int32_t reap(struct init *in, struct run *r, pid_t program, uint64_t *memory)
 {
     int32_t status = 0;
     int s;
@@ -309,10 +366,16 @@ static int32_t reap(const struct init *in, pid_t program, uint64_t *memory)
         if (pid == program)
             status = s;
     } while (pid != program && (pid > 0 || errno == EINTR));
-    if (getpid() == 1)
-        (void)kill(-1, SIGKILL);
-    else
+    const bool alone = getpid() == 1 && !has_children();
+    /* What it has left is under its limits while it is killed. */
+    if (!alone && r->untold_ns) {
+        (void)tell_start(in, r, 0, r->untold_ns);
+        r->untold_ns = 0;
+    }
+    if (getpid() != 1)
         kin_kill(in->machine, stage_own_user(in->stage));
+    else if (!alone)
+        (void)kill(-1, SIGKILL);
     while (wait_one(&s, memory) > 0 || errno == EINTR)
         continue;
     return status;
@@ -324,25 +387,31 @@ static uint64_t time_us(const struct rusage *u)
            (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 }
 
-static void report_end(struct init *in, const struct run *r, pid_t program)
+static void report_end(struct init *in, struct run *r, pid_t program)
 {
     struct rusage u;
     struct statvfs fs;
     struct report rep = {.what = REPORT_EXITED, .done = r->step.n_out == 0};
 
-    rep.status = reap(in, program, &rep.memory);
+    rep.status = reap(in, r, program, &rep.memory);
+    rep.started_ns = r->untold_ns;
     rep.at_ns = clock_mono_ns();
     (void)getrusage(RUSAGE_CHILDREN, &u);
-    rep.cpu_us = time_us(&u) - time_us(&r->before);
-    rep.init_us = own_cpu_us() - r->cpu_us;
+    rep.cpu_us = time_us(&u) - time_us(&in->before);
+    rep.init_us = own_cpu_us() - in->cpu_us;
     /* There the last of them are not waited for by us, and an init has one run only. */
     if (in->machine >= 0)
         rep.memory = (uint64_t)u.ru_maxrss * LIMIT_KIB;
-    rep.switches_voluntary = (uint64_t)(u.ru_nvcsw - r->before.ru_nvcsw);
-    rep.switches_forced = (uint64_t)(u.ru_nivcsw - r->before.ru_nivcsw);
+    rep.switches_voluntary = (uint64_t)(u.ru_nvcsw - in->before.ru_nvcsw);
+    rep.switches_forced = (uint64_t)(u.ru_nivcsw - in->before.ru_nivcsw);
     if (fstatvfs(r->dir, &fs) == 0)
         rep.box_left = fs.f_ffree ? fs.f_bfree * fs.f_bsize : 0;
     (void)report_send(in->report, &rep, -1);
+    /* Who waits for this is on our CPU and goes first; the next run is likely to be near too. */
+    if (r->head.near)
+        (void)sched_yield();
+    else
+        launch_give_way(&in->launcher, false);
 }
 
 static int send_file(void *arg, const char *name, bool executable, int fd)
@@ -380,7 +449,7 @@ static int clean(struct init *in, struct run *r, struct err *err)
         rc = err_set(err, EBUSY, "a process is left");
     if (rc == 0)
         rc = prepare(in, err);
-    return rc == 0 ? report_fd(in->report, REPORT_CLEAN, -1) : rc;
+    return rc == 0 ? report_ready(in, REPORT_CLEAN, -1) : rc;
 }
 
 static int perform(struct init *in, struct frame *f, struct run *r, struct err *err)
@@ -389,8 +458,6 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
     pid_t program;
     int rc = read_request(f, r, err);
 
-    r->cpu_us = own_cpu_us();
-    (void)getrusage(RUSAGE_CHILDREN, &r->before);
     if (rc == 0 && in->self >= 0)
         r->program = box_program(&r->step);
     if (rc == 0)
@@ -442,7 +509,7 @@ void init_main(const struct init_spec *spec)
     channel_init(&in.link, &fd);
     int r = settle(&in, spec, &err);
     if (r == 0)
-        r = report_fd(in.report, REPORT_PARKED, in.self);
+        r = report_ready(&in, REPORT_PARKED, in.self);
     if (r == 0)
         r = serve(&in, &err);
     if (r < 0) {

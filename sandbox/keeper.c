@@ -3,6 +3,7 @@
 
 #include "sandbox/channel.h"
 #include "sandbox/frame.h"
+#include "sandbox/near.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,8 @@ enum { KEEPER_SEND_MS = 5000 };
 struct keeper {
     struct channel link;
     bool running;
+    int near;                    /* the CPU that it is held to, or NEAR_NOWHERE */
+    bool ended;                  /* `outcome` is whole, and the next news */
     struct step_outcome outcome; /* being put together: its files come first */
     struct frame frame;          /* of the piece that is lent */
 };
@@ -41,13 +44,33 @@ struct keeper *keeper_new(int *fd)
 
     channel_init(&k->link, fd);
     k->outcome.exit_code = -1;
+    k->near = NEAR_NOWHERE;
     return k;
+}
+
+void keeper_place(struct keeper *k, pid_t pid, bool near)
+{
+    struct near_home home;
+
+    if (near) {
+        near_hold();
+        k->near = near_bring(pid, k->near);
+    } else if (k->near != NEAR_NOWHERE) {
+        near_init(&home);
+        k->near = near_return(&home, pid);
+    }
+}
+
+void keeper_let_go(void)
+{
+    near_let_go();
 }
 
 void keeper_free(struct keeper *k)
 {
     if (!k)
         return;
+    near_let_go();
     step_outcome_done(&k->outcome);
     channel_done(&k->link);
     free(k);
@@ -73,7 +96,7 @@ static int drain(struct keeper *k, struct err *err)
     return 0;
 }
 
-int keeper_send(struct keeper *k, const struct step *step, struct err *err)
+static int send_step(struct keeper *k, const struct step *step, struct err *err)
 {
     auto_buf struct buf b;
     int fds[CHANNEL_FDS];
@@ -91,6 +114,15 @@ int keeper_send(struct keeper *k, const struct step *step, struct err *err)
     return drain(k, err);
 }
 
+int keeper_send(struct keeper *k, const struct step *step, struct err *err)
+{
+    int r = send_step(k, step, err);
+
+    if (r < 0)
+        near_let_go();
+    return r;
+}
+
 int keeper_kill(struct keeper *k)
 {
     return channel_put(&k->link, FRAME_KILL, (struct span){NULL, 0}, NULL, 0);
@@ -101,6 +133,14 @@ int keeper_signal(struct keeper *k, int signal)
     const uint8_t number = (uint8_t)signal;
 
     return channel_put(&k->link, FRAME_SIGNAL, (struct span){&number, 1}, NULL, 0);
+}
+
+static void hand_over(struct keeper *k, struct keeper_news *news)
+{
+    news->what = KEEPER_OUTCOME;
+    news->outcome = k->outcome;
+    k->outcome = (struct step_outcome){.exit_code = -1};
+    k->running = k->ended = false;
 }
 
 /* What one frame means. 1 = news, 0 = part of some, negative = nonsense. */
@@ -123,13 +163,14 @@ static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
         return 1;
     case FRAME_FILES:
         return frame_get_files(f, &k->outcome);
+    case FRAME_ENDED:
+        news->what = KEEPER_STARTED;
+        k->ended = true;
+        return k->running && frame_get_outcome(f->body, &k->outcome) == 0 ? 1 : -EBADMSG;
     case FRAME_OUTCOME:
         if (!k->running || frame_get_outcome(f->body, &k->outcome) < 0)
             return -EBADMSG;
-        news->what = KEEPER_OUTCOME;
-        news->outcome = k->outcome;
-        k->outcome = (struct step_outcome){.exit_code = -1};
-        k->running = false;
+        hand_over(k, news);
         return 1;
     default:
         return -EBADMSG;
@@ -139,11 +180,17 @@ static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
 int keeper_read(struct keeper *k, struct keeper_news *ret_news, struct err *err)
 {
     *ret_news = (struct keeper_news){.what = KEEPER_NOTHING, .terminal = -1};
+    if (k->ended) {
+        hand_over(k, ret_news);
+        return 0;
+    }
     for (;;) {
         int r = channel_get(&k->link, &k->frame);
 
         if (r == 0)
             return 0;
+        /* Before it is known what: the caller may use another keeper for the next run. */
+        near_let_go();
         if (r == -EPIPE)
             return err_set(err, EPIPE, "the keeper has closed");
         if (r > 0) {

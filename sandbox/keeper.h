@@ -45,6 +45,14 @@ struct keeper_news {
     struct step_outcome outcome;
 };
 
+/* Before each keeper_send() of a caller that cares; `pid` is the keeper's process. `near`: the run
+ * begins on the caller's CPU, and the calling thread is held there until any of its keepers has
+ * said something, or keeper_let_go(): right when nothing else wants a CPU, wrong when much does.
+ * Not near: it begins where the kernel likes. A wish. */
+void keeper_place(struct keeper *k, pid_t pid, bool near);
+/* The calling thread may use all its CPUs again. Before it starts a process or thread, which would
+ * be born held. */
+void keeper_let_go(void);
 /* Sends a step. 0; -EBUSY when one runs; -EPIPE when the keeper is gone. */
 int keeper_send(struct keeper *k, const struct step *step, struct err *err);
 /* Asks it to kill what runs; the outcome still comes, with end KILLED. */

@@ -135,12 +135,13 @@ static int child(void *arg)
     _exit(127);
 }
 
-/* Being woken at the exec, we are not to take the CPU from the program that goes on: what is left
- * to do can wait until it sleeps, ends, or has had its turn. */
-static void give_way(bool yes)
+void launch_give_way(struct launcher *l, bool yes)
 {
     const struct sched_param zero = {0};
 
+    if (l->gives_way == yes)
+        return;
+    l->gives_way = yes;
     (void)sched_setscheduler(0, yes ? SCHED_BATCH : SCHED_OTHER, &zero);
 }
 
@@ -153,6 +154,26 @@ static int failed(struct launcher *l, struct err *err)
     if (!l->failure.where)
         return err_set(err, EIO, "killed before it was a program");
     return err_set(err, l->failure.code, "%s: %s", l->failure.where, strerror(l->failure.code));
+}
+
+/* What its starter is held to just now, and how it is scheduled, is not for the program. */
+static pid_t make_child(struct launcher *l)
+{
+    const int flags = CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID | SIGCHLD;
+    const bool held = near_held(&l->home) != NEAR_NOWHERE;
+    struct near_home now;
+
+    launch_give_way(l, false);
+    if (held) {
+        near_init(&now);
+        (void)near_return(&l->home, 0);
+    }
+    pid_t pid = clone(child, (char *)l->stack + STACK, flags, l, NULL, NULL, &l->state);
+    if (held) {
+        (void)near_return(&now, 0);
+        launch_give_way(l, true);
+    }
+    return pid;
 }
 
 int launch_prepare(struct launcher *l, struct err *err)
@@ -168,9 +189,7 @@ int launch_prepare(struct launcher *l, struct err *err)
     l->at_ns = 0;
     l->starter = getpid();
     atomic_store(&l->state, LAUNCH_PREPARING);
-    l->pid =
-        clone(child, (char *)l->stack + STACK,
-              CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID | SIGCHLD, l, NULL, NULL, &l->state);
+    l->pid = make_child(l);
     if (l->pid < 0)
         return err_errno(err, "clone");
     await(l, LAUNCH_PREPARING);
@@ -189,10 +208,9 @@ int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, 
                    struct err *err)
 {
     l->as = as;
-    give_way(true);
+    launch_give_way(l, true);
     tell(l, LAUNCH_GOING);
     await(l, LAUNCH_GOING);
-    give_way(false);
     for (int fd = 0; fd < 3; fd++)
         if (dup2(l->null, fd) < 0)
             return err_errno(err, "descriptors");

@@ -10,6 +10,7 @@
  * so it only makes system calls. Used by an init, which has one at a time.
  */
 #include "base/err.h"
+#include "sandbox/near.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/step.h"
 #include "sandbox/userns.h"
@@ -41,12 +42,13 @@ struct launcher {
     /* Set by the owner. */
     const struct ids *ids;
     const struct filter *filter;
-    int report;           /* where the listener is sent */
-    int ruleset;          /* Landlock, or -1 */
-    int terminal;         /* will control it, or -1 */
-    int null;             /* an empty descriptor */
-    unsigned mitigations; /* a set of enum mitigation */
-    bool meek;            /* gives way to all others: the keeper must get to look at it */
+    int report;            /* where the listener is sent */
+    int ruleset;           /* Landlock, or -1 */
+    int terminal;          /* will control it, or -1 */
+    int null;              /* an empty descriptor */
+    struct near_home home; /* where a program may run */
+    unsigned mitigations;  /* a set of enum mitigation */
+    bool meek;             /* gives way to all others: the keeper must get to look at it */
 
     pid_t pid;               /* of the process that waits, 0 = none */
     pid_t starter;           /* its parent, and its end */
@@ -55,15 +57,19 @@ struct launcher {
     uint64_t at_ns; /* of the exec */
     _Atomic int state;
     void *stack;
+    bool gives_way;
 };
 
 /* Starts a process and returns when it waits; its listener has been sent by then. */
 int launch_prepare(struct launcher *l, struct err *err);
 /* Ends the process that waits, if there is one. */
 void launch_discard(struct launcher *l);
-/* Makes the process that waits the program and returns once it has been exec'ed; standard
- * descriptors of the caller are empty again. 0 with its pid and the moment of the exec
- * (CLOCK_MONOTONIC), or a negative errno. */
+/* Being woken at the exec, its starter is not to take the CPU from the program that goes on: what
+ * is left to do can wait until it sleeps, ends, or has had its turn. */
+void launch_give_way(struct launcher *l, bool yes);
+/* Makes the process that waits the program and returns once it has been exec'ed, the caller still
+ * giving way; standard descriptors of the caller are empty again. 0 with its pid and the moment of
+ * the exec (CLOCK_MONOTONIC), or a negative errno. */
 int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, uint64_t *ret_at_ns,
                    struct err *err);
 #endif

@@ -48,6 +48,7 @@ static uint64_t stolen(int fd)
 void quality_begin(struct quality *q)
 {
     q->waited_us = cgfile_pressure(q->pressure);
+    q->begun = true;
     q->looked = false;
 }
 
@@ -57,11 +58,15 @@ void quality_look(struct quality *q)
     q->looked = true;
 }
 
-void quality_end(const struct quality *q, struct quality_figures *ret)
+void quality_end(struct quality *q, struct quality_figures *ret)
 {
     const uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
 
-    *ret = (struct quality_figures){.pressure_us = cgfile_pressure(q->pressure) - q->waited_us};
+    *ret = (struct quality_figures){0};
+    if (!q->begun)
+        return;
+    q->begun = false;
+    ret->pressure_us = cgfile_pressure(q->pressure) - q->waited_us;
     if (!q->looked)
         return;
     ret->steal_us = (stolen(q->stat) - q->stolen_ticks) * 1000000 / ticks_per_s;

@@ -11,7 +11,7 @@
 struct quality {
     int stat, pressure, frequency; /* owned, -1 = there is none */
     uint64_t stolen_ticks, waited_us;
-    bool looked;
+    bool begun, looked;
 };
 
 struct quality_figures {
@@ -28,5 +28,6 @@ void quality_begin(struct quality *q);
  * counts stolen time in ticks of 10 ms, so that shorter runs miss nothing it could tell. */
 enum { QUALITY_LOOK_MS = 20 };
 void quality_look(struct quality *q);
-void quality_end(const struct quality *q, struct quality_figures *ret);
+/* All 0 for a run that ended before its begin could be told. */
+void quality_end(struct quality *q, struct quality_figures *ret);
 #endif

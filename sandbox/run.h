@@ -19,6 +19,7 @@ enum run_fd { RUN_STDOUT, RUN_STDERR, RUN_FDS };
 struct run_head {
     uint8_t alone; /* no cgroup counts: rlimits are all there is */
     uint8_t last;  /* the init ends with this run */
+    uint8_t near;  /* it has been brought to the CPU of whoever waits for this run */
 };
 
 enum report_what {
@@ -28,7 +29,8 @@ enum report_what {
     REPORT_TERMINAL, /* with the outer end of the program's terminal; before STARTED */
     REPORT_STARTED,  /* the program's first instruction; at_ns; with a pidfd of the program */
     REPORT_FAILED,   /* text: the run could not be set up */
-    REPORT_EXITED,   /* the program has ended and everything it left is dead */
+    REPORT_EXITED,   /* the program has ended and everything it left is dead. Of one that had ended
+                      * before its start could be told, both: started_ns is not 0 */
     REPORT_FILE,     /* with a descriptor; text is its name */
     REPORT_DONE,     /* no more files; status: not 0 = not all could be taken */
     REPORT_CLEAN,    /* nothing of the run is left: ready for the next one */
@@ -36,11 +38,12 @@ enum report_what {
 
 struct report {
     uint32_t what;
-    int32_t status;   /* of EXITED: as of wait4 */
-    uint64_t at_ns;   /* CLOCK_MONOTONIC */
-    uint64_t cpu_us;  /* of the program and all that was waited for */
-    uint64_t init_us; /* CPU time of the init itself for this run, so far */
-    uint64_t memory;  /* largest resident set of one process, bytes */
+    int32_t status;      /* of EXITED: as of wait4 */
+    uint64_t at_ns;      /* CLOCK_MONOTONIC */
+    uint64_t started_ns; /* likewise; 0 = STARTED has told it */
+    uint64_t cpu_us;     /* of the program and all that was waited for */
+    uint64_t init_us;    /* CPU time of the init itself for this run, so far */
+    uint64_t memory;     /* largest resident set of one process, bytes */
     uint64_t switches_voluntary, switches_forced;
     uint64_t box_left; /* bytes free in the work directory at the end */
     uint32_t executable;

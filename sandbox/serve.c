@@ -54,7 +54,7 @@ static int say_files(struct server *s, const struct step_outcome *o)
     return 0;
 }
 
-static int say_outcome(struct server *s)
+static int say_outcome(struct server *s, enum frame_type type)
 {
     struct step_outcome o;
     auto_buf struct buf b;
@@ -65,7 +65,7 @@ static int say_outcome(struct server *s)
     if (r == 0)
         r = frame_put_outcome(&b, &o);
     if (r == 0)
-        r = channel_put(&s->daemon, FRAME_OUTCOME, buf_span(&b), NULL, 0);
+        r = channel_put(&s->daemon, type, buf_span(&b), NULL, 0);
     step_outcome_done(&o);
     return r;
 }
@@ -82,18 +82,19 @@ static void on_piece(void *arg, uint8_t stream, struct span piece)
     (void)channel_put(&s->daemon, FRAME_PIECE, buf_span(&b), NULL, 0);
 }
 
+static int say_started(struct server *s)
+{
+    auto_fd int terminal = own_fd_steal(&s->watch.terminal);
+
+    return channel_put(&s->daemon, FRAME_STARTED, nothing, &terminal, terminal >= 0);
+}
+
 static int on_news(struct server *s, unsigned news)
 {
-    int r = 0;
-
-    if (news & WATCH_STARTED) {
-        auto_fd int terminal = own_fd_steal(&s->watch.terminal);
-
-        r = channel_put(&s->daemon, FRAME_STARTED, nothing, &terminal, terminal >= 0);
-    }
-    if (r == 0 && (news & WATCH_OUTCOME))
-        r = say_outcome(s);
-    return r;
+    if (news == (WATCH_STARTED | WATCH_OUTCOME) && s->watch.terminal < 0)
+        return say_outcome(s, FRAME_ENDED);
+    int r = news & WATCH_STARTED ? say_started(s) : 0;
+    return r == 0 && (news & WATCH_OUTCOME) ? say_outcome(s, FRAME_OUTCOME) : r;
 }
 
 static int on_frame(struct server *s, struct frame *f)

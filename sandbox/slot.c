@@ -65,8 +65,10 @@ static int give_birth(struct slot *s, struct slot_stage *st, struct err *err)
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid < 0 && errno == ENOSYS && !args.flags)
         pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        (void)near_return(&s->home, 0);
         become_stage(&st->spec, fds[1]);
+    }
     int code = errno;
     (void)close(fds[1]);
     if (pid < 0) {
@@ -229,6 +231,7 @@ void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh)
 
     *s = (struct slot){.profiles = profiles, .scratch.dir = -1};
     quality_init(&s->quality);
+    near_init(&s->home);
     s->cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF);
     for (size_t i = 0; i < SLOT_STAGES; i++)
         s->stages[i] = nothing;
@@ -313,8 +316,12 @@ int slot_birth(struct slot *s, struct slot_stage *st, struct err *err)
 
     if (r < 0)
         return r;
-    *in = (struct slot_init){
-        .alive = true, .report = report[0], .pidfd = -1, .proc = -1, .listener = -1};
+    *in = (struct slot_init){.alive = true,
+                             .report = report[0],
+                             .pidfd = -1,
+                             .proc = -1,
+                             .listener = -1,
+                             .near = NEAR_NOWHERE};
     channel_init(&in->link, &link[0]);
     cgroup_admit(s->cgroup);
     in->group = cgroup_run_new(s->cgroup);

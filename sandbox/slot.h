@@ -9,6 +9,7 @@
 #include "sandbox/channel.h"
 #include "sandbox/level.h"
 #include "sandbox/mitigation.h"
+#include "sandbox/near.h"
 #include "sandbox/profile.h"
 #include "sandbox/quality.h"
 #include "sandbox/stage.h"
@@ -21,6 +22,8 @@ struct slot_init {
     struct channel link;
     int report;
     int pidfd;
+    pid_t pid;    /* 0 = not looked for */
+    int near;     /* the CPU that it is held to, or NEAR_NOWHERE */
     int proc;     /* the /proc of its namespace, -1 = none */
     int listener; /* of the filter of its next run, -1 = none */
     unsigned runs;
@@ -45,6 +48,7 @@ struct slot {
     struct cgroup *cgroup;
     struct scratch scratch; /* work directories, where none can be mounted */
     struct quality quality;
+    struct near_home home;
     unsigned mitigations;   /* asked for; a set of enum mitigation */
     unsigned cpus;          /* of the machine, the most a run could use at once */
     char why[ERR_TEXT_MAX]; /* the first thing that did not work, with its errno */

@@ -8,16 +8,22 @@
 
 enum { PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
 
-int stream_open(struct stream *s, uint64_t limit, int *ret_theirs, struct err *err)
+int stream_prepare(struct stream *s, struct err *err)
 {
     int fds[2];
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return err_errno(err, "pipe");
-    s->fd = fds[0];
-    *ret_theirs = fds[1];
-    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-        return err_errno(err, "pipe");
+    *s = (struct stream){.fd = fds[0], .theirs = fds[1]};
+    return fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0 ? err_errno(err, "pipe") : 0;
+}
+
+int stream_open(struct stream *s, uint64_t limit, struct err *err)
+{
+    int r = s->theirs >= 0 ? 0 : stream_prepare(s, err);
+
+    if (r < 0)
+        return r;
     /* A big pipe saves wake-ups; it is a wish, and the kernel may refuse it. */
     if (limit > PIPE_MIN)
         (void)fcntl(s->fd, F_SETPIPE_SZ, limit < PIPE_MAX ? (int)limit : PIPE_MAX);
@@ -25,16 +31,17 @@ int stream_open(struct stream *s, uint64_t limit, int *ret_theirs, struct err *e
     return 0;
 }
 
-static void shut(struct stream *s)
+static void shut(int *fd)
 {
-    if (s->fd >= 0)
-        (void)close(s->fd);
-    s->fd = -1;
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
 }
 
 void stream_done(struct stream *s)
 {
-    shut(s);
+    shut(&s->fd);
+    shut(&s->theirs);
     buf_done(&s->data);
 }
 
@@ -48,7 +55,7 @@ int stream_take(struct stream *s, struct span *ret_piece)
     while (s->fd >= 0 && (n = read(s->fd, piece, sizeof(piece))) < 0 && errno == EINTR)
         continue;
     if (n == 0)
-        shut(s);
+        shut(&s->fd);
     if (n <= 0)
         return 0;
     size_t room = s->data.max - s->data.len;

@@ -2,6 +2,7 @@
 #include "sandbox/watch.h"
 
 #include "base/clock.h"
+#include "sandbox/begin.h"
 #include "sandbox/budget.h"
 #include "sandbox/charge.h"
 #include "sandbox/copyout.h"
@@ -26,8 +27,6 @@ enum { FD_STAGE, FD_REPORT, FD_OUT, FD_ERR, FD_OOM, FD_LISTENER, FD_REQUEST, FD_
 #define ENDING_NS (5000 * NS_PER_MS)
 #define DYING_NS (10000 * NS_PER_MS)
 
-enum { RUNS_MAX = 1000 };
-
 static void shut(int *fd)
 {
     if (*fd >= 0)
@@ -41,7 +40,7 @@ void watch_init(struct watch *w, struct slot *slot)
     w->step.stdin_fd = -1;
     crowd_init(&w->crowd);
     for (unsigned i = 0; i < 2; i++)
-        w->streams[i].fd = -1;
+        w->streams[i].fd = w->streams[i].theirs = -1;
 }
 
 /* Back to IDLE; what is borrowed from the run is given back. */
@@ -67,70 +66,6 @@ void watch_done(struct watch *w)
     reset(w);
 }
 
-/* A regular stdin is reopened: its offset may be shared with other slots, and what was opened
- * for writing must not be handed to a program. */
-static int own_stdin(struct step *step, struct err *err)
-{
-    char path[64];
-    struct stat st;
-
-    if (step->stdin_fd < 0 || fstat(step->stdin_fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return 0;
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", step->stdin_fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, "stdin");
-    (void)close(step->stdin_fd);
-    step->stdin_fd = fd;
-    return 0;
-}
-
-/* Sends the request to the init. `theirs` are the run's ends. */
-static int ask(struct watch *w, const int theirs[RUN_FDS], struct err *err)
-{
-    struct slot_init *in = &w->stage->init;
-    struct run_head head = {.alone = !w->slot->isolation.cgroups,
-                            .last = w->slot->isolation.fresh || ++in->runs >= RUNS_MAX};
-    auto_buf struct buf b;
-    int fds[CHANNEL_FDS];
-
-    buf_init(&b, CHANNEL_BODY);
-    (void)buf_put(&b, &head, sizeof(head));
-    if (frame_put_step(&b, &w->step) < 0)
-        return err_set(err, E2BIG, "the step is over its limits");
-    for (unsigned i = 0; i < RUN_FDS; i++)
-        fds[i] = theirs[i];
-    uint32_t n = RUN_FDS + frame_step_fds(&w->step, fds + RUN_FDS);
-    int r = channel_put(&in->link, FRAME_RUN, buf_span(&b), fds, n);
-    return r < 0 ? err_set(err, r, "the init takes no run: %s", strerror(-r)) : 0;
-}
-
-static int launch(struct watch *w, struct err *err)
-{
-    auto_fd int out = -1;
-    auto_fd int errs = -1;
-
-    int r = slot_stage(w->slot, w->step.profile, w->step.phase, &w->stage, err);
-    if (r == 0)
-        r = own_stdin(&w->step, err);
-    if (r == 0)
-        r = slot_ready(w->slot, w->stage, err);
-    if (r == 0)
-        r = cgroup_begin(w->slot->cgroup, w->stage->init.group, &w->step.limits,
-                         w->slot->isolation.spaces ? 1 : 0, err);
-    if (r == 0)
-        r = stream_open(&w->streams[0], w->step.limits.output, &out, err);
-    if (r == 0)
-        r = stream_open(&w->streams[1], w->step.limits.output, &errs, err);
-    if (r < 0)
-        return r;
-    const int fds[RUN_FDS] = {out, errs};
-    r = ask(w, fds, err);
-    if (r == 0)
-        w->listener = own_fd_steal(&w->stage->init.listener);
-    return r;
-}
-
 unsigned watch_start(struct watch *w, struct step *step)
 {
     struct err err = {0};
@@ -138,7 +73,7 @@ unsigned watch_start(struct watch *w, struct step *step)
     w->asked_ns = clock_mono_ns();
     w->step = *step;
     *step = (struct step){.stdin_fd = -1};
-    if (launch(w, &err) == 0) {
+    if (begin_run(w, &err) == 0) {
         w->state = WATCH_LAUNCHING;
         w->give_up_ns = w->asked_ns + LAUNCH_NS;
         return 0;
@@ -172,7 +107,7 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     if (w->kill == KILL_NONE)
         return;
     if (w->slot->isolation.cgroups)
-        charge_now();
+        charge_now(&w->slot->home.cpus);
     w->killed_us = outcome_cpu_us(w);
 }
 
@@ -212,24 +147,12 @@ static void on_started(struct watch *w, const struct report *r)
     if (w->state != WATCH_LAUNCHING)
         return;
     w->state = WATCH_RUNNING;
+    w->stage->init.near = NEAR_NOWHERE;
     w->give_up_ns = 0;
     w->wall_at_ns = w->started_ns + w->step.limits.wall_ms * NS_PER_MS;
     quality_begin(&w->slot->quality);
     w->quality_at_ns = w->started_ns + QUALITY_LOOK_MS * NS_PER_MS;
     budget_look(w);
-}
-
-static void on_exited(struct watch *w, const struct report *r)
-{
-    w->exit = *r;
-    w->overhead_us = r->init_us;
-    if (w->state != WATCH_RUNNING)
-        return;
-    w->state = WATCH_ENDING;
-    crowd_stop(&w->crowd);
-    w->ended_ns = r->at_ns;
-    w->wall_at_ns = w->cpu_at_ns = w->quality_at_ns = 0;
-    w->give_up_ns = clock_mono_ns() + ENDING_NS;
 }
 
 /* All there is has been said. */
@@ -239,6 +162,28 @@ static unsigned on_done(struct watch *w)
         return 0;
     w->state = WATCH_REAPING;
     return WATCH_OUTCOME;
+}
+
+/* Returns news: it may tell of a start too. */
+static unsigned on_exited(struct watch *w, const struct report *r)
+{
+    unsigned news = 0;
+
+    w->exit = *r;
+    w->overhead_us = r->init_us;
+    if (w->state == WATCH_LAUNCHING && r->started_ns) {
+        w->started_ns = r->started_ns;
+        w->state = WATCH_RUNNING;
+        news = WATCH_STARTED;
+    }
+    if (w->state != WATCH_RUNNING)
+        return 0;
+    w->state = WATCH_ENDING;
+    crowd_stop(&w->crowd);
+    w->ended_ns = r->at_ns;
+    w->wall_at_ns = w->cpu_at_ns = w->quality_at_ns = 0;
+    w->give_up_ns = clock_mono_ns() + ENDING_NS;
+    return r->done ? news | on_done(w) : news;
 }
 
 static void on_file(struct watch *w, const struct report *r, int fd)
@@ -288,8 +233,7 @@ static unsigned on_report(struct watch *w, const struct report *r, int *fd)
         break_run(w, r->text);
         return 0;
     case REPORT_EXITED:
-        on_exited(w, r);
-        return r->done ? on_done(w) : 0;
+        return on_exited(w, r);
     case REPORT_FILE:
         on_file(w, r, *fd);
         return 0;
@@ -409,6 +353,13 @@ static void on_deadline(struct watch *w, uint64_t now)
         break_run(w, "the run does not get on");
 }
 
+/* What the next run needs, made while nobody waits for it; what fails here is tried again then. */
+static void get_ready(struct watch *w)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(w->streams); i++)
+        (void)stream_prepare(&w->streams[i], NULL);
+}
+
 /* Once the outcome is told: is the slot ready for the next run, and with which init? */
 static void settle(struct watch *w)
 {
@@ -436,18 +387,23 @@ static void settle(struct watch *w)
         return;
     }
     reset(w);
+    get_ready(w);
 }
 
 void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *ret_timeout_ns)
 {
     const bool live = w->state != WATCH_IDLE && w->stage;
+    /* What a program does before its init could tell of it is looked at with that news, or with its
+     * end: who has to wait for us lets its init run, and most that end at once wake us once. */
+    const bool hears =
+        w->state > WATCH_LAUNCHING || (w->state == WATCH_LAUNCHING && w->step.stream);
     const int want[WATCH_FDS] = {
         [FD_STAGE] = live ? w->stage->link.fd : -1,
         [FD_REPORT] = live && !w->deaf ? w->stage->init.report : -1,
-        [FD_OUT] = w->streams[0].fd,
-        [FD_ERR] = w->streams[1].fd,
+        [FD_OUT] = hears ? w->streams[0].fd : -1,
+        [FD_ERR] = hears ? w->streams[1].fd : -1,
         [FD_OOM] = w->state == WATCH_RUNNING ? cgroup_oom_fd(w->slot->cgroup) : -1,
-        [FD_LISTENER] = w->listener,
+        [FD_LISTENER] = hears && w->state <= WATCH_RUNNING ? w->listener : -1,
         /* A request may be more than its socket takes at once. */
         [FD_REQUEST] = live && channel_waits(&w->stage->init.link) ? w->stage->init.link.fd : -1,
         [FD_CROWD] = w->crowd.looker.answer,

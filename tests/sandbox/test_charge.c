@@ -100,8 +100,17 @@ static uint64_t ran_ns(pid_t pid)
     return strtoull(text, NULL, 10);
 }
 
+static cpu_set_t all_cpus(void)
+{
+    cpu_set_t all;
+
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    return all;
+}
+
 static void what_runs_elsewhere_is_charged_between_two_ticks(void **state)
 {
+    const cpu_set_t all = all_cpus();
     const size_t cpu = last_cpu();
     struct busy *b = make();
     pid_t pid = start(b, cpu, SCHED_OTHER);
@@ -109,10 +118,10 @@ static void what_runs_elsewhere_is_charged_between_two_ticks(void **state)
 
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {
-        charge_now();
+        charge_now(&all);
         const uint64_t before = ran_ns(pid);
         await_spins(b, SPINS);
-        charge_now();
+        charge_now(&all);
         fresh += ran_ns(pid) > before;
     }
     assert_int_equal(end(b, pid), 0);
@@ -122,6 +131,7 @@ static void what_runs_elsewhere_is_charged_between_two_ticks(void **state)
 static void no_other_keeper_is_waited_for(void **state)
 {
     const struct sched_param first = {.sched_priority = 1}, none = {.sched_priority = 0};
+    const cpu_set_t all = all_cpus();
     const size_t cpu = last_cpu();
     struct sched_param now;
 
@@ -131,7 +141,7 @@ static void no_other_keeper_is_waited_for(void **state)
     struct busy *b = make();
     pid_t pid = start(b, cpu, SCHED_FIFO);
     await_spins(b, 1);
-    charge_now();
+    charge_now(&all);
     assert_int_equal(sched_getscheduler(0), SCHED_RR | SCHED_RESET_ON_FORK);
     assert_int_equal(sched_getparam(0, &now), 0);
     assert_int_equal(now.sched_priority, 1);
@@ -141,13 +151,18 @@ static void no_other_keeper_is_waited_for(void **state)
 
 static void we_may_be_where_we_were_before(void **state)
 {
-    cpu_set_t before, after;
+    const cpu_set_t all = all_cpus();
+    cpu_set_t one, after;
 
     (void)state;
-    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
-    charge_now();
+    /* Also when we are held to one of them. */
+    CPU_ZERO(&one);
+    CPU_SET(last_cpu(), &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    charge_now(&all);
     assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
-    assert_true(CPU_EQUAL(&before, &after));
+    assert_true(CPU_EQUAL(&one, &after));
+    assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
 static void a_tick_is_as_long_as_the_kernels(void **state)

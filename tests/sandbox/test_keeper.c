@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A real keeper from the build, real programs: each test once with fresh namespaces for every
- * run and once with a reused slot. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,106 +6,20 @@
 
 #include <cmocka.h>
 
-#include "sandbox/client.h"
-#include "sandbox/profile.h"
-#include "tests/sandbox/tiny.h"
+#include "tests/sandbox/world.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
-
-struct world {
-    struct profile_set *profiles;
-    struct client *client;
-};
-
-static int setup(void **state, const char *fresh)
-{
-    struct world *w = own_calloc(1, sizeof(*w));
-    struct err err = {0};
-    char dir[4096];
-    const char *src = getenv("srcdir");
-
-    (void)snprintf(dir, sizeof(dir), "%s/images/profiles", src ? src : ".");
-    (void)setenv("ARENA_PROFILE_DIR", dir, 1);
-    (void)setenv("SANDBOX_FRESH", fresh, 1);
-    w->profiles = profile_set_load(dir, &err);
-    w->client = w->profiles ? client_start("./arena-sandbox", NULL, NULL, &err) : NULL;
-    if (!w->client)
-        print_error("%s\n", err.text);
-    *state = w;
-    return w->client ? 0 : -1;
-}
-
-static int setup_fresh(void **state)
-{
-    return setup(state, "1");
-}
-
-static int setup_reused(void **state)
-{
-    return setup(state, "0");
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-
-    client_free(w->client);
-    profile_set_free(w->profiles);
-    free(w);
-    return 0;
-}
-
-/* Fills a step that runs this Python program. */
-static void make_step(struct world *w, const char *code, const char *input,
-                      const struct step_limits *limits, struct step *ret)
-{
-    const char *const names[] = {"main.py"};
-    const struct profile *p = profile_find(w->profiles, "python");
-    struct profile_ask ask = {.sources = names, .n_sources = 1, .limits = limits};
-    struct err err = {0};
-
-    if (!p || *profile_missing(p))
-        skip();
-    if (profile_step(p, "run", &ask, ret, &err) < 0)
-        fail_msg("%s", err.text);
-    ret->files = own_calloc(1, sizeof(*ret->files));
-    ret->n_files = 1;
-    (void)snprintf(ret->files[0].name, sizeof(ret->files[0].name), "main.py");
-    ret->files[0].fd = client_memfd(span_of(code), NULL);
-    ret->stdin_fd = input ? client_memfd(span_of(input), NULL) : -1;
-}
-
-static void step_done(struct step *s)
-{
-    if (s->stdin_fd >= 0)
-        (void)close(s->stdin_fd);
-    s->stdin_fd = -1;
-    profile_step_done(s);
-}
-
-static void run(struct world *w, const char *code, const char *input,
-                const struct step_limits *limits, struct step_outcome *ret)
-{
-    struct step s;
-    struct err err = {0};
-
-    make_step(w, code, input, limits, &s);
-    if (client_run(w->client, &s, ret, &err) < 0)
-        fail_msg("%s", err.text);
-    step_done(&s);
-}
 
 static void a_program_reads_writes_and_ends(void **state)
 {
     struct step_outcome o;
 
     for (int i = 0; i < 3; i++) {
-        run(*state, "import sys\nprint(input()[::-1])\nsys.exit(3)", "abc\n", NULL, &o);
+        world_run(*state, "import sys\nprint(input()[::-1])\nsys.exit(3)", "abc\n", NULL, &o);
         assert_int_equal(o.end, STEP_END_EXITED);
         assert_int_equal(o.exit_code, 3);
         assert_true(span_eq(o.out, span_of("cba\n")));
@@ -125,8 +37,8 @@ static void all_arguments_there_may_be_arrive(void **state)
     struct step s;
 
     memset(argument, 'x', LIMIT_ARG);
-    make_step(w, "import sys\nprint(len(sys.argv[1:]), sum(map(len, sys.argv[1:])))", NULL, NULL,
-              &s);
+    world_step(w, "import sys\nprint(len(sys.argv[1:]), sum(map(len, sys.argv[1:])))", NULL, NULL,
+               &s);
     s.argv = own_realloc(s.argv, (s.n_argv + LIMIT_ARGS + 1) * sizeof(*s.argv));
     for (unsigned i = 0; i < LIMIT_ARGS; i++)
         s.argv[s.n_argv++] = own_strdup(argument);
@@ -135,7 +47,7 @@ static void all_arguments_there_may_be_arrive(void **state)
     assert_int_equal(o.end, STEP_END_EXITED);
     assert_true(span_eq(o.out, span_of("64 262144\n")));
     step_outcome_done(&o);
-    step_done(&s);
+    world_step_done(&s);
 }
 
 static void a_run_that_does_not_begin_has_no_figures(void **state)
@@ -144,14 +56,14 @@ static void a_run_that_does_not_begin_has_no_figures(void **state)
     struct step_outcome o;
     struct step s;
 
-    make_step(w, "", NULL, NULL, &s);
+    world_step(w, "", NULL, NULL, &s);
     free(s.argv[0]);
     s.argv[0] = own_strdup("/nowhere");
     assert_int_equal(client_run(w->client, &s, &o, NULL), 0);
     assert_int_equal(o.end, STEP_END_BROKEN);
     assert_true(o.wall_us == 0 && o.setup_us == 0 && o.pressure_us == 0 && o.steal_us == 0);
     step_outcome_done(&o);
-    step_done(&s);
+    world_step_done(&s);
 }
 
 static void nothing_of_one_run_is_there_for_the_next(void **state)
@@ -168,10 +80,10 @@ static void nothing_of_one_run_is_there_for_the_next(void **state)
     struct step_outcome o;
 
     for (int i = 0; i < 3; i++) {
-        run(*state, leave, NULL, NULL, &o);
+        world_run(*state, leave, NULL, NULL, &o);
         assert_int_equal(o.end, STEP_END_EXITED);
         step_outcome_done(&o);
-        run(*state, look, NULL, NULL, &o);
+        world_run(*state, look, NULL, NULL, &o);
         char *text = own_memdup(o.out.data, o.out.len);
         assert_non_null(strstr(text, "['main.py'] ['main.py'] ['"));
         assert_null(strstr(text, "', '"));
@@ -187,11 +99,11 @@ static void a_killed_run_does_not_harm_the_next(void **state)
     struct step_outcome o;
 
     for (int i = 0; i < 3; i++) {
-        run(*state, "while True: pass", NULL, &short_time, &o);
+        world_run(*state, "while True: pass", NULL, &short_time, &o);
         assert_int_equal(o.end, STEP_END_CPU_TIME);
         assert_int_equal(o.exit_code, -1);
         step_outcome_done(&o);
-        run(*state, "print('fine')", NULL, NULL, &o);
+        world_run(*state, "print('fine')", NULL, NULL, &o);
         assert_int_equal(o.end, STEP_END_EXITED);
         assert_true(span_eq(o.out, span_of("fine\n")));
         step_outcome_done(&o);
@@ -203,12 +115,12 @@ static void output_is_cut_to_the_byte(void **state)
     const struct step_limits small = {.output = 1000};
     struct step_outcome o;
 
-    run(*state, "print('x' * 999)", NULL, &small, &o);
+    world_run(*state, "print('x' * 999)", NULL, &small, &o);
     assert_int_equal(o.end, STEP_END_EXITED);
     assert_int_equal(o.out.len, 1000);
     assert_false(o.out_truncated);
     step_outcome_done(&o);
-    run(*state, "print('x' * 1000)", NULL, &small, &o);
+    world_run(*state, "print('x' * 1000)", NULL, &small, &o);
     assert_int_equal(o.end, STEP_END_OUTPUT);
     assert_int_equal(o.out.len, 1000);
     assert_true(o.out_truncated);
@@ -219,7 +131,7 @@ static void a_refused_call_is_named(void **state)
 {
     struct step_outcome o;
 
-    run(*state, "import socket\nsocket.socket()", NULL, NULL, &o);
+    world_run(*state, "import socket\nsocket.socket()", NULL, NULL, &o);
     assert_int_equal(o.end, STEP_END_EXITED);
     assert_int_equal(o.exit_code, 1);
     assert_string_equal(o.refused, "socket");
@@ -231,7 +143,7 @@ static int run_and_get_pid(struct world *w, const char *code, const char *refuse
 {
     struct step_outcome o;
 
-    run(w, code, NULL, NULL, &o);
+    world_run(w, code, NULL, NULL, &o);
     assert_int_equal(o.end, STEP_END_EXITED);
     assert_string_equal(o.refused, refused);
     char *text = own_memdup(o.out.data, o.out.len);
@@ -264,15 +176,15 @@ static void a_step_that_cannot_start_is_broken_and_the_slot_lives(void **state)
     struct step_outcome o;
     struct step s;
 
-    make_step(w, "", NULL, NULL, &s);
+    world_step(w, "", NULL, NULL, &s);
     free(s.argv[0]);
     s.argv[0] = own_strdup("/usr/bin/no-such-program");
     assert_int_equal(client_run(w->client, &s, &o, NULL), 0);
     assert_int_equal(o.end, STEP_END_BROKEN);
     assert_true(o.err_text[0] != '\0');
     step_outcome_done(&o);
-    step_done(&s);
-    run(w, "print(1)", NULL, NULL, &o);
+    world_step_done(&s);
+    world_run(w, "print(1)", NULL, NULL, &o);
     assert_int_equal(o.end, STEP_END_EXITED);
     step_outcome_done(&o);
 }
@@ -328,7 +240,7 @@ static void make_piped(struct world *w, const char *code, struct step *ret, int 
 {
     int in[2], out[2], errs[2];
 
-    make_step(w, code, NULL, NULL, ret);
+    world_step(w, code, NULL, NULL, ret);
     assert_int_equal(pipe(in) + pipe(out) + pipe(errs), 0);
     ret->stdin_fd = in[0];
     ret->stdout_fd = out[1];
@@ -343,7 +255,7 @@ static void let_go(struct step *s)
 {
     (void)close(s->stdout_fd);
     (void)close(s->stderr_fd);
-    step_done(s);
+    world_step_done(s);
 }
 
 static void close_all(const int ends[3])
@@ -418,7 +330,7 @@ static void a_signal_reaches_the_program_and_not_its_children(void **state)
     step_outcome_done(&o);
     /* None runs: it is nobody's. */
     assert_int_equal(keeper_signal(client_keeper(w->client), SIGKILL), 0);
-    run(w, "print(1)", NULL, NULL, &o);
+    world_run(w, "print(1)", NULL, NULL, &o);
     assert_int_equal(o.end, STEP_END_EXITED);
     step_outcome_done(&o);
     close_all(ends);
@@ -432,24 +344,24 @@ static void a_terminal_is_the_programs_own(void **state)
     struct step s;
     int terminal;
 
-    make_step(w,
-              "import os, signal, sys, termios, tty\n"
-              "print([os.isatty(i) for i in (0, 1, 2)], os.get_terminal_size(),\n"
-              "      os.path.exists('/dev/pts'), os.path.exists('/dev/ptmx'),\n"
-              "      os.path.exists('/dev/tty'), os.getsid(0) == os.getpid())\n"
-              "try: print(os.ttyname(0))\n"
-              "except OSError: print('no name')\n"
-              "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
-              "tty.setcbreak(0)\n" /* drops what was typed before */
-              "print('press'); print('key', os.read(0, 1))\n"
-              "print('again'); signal.sigwait({signal.SIGINT})\n"
-              "print('interrupted'); sys.exit(4)\n",
-              NULL, NULL, &s);
+    world_step(w,
+               "import os, signal, sys, termios, tty\n"
+               "print([os.isatty(i) for i in (0, 1, 2)], os.get_terminal_size(),\n"
+               "      os.path.exists('/dev/pts'), os.path.exists('/dev/ptmx'),\n"
+               "      os.path.exists('/dev/tty'), os.getsid(0) == os.getpid())\n"
+               "try: print(os.ttyname(0))\n"
+               "except OSError: print('no name')\n"
+               "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+               "tty.setcbreak(0)\n" /* drops what was typed before */
+               "print('press'); print('key', os.read(0, 1))\n"
+               "print('again'); signal.sigwait({signal.SIGINT})\n"
+               "print('interrupted'); sys.exit(4)\n",
+               NULL, NULL, &s);
     s.tty = true;
     s.tty_rows = 33;
     s.tty_columns = 99;
     begin(w, &s, &terminal);
-    step_done(&s);
+    world_step_done(&s);
     assert_true(terminal >= 0);
     hear(terminal, "[True, True, True] os.terminal_size(columns=99, lines=33) "
                    "False False False True\r\n");
@@ -465,8 +377,8 @@ static void a_terminal_is_the_programs_own(void **state)
     assert_int_equal(o.exit_code, 4);
     step_outcome_done(&o);
     (void)close(terminal);
-    run(w, "import os\nprint(os.isatty(0), open('/proc/self/mounts').read().count('devpts'))", NULL,
-        NULL, &o);
+    world_run(w, "import os\nprint(os.isatty(0), open('/proc/self/mounts').read().count('devpts'))",
+              NULL, NULL, &o);
     assert_true(span_eq(o.out, span_of("False 0\n")));
     step_outcome_done(&o);
 }
@@ -480,26 +392,26 @@ static void nothing_is_left_of_a_terminal_nor_led_to_by_it(void **state)
     int terminal;
     char byte;
 
-    make_step(w,
-              "import fcntl, os, signal, termios, time\n"
-              "def refused(what):\n"
-              "    try: what()\n"
-              "    except OSError: return True\n"
-              "    return False\n"
-              "print('held', refused(lambda: fcntl.ioctl(0, termios.TIOCSTI, b'x')),\n"
-              "      refused(lambda: fcntl.ioctl(0, termios.TIOCCONS)),\n"
-              "      refused(lambda: os.open('/proc/self/fd/0/../ptmx', os.O_RDWR)),\n"
-              "      refused(lambda: os.open('/dev/tty', os.O_RDWR)),\n"
-              "      refused(lambda: os.open('/dev/ptmx', os.O_RDWR)))\n"
-              "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-              "for i in range(5):\n"
-              "    if os.fork() == 0:\n"
-              "        if i % 2: os.setsid()\n"
-              "        time.sleep(1000)\n",
-              NULL, NULL, &s);
+    world_step(w,
+               "import fcntl, os, signal, termios, time\n"
+               "def refused(what):\n"
+               "    try: what()\n"
+               "    except OSError: return True\n"
+               "    return False\n"
+               "print('held', refused(lambda: fcntl.ioctl(0, termios.TIOCSTI, b'x')),\n"
+               "      refused(lambda: fcntl.ioctl(0, termios.TIOCCONS)),\n"
+               "      refused(lambda: os.open('/proc/self/fd/0/../ptmx', os.O_RDWR)),\n"
+               "      refused(lambda: os.open('/dev/tty', os.O_RDWR)),\n"
+               "      refused(lambda: os.open('/dev/ptmx', os.O_RDWR)))\n"
+               "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+               "for i in range(5):\n"
+               "    if os.fork() == 0:\n"
+               "        if i % 2: os.setsid()\n"
+               "        time.sleep(1000)\n",
+               NULL, NULL, &s);
     s.tty = true;
     begin(w, &s, &terminal);
-    step_done(&s);
+    world_step_done(&s);
     hear(terminal, "held True True True True True\r\n");
     end(w, &o);
     assert_int_equal(o.end, STEP_END_EXITED);
@@ -516,56 +428,11 @@ static void a_step_with_a_terminal_and_a_pipe_is_nonsense(void **state)
     struct step_outcome o;
     struct step s;
 
-    make_step(w, "", "input", NULL, &s);
+    world_step(w, "", "input", NULL, &s);
     s.tty = true;
     assert_true(client_run(w->client, &s, &o, NULL) < 0);
-    step_done(&s);
+    world_step_done(&s);
 }
-
-static void run_tiny(struct world *w, uint32_t pages, uint64_t memory, struct step_outcome *ret)
-{
-    const struct profile *p = profile_find(w->profiles, "c");
-    struct step_limits limits = {.memory = memory};
-    struct profile_ask ask = {.limits = &limits};
-    struct step s;
-
-    if (!p || profile_step(p, "run", &ask, &s, NULL) < 0)
-        skip();
-    s.files = own_calloc(1, sizeof(*s.files));
-    s.n_files = 1;
-    (void)snprintf(s.files[0].name, sizeof(s.files[0].name), "main");
-    s.files[0].executable = true;
-    s.files[0].fd = tiny_program(pages);
-    s.stdin_fd = -1;
-    assert_int_equal(client_run(w->client, &s, ret, NULL), 0);
-    step_done(&s);
-}
-
-static void a_runs_memory_is_not_that_of_one_before(void **state)
-{
-    struct step_outcome o;
-    struct utsname machine;
-
-    if (uname(&machine) < 0 || strcmp(machine.machine, "x86_64") != 0)
-        skip();
-    run_tiny(*state, 60 * LIMIT_MIB / 4096, 128 * LIMIT_MIB, &o);
-    assert_int_equal(o.end, STEP_END_EXITED);
-    assert_true(o.memory > 59 * LIMIT_MIB);
-    step_outcome_done(&o);
-    for (int i = 0; i < 20; i++) {
-        run_tiny(*state, 1, 32 * LIMIT_MIB, &o);
-        assert_int_equal(o.end, STEP_END_EXITED);
-        assert_int_equal(o.exit_code, 1);
-        assert_true(o.memory < 31 * LIMIT_MIB);
-        step_outcome_done(&o);
-    }
-}
-
-#define BOTH(test)                                                                                 \
-    {"fresh: " #test, test, setup_fresh, teardown, NULL},                                          \
-    {                                                                                              \
-        "reused: " #test, test, setup_reused, teardown, NULL                                       \
-    }
 
 int main(void)
 {
@@ -577,13 +444,13 @@ int main(void)
         BOTH(a_killed_run_does_not_harm_the_next),
         BOTH(output_is_cut_to_the_byte),
         BOTH(a_refused_call_is_named),
-        cmocka_unit_test_setup_teardown(a_libcs_own_questions_are_no_doubt, setup_reused, teardown),
+        cmocka_unit_test_setup_teardown(a_libcs_own_questions_are_no_doubt, world_reused,
+                                        world_done),
         BOTH(a_step_that_cannot_start_is_broken_and_the_slot_lives),
         BOTH(a_program_is_spoken_to_while_it_runs),
         BOTH(a_signal_reaches_the_program_and_not_its_children),
         BOTH(a_terminal_is_the_programs_own),
         BOTH(nothing_is_left_of_a_terminal_nor_led_to_by_it),
-        BOTH(a_runs_memory_is_not_that_of_one_before),
         BOTH(a_step_with_a_terminal_and_a_pipe_is_nonsense),
     };
 
