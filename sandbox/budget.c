@@ -10,6 +10,7 @@
 
 #define NS_PER_MS 1000000ULL
 #define CROWD_LOOK_NS (10 * NS_PER_MS)
+#define MEMORY_LOOK_NS (100 * NS_PER_MS)
 #define CPU_LOOK_NS (NS_PER_MS / 5) /* between two looks, at least */
 
 static bool measure(struct watch *w)
@@ -91,6 +92,29 @@ static uint64_t sure_ns(const struct watch *w)
     return left ? budget_lasts_ns(l, w->slot->cpus, left) + 1 : 0;
 }
 
+/* Is it short of memory? */
+static bool thrashes(struct watch *w)
+{
+    struct cgroup_memory m;
+
+    return cgroup_memory(w->slot->cgroup, &m) && thrash_look(&w->thrash, &m, outcome_cpu_us(w));
+}
+
+void budget_kill(struct watch *w, enum verdict_kill why)
+{
+    watch_kill(w, thrashes(w) ? KILL_THRASHING : why);
+}
+
+void budget_look_at_memory(struct watch *w)
+{
+    const uint64_t now = clock_mono_ns(), next = (now - w->started_ns) / 2;
+
+    if (thrashes(w))
+        watch_kill(w, KILL_THRASHING);
+    else
+        w->memory_at_ns = now + (w->thrash.near && next > MEMORY_LOOK_NS ? MEMORY_LOOK_NS : next);
+}
+
 void budget_look(struct watch *w)
 {
     if (!w->slot->isolation.cgroups) {
@@ -99,7 +123,7 @@ void budget_look(struct watch *w)
     }
     uint64_t sure = sure_ns(w);
     if (!sure) {
-        watch_kill(w, KILL_CPU);
+        budget_kill(w, KILL_CPU);
         return;
     }
     if (w->slot->scratch.dir >= 0 && sure > CROWD_LOOK_NS)

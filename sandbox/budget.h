@@ -9,6 +9,11 @@
 void budget_look(struct watch *w);
 /* What is shared has been added up: see crowd.h. */
 void budget_hear(struct watch *w);
+/* Looks at memory, which thrash.h judges by, and sets w->memory_at_ns: ever more seldom, but for
+ * who is near the limit. */
+void budget_look_at_memory(struct watch *w);
+/* The run is over its time: it is killed for that, or for what it spent the time on. */
+void budget_kill(struct watch *w, enum verdict_kill why);
 /* How long a run with these limits can live on so much CPU time, at least: on all of the machine's
  * CPUs at once, or by its share of them, of which it may have two periods' worth ahead. */
 uint64_t budget_lasts_ns(const struct step_limits *l, uint64_t cpus, uint64_t left);

@@ -176,6 +176,11 @@ uint64_t cgfile_key(int fd, const char *key)
     return 0;
 }
 
+uint64_t cgfile_refaulted(int fd)
+{
+    return cgfile_key(fd, "workingset_refault_file") * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123" */
 uint64_t cgfile_pressure(int fd)
 {

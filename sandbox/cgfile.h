@@ -23,6 +23,8 @@ int cgfile_write_u64(int dir, const char *file, uint64_t v);
 bool cgfile_u64(int fd, uint64_t *ret);
 /* The number behind `key` in a file of "key value" lines; 0 when it is not there. */
 uint64_t cgfile_key(int fd, const char *key);
+/* Bytes of files that were read again after they were dropped, of a memory.stat. */
+uint64_t cgfile_refaulted(int fd);
 /* Removes groups under `parent` whose keeper (in their name) no longer lives. Those of another pid
  * namespace are left alone: who lives there cannot be seen from here. */
 void cgfile_sweep(int parent);

@@ -123,6 +123,18 @@ void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use)
         cgroup2_use(c->now, ret_use);
 }
 
+bool cgroup_memory(const struct cgroup *c, struct cgroup_memory *ret_memory)
+{
+    if (c->kind == CGROUP_V1)
+        return cgroup1_memory(&c->v1, ret_memory);
+    return c->kind == CGROUP_V2 && c->now && cgroup2_memory(c->now, ret_memory);
+}
+
+bool cgroup_near(const struct cgroup_memory *m)
+{
+    return m->used >= m->most - m->most / 8;
+}
+
 bool cgroup_kill(struct cgroup *c)
 {
     bool all = c->now && cgroup2_kill(c->now);

@@ -29,6 +29,14 @@ struct cgroup_use {
     uint64_t throttled_us;  /* by cpu_share */
 };
 
+/* Now, in bytes. */
+struct cgroup_memory {
+    uint64_t most; /* that it may use */
+    uint64_t used;
+    uint64_t held;      /* of this, what cannot be dropped: all but files of the machine's */
+    uint64_t refaulted; /* of such files, read again after they were dropped, since ever */
+};
+
 /* A share of CPUs is given in pieces: so much at once, then none until the period is over. */
 enum { CGROUP_PERIOD_US = 20000 };
 
@@ -71,6 +79,10 @@ uint64_t cgroup_oom_read(struct cgroup *c);
 /* CPU time since cgroup_begin(), in microseconds; cheap. False = not known. */
 bool cgroup_cpu(const struct cgroup *c, uint64_t *ret_us);
 void cgroup_use(const struct cgroup *c, struct cgroup_use *ret_use);
+/* False = not known. What takes long to find out, `held` and `refaulted`, is 0 while the group is
+ * not near its limit. */
+bool cgroup_memory(const struct cgroup *c, struct cgroup_memory *ret_memory);
+bool cgroup_near(const struct cgroup_memory *m);
 /* Kills all of the run at once, its init too. False = cannot; the caller kills the init. */
 bool cgroup_kill(struct cgroup *c);
 /* Are there as many processes as before the run? True also when nobody counts. */

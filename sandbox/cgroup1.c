@@ -130,16 +130,28 @@ int cgroup1_add(struct cgroup1 *c, pid_t pid, struct err *err)
     return 0;
 }
 
-/* What the group holds while no run is in it and that cannot be reclaimed. */
-static void measure(struct cgroup1 *c)
+/* What the processes in the group have, and the kernel for them. */
+static uint64_t own_memory(const struct cgroup1 *c, int stat)
 {
-    auto_fd int stat = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.stat", O_RDONLY);
     auto_fd int kmem = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.kmem.usage_in_bytes", O_RDONLY);
     uint64_t kernel = 0;
 
     (void)cgfile_u64(kmem, &kernel);
-    c->stages_memory = cgfile_key(stat, "rss") + kernel;
+    return cgfile_key(stat, "rss") + kernel;
+}
+
+/* What the group holds while no run is in it and that cannot be reclaimed. */
+static void measure(struct cgroup1 *c)
+{
+    auto_fd int stat = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.stat", O_RDONLY);
+
+    c->stages_memory = own_memory(c, stat);
     c->measured = true;
+}
+
+static uint64_t memory_max(const struct cgroup1 *c, const struct step_limits *l)
+{
+    return l->memory + c->stages_memory + CGROUP_SPARE;
 }
 
 static int set_memory(struct cgroup1 *c, uint64_t bytes)
@@ -221,7 +233,7 @@ static int set_limits(struct cgroup1 *c, const struct step_limits *l, unsigned w
     if (first || c->set.memory != l->memory) {
         /* It may cost the group page cache, which was counted. */
         c->based = false;
-        r = set_memory(c, l->memory + c->stages_memory + CGROUP_SPARE);
+        r = set_memory(c, memory_max(c, l));
     }
     if (r == 0 && (!c->based || has_oom_news(c)))
         r = base(c);
@@ -285,6 +297,22 @@ void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use)
     if (c->throttles)
         ret_use->throttled_us =
             (cgfile_key(c->cpu_stat, "throttled_time") - c->base_throttled_ns) / 1000;
+}
+
+bool cgroup1_memory(const struct cgroup1 *c, struct cgroup_memory *ret_memory)
+{
+    struct cgroup_memory m = {.most = memory_max(c, &c->set)};
+
+    if (!cgfile_u64(c->usage, &m.used))
+        return false;
+    if (cgroup_near(&m)) {
+        auto_fd int stat = cgfile_open(c->dir[CGROUP1_MEMORY], "memory.stat", O_RDONLY);
+
+        m.held = own_memory(c, stat) + cgfile_key(stat, "shmem");
+        m.refaulted = cgfile_refaulted(stat);
+    }
+    *ret_memory = m;
+    return true;
 }
 
 /* Processes need CPU time to die, and a group that has used up its share would wait for more. */

@@ -289,6 +289,24 @@ void cgroup2_use(const struct cgroup_run *c, struct cgroup_use *ret_use)
     ret_use->throttled_us = cgfile_key(c->cpu_stat, "throttled_usec") - c->base.throttled_us;
 }
 
+bool cgroup2_memory(const struct cgroup_run *c, struct cgroup_memory *ret_memory)
+{
+    auto_fd int max = cgfile_open(c->fd, "memory.max", O_RDONLY);
+    auto_fd int current = cgfile_open(c->fd, "memory.current", O_RDONLY);
+    struct cgroup_memory m = {0};
+
+    if (!cgfile_u64(max, &m.most) || !cgfile_u64(current, &m.used))
+        return false;
+    if (cgroup_near(&m)) {
+        auto_fd int stat = cgfile_open(c->fd, "memory.stat", O_RDONLY);
+
+        m.held = cgfile_key(stat, "anon") + cgfile_key(stat, "shmem") + cgfile_key(stat, "kernel");
+        m.refaulted = cgfile_refaulted(stat);
+    }
+    *ret_memory = m;
+    return true;
+}
+
 bool cgroup2_kill(struct cgroup_run *c)
 {
     bool killed = cgfile_write(c->fd, "cgroup.kill", "1") == 0;

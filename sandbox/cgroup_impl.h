@@ -71,6 +71,7 @@ int cgroup1_begin(struct cgroup1 *c, const struct step_limits *limits, unsigned 
 uint64_t cgroup1_oom_read(struct cgroup1 *c);
 bool cgroup1_cpu(const struct cgroup1 *c, uint64_t *ret_us);
 void cgroup1_use(const struct cgroup1 *c, struct cgroup_use *ret_use);
+bool cgroup1_memory(const struct cgroup1 *c, struct cgroup_memory *ret_memory);
 /* Lets what was killed have all the CPU it needs to die. */
 void cgroup1_hurry(struct cgroup1 *c);
 bool cgroup1_is_quiet(const struct cgroup1 *c);
@@ -88,6 +89,7 @@ int cgroup2_begin(struct cgroup_run *r, const struct step_limits *limits, struct
 uint64_t cgroup2_oom_read(struct cgroup_run *r);
 bool cgroup2_cpu(const struct cgroup_run *r, uint64_t *ret_us);
 void cgroup2_use(const struct cgroup_run *r, struct cgroup_use *ret_use);
+bool cgroup2_memory(const struct cgroup_run *r, struct cgroup_memory *ret_memory);
 bool cgroup2_is_quiet(const struct cgroup_run *r);
 void cgroup2_end(struct cgroup_run *r, bool waits);
 bool cgroup2_kill(struct cgroup_run *r);

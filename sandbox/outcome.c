@@ -53,6 +53,7 @@ void outcome_decide(struct watch *w)
                       .out_truncated = w->streams[0].truncated,
                       .err_truncated = w->streams[1].truncated,
                       .err = buf_span(&w->streams[1].data),
+                      .thrash = w->thrash,
                       .refused = w->refused,
                       .err_text = w->err_text};
 

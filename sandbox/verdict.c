@@ -61,6 +61,12 @@ static bool by_limit(const struct facts *f, struct step_outcome *o)
     } else if (f->use.oom_kills) {
         say(o, STEP_END_MEMORY, "the kernel killed %" PRIu64 " process(es) at %" PRIu64 " bytes",
             f->use.oom_kills, f->limits->memory);
+    } else if (f->kill == KILL_THRASHING) {
+        say(o, STEP_END_MEMORY,
+            "at %" PRIu64 " of %" PRIu64 " bytes there was too little room for the files it runs: "
+            "%" PRIu64 " bytes of them were dropped and read again",
+            f->thrash.held < f->limits->memory ? f->thrash.held : f->limits->memory,
+            f->limits->memory, f->thrash.excess);
     } else if (f->kill == KILL_CPU || f->cpu_us > f->limits->cpu_ms * 1000) {
         time_over(f, o, true);
     } else if (f->kill == KILL_WALL || f->wall_us > f->limits->wall_ms * 1000) {

@@ -9,6 +9,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/profile.h"
 #include "sandbox/step.h"
+#include "sandbox/thrash.h"
 
 /* Why we killed a run. */
 enum verdict_kill {
@@ -17,6 +18,7 @@ enum verdict_kill {
     KILL_WALL,
     KILL_OUTPUT,
     KILL_MEMORY,
+    KILL_THRASHING, /* short of memory: thrash.h */
     KILL_PROCESSES, /* counted by looking, where nothing else counts */
     KILL_FILES,     /* so is the work directory */
     KILL_SYSCALL,
@@ -32,6 +34,7 @@ struct facts {
     uint64_t cpu_us, wall_us;
     uint64_t memory; /* peak */
     struct cgroup_use use;
+    struct thrash thrash; /* as last seen */
     bool out_truncated, err_truncated;
     bool box_full;
     bool files_missed; /* it left more files to be kept than are taken */

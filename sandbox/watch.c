@@ -98,7 +98,7 @@ void watch_kill(struct watch *w, enum verdict_kill why)
     if (w->state != WATCH_ENDING)
         w->kill = why;
     w->state = WATCH_DYING;
-    w->wall_at_ns = w->cpu_at_ns = w->oom_at_ns = w->quality_at_ns = 0;
+    w->wall_at_ns = w->cpu_at_ns = w->oom_at_ns = w->quality_at_ns = w->memory_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + DYING_NS;
     w->ended_ns = w->ended_ns ? w->ended_ns : clock_mono_ns();
     if (!cgroup_kill(w->slot->cgroup) && w->stage->init.pidfd >= 0)
@@ -181,7 +181,7 @@ static unsigned on_exited(struct watch *w, const struct report *r)
     w->state = WATCH_ENDING;
     crowd_stop(&w->crowd);
     w->ended_ns = r->at_ns;
-    w->wall_at_ns = w->cpu_at_ns = w->quality_at_ns = 0;
+    w->wall_at_ns = w->cpu_at_ns = w->quality_at_ns = w->memory_at_ns = 0;
     w->give_up_ns = clock_mono_ns() + ENDING_NS;
     return r->done ? news | on_done(w) : news;
 }
@@ -333,7 +333,7 @@ static unsigned take_stage(struct watch *w)
 static void on_deadline(struct watch *w, uint64_t now)
 {
     if (w->wall_at_ns && now >= w->wall_at_ns)
-        watch_kill(w, KILL_WALL);
+        budget_kill(w, KILL_WALL);
     if (w->cpu_at_ns && now >= w->cpu_at_ns)
         budget_look(w);
     if (w->oom_at_ns && now >= w->oom_at_ns) {
@@ -343,7 +343,10 @@ static void on_deadline(struct watch *w, uint64_t now)
     if (w->quality_at_ns && now >= w->quality_at_ns) {
         w->quality_at_ns = 0;
         quality_look(&w->slot->quality);
+        w->memory_at_ns = now;
     }
+    if (w->memory_at_ns && now >= w->memory_at_ns)
+        budget_look_at_memory(w);
     if (!w->give_up_ns || now < w->give_up_ns)
         return;
     w->give_up_ns = 0;
@@ -408,8 +411,8 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
         [FD_REQUEST] = live && channel_waits(&w->stage->init.link) ? w->stage->init.link.fd : -1,
         [FD_CROWD] = w->crowd.looker.answer,
     };
-    const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns, w->give_up_ns, w->oom_at_ns,
-                           w->quality_at_ns};
+    const uint64_t at[] = {w->wall_at_ns, w->cpu_at_ns,     w->give_up_ns,
+                           w->oom_at_ns,  w->quality_at_ns, w->memory_at_ns};
     uint64_t first = UINT64_MAX, now = clock_mono_ns();
 
     for (unsigned i = 0; i < WATCH_FDS; i++)

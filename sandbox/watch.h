@@ -39,7 +39,8 @@ struct watch {
     int terminal;             /* of its terminal, the outer end, until it is taken, or -1 */
     uint64_t asked_ns, started_ns, ended_ns;
     uint64_t wall_at_ns, cpu_at_ns, give_up_ns, oom_at_ns; /* deadlines, 0 = none */
-    uint64_t quality_at_ns;                                /* another */
+    uint64_t quality_at_ns, memory_at_ns;                  /* others */
+    struct thrash thrash;
     struct crowd crowd;   /* what was seen where no cgroup counts */
     uint64_t overhead_us; /* CPU time that was ours */
     uint64_t killed_us;   /* CPU time of the program when it was killed, 0 = it was not */

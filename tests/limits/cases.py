@@ -95,6 +95,9 @@ C = [
     ("busy ignoring signals",
      c("for (int i = 1; i < 65; i++) signal(i, SIG_IGN); for (;;);"),
      "cpu_time", {"limits": BRIEF}),
+    ("busy at its memory limit",
+     c("char *p = malloc(60 << 20); memset(p, 1, 60 << 20); for (;;) KEEP(p);"),
+     "cpu_time", {"limits": BRIEF}),
     ("sleeps", c("pause();"), "wall_time", {"limits": NAP, "check": no_slower(300000)}),
     ("stops itself", c("raise(SIGSTOP);"), "wall_time", {"limits": NAP}),
     ("waits for a child that sleeps",
@@ -284,6 +287,15 @@ JAVASCRIPT = [
     ("syntax error", "let let = ;", "exited:1", {"check": stderr_has("SyntaxError")}),
     ("exit(3)", "process.exit(3)", "exited:3", {}),
     ("busy", "for (;;);", "cpu_time", {"limits": {"cpuMs": 600}}),
+    ("busy reading",
+     "const fs = require('fs'), fd = fs.openSync(process.execPath), b = Buffer.alloc(1 << 20); "
+     "for (let at = 0;; at = fs.readSync(fd, b, 0, b.length, at) ? at + b.length : 0);",
+     "cpu_time", {"limits": {"cpuMs": 1000}}),
+    ("busy reading with little room",
+     "const fs = require('fs'), fd = fs.openSync(process.execPath), b = Buffer.alloc(1 << 20); "
+     "const held = Buffer.alloc(60 << 20, 1); "
+     "for (let at = 0; held; at = fs.readSync(fd, b, 0, b.length, at) ? at + b.length : 0);",
+     "cpu_time", {"limits": {"cpuMs": 1000}}),
     ("idle", "setInterval(() => {}, 1e9)", "wall_time", {"limits": NAP_SLOW}),
     ("heap", "const x = []; for (;;) x.push(new Array(1000).fill({}))", "memory", {}),
     ("buffers", "const x = []; for (;;) x.push(Buffer.alloc(1 << 20, 1))", "memory", {}),

@@ -8,14 +8,20 @@
 
 #include "sandbox/cgfile.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/thrash.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
+
+static int file = -1;
 
 /* Whatever kind this machine has; without any there is only that to be seen. */
 static struct cgroup *make(void)
@@ -112,6 +118,69 @@ static int many(void)
     while (wait(NULL) > 0)
         continue;
     return refused ? 0 : 1;
+}
+
+enum { HOLD = 28 * LIMIT_MIB, WORK = 16 * LIMIT_MIB };
+
+/* Makes the file, which so is the group's, holds most of its memory, then reads a file over and
+ * over that has no room beside it. */
+static int reread(void)
+{
+    char *held = mmap(NULL, HOLD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char piece[4096] = {0};
+
+    (void)alarm(60);
+    for (size_t i = 0; i < WORK; i += sizeof(piece))
+        if (write(file, piece, sizeof(piece)) != sizeof(piece))
+            return 1;
+    /* What is not written back cannot be dropped. */
+    if (fsync(file) < 0)
+        return 1;
+    for (size_t i = 0; held != MAP_FAILED && i < HOLD; i += sizeof(piece))
+        held[i] = 1;
+    for (;;)
+        for (off_t i = 0; i < WORK; i += (off_t)sizeof(piece))
+            if (pread(file, piece, sizeof(piece), i) != sizeof(piece))
+                return 1;
+}
+
+/* A file on a disk, or a skip: what a tmpfs has cannot be dropped. */
+static void make_file(void)
+{
+    struct statfs fs;
+
+    file = open(".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (file < 0 || fstatfs(file, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
+        skip();
+}
+
+static void files_without_room_are_seen_to_be_read_again(void **state)
+{
+    struct cgroup *c = make_counting();
+    struct cgroup_memory m = {0};
+    struct thrash t = {0};
+    int go[2], ended = 0;
+    uint64_t us;
+
+    (void)state;
+    make_file();
+    pid_t pid = start(c, go, reread);
+    assert_int_equal(cgroup_begin(c, NULL, &limits, 0, NULL), 0);
+    assert_true(cgroup_memory(c, &m));
+    assert_false(cgroup_near(&m));
+    assert_int_equal(write(go[1], "", 1), 1);
+    do {
+        (void)sched_yield();
+        assert_true(cgroup_memory(c, &m) && cgroup_cpu(c, &us));
+        ended = waitpid(pid, NULL, WNOHANG);
+    } while (ended == 0 && !thrash_look(&t, &m, us));
+    assert_int_equal(ended, 0);
+    assert_true(m.held >= HOLD && m.held <= m.most);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    (void)end(pid, go);
+    (void)close(file);
+    cgroup_end(c, false);
+    cgroup_free(c);
 }
 
 static void cpu_time_of_the_group_is_counted_from_the_start_of_a_run(void **state)
@@ -318,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpu_time_of_the_group_is_counted_from_the_start_of_a_run),
         cmocka_unit_test(the_kernels_kill_for_memory_is_told),
+        cmocka_unit_test(files_without_room_are_seen_to_be_read_again),
         cmocka_unit_test(forks_over_the_limit_are_refused_and_counted),
         cmocka_unit_test(a_program_of_one_process_can_be_made_or_wait),
         cmocka_unit_test(what_happens_between_two_runs_is_not_the_next_ones),

@@ -82,6 +82,22 @@ static void the_kernels_oom_kill_is_memory_whoever_it_took(void **state)
     assert_int_equal(end_of(&f), STEP_END_MEMORY);
 }
 
+static void a_run_without_room_for_its_files_is_memory_and_says_so(void **state)
+{
+    struct facts f = ended(0);
+    struct step_outcome o = {0};
+
+    (void)state;
+    f.exited = false;
+    f.kill = KILL_THRASHING;
+    f.cpu_us = limits.cpu_ms * 1000 + 1;
+    f.thrash = (struct thrash){.held = 60 * LIMIT_MIB, .excess = 12345};
+    verdict_decide(&f, &o);
+    assert_int_equal(o.end, STEP_END_MEMORY);
+    assert_non_null(strstr(o.detail, "12345 bytes"));
+    assert_non_null(strstr(o.detail, "dropped and read again"));
+}
+
 static void an_allocators_word_counts_only_with_a_failure(void **state)
 {
     struct facts f = ended(EXIT(1));
@@ -185,6 +201,7 @@ int main(void)
         cmocka_unit_test(an_exit_and_a_signal_are_the_programs_own),
         cmocka_unit_test(a_kill_by_itself_is_no_limit),
         cmocka_unit_test(the_kernels_oom_kill_is_memory_whoever_it_took),
+        cmocka_unit_test(a_run_without_room_for_its_files_is_memory_and_says_so),
         cmocka_unit_test(an_allocators_word_counts_only_with_a_failure),
         cmocka_unit_test(a_failure_at_the_limit_is_memory_and_success_there_is_not),
         cmocka_unit_test(time_over_counts_even_when_the_program_ended),
