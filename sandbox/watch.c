@@ -400,13 +400,15 @@ void watch_poll(const struct watch *w, struct pollfd fds[WATCH_FDS], uint64_t *r
      * end: who has to wait for us lets its init run, and most that end at once wake us once. */
     const bool hears =
         w->state > WATCH_LAUNCHING || (w->state == WATCH_LAUNCHING && w->step.stream);
+    /* A program that is traced asks before its first instruction too. */
+    const bool asks = (hears && w->state <= WATCH_RUNNING) || (live && MUTANT(traced_calls));
     const int want[WATCH_FDS] = {
         [FD_STAGE] = live ? w->stage->link.fd : -1,
         [FD_REPORT] = live && !w->deaf ? w->stage->init.report : -1,
         [FD_OUT] = hears ? w->streams[0].fd : -1,
         [FD_ERR] = hears ? w->streams[1].fd : -1,
         [FD_OOM] = w->state == WATCH_RUNNING ? cgroup_oom_fd(w->slot->cgroup) : -1,
-        [FD_LISTENER] = hears && w->state <= WATCH_RUNNING ? w->listener : -1,
+        [FD_LISTENER] = asks ? w->listener : -1,
         /* A request may be more than its socket takes at once. */
         [FD_REQUEST] = live && channel_waits(&w->stage->init.link) ? w->stage->init.link.fd : -1,
         [FD_CROWD] = w->crowd.looker.answer,
