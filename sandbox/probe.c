@@ -121,7 +121,7 @@ static void mounts(void)
     } want[] = {
         {"/", ST_RDONLY | ST_NOSUID | ST_NODEV},
         {"/proc", ST_RDONLY | ST_NOSUID | ST_NODEV},
-        {"/work", ST_NOSUID | ST_NODEV},
+        {".", ST_NOSUID | ST_NODEV},
         {"/dev/null", ST_NOSUID},
     };
     struct statvfs fs;
@@ -243,7 +243,7 @@ static void tracing(void)
 
 static void mounting(void)
 {
-    REFUSED(mount("none", "/work", "tmpfs", 0, NULL));
+    REFUSED(mount("none", ".", "tmpfs", 0, NULL));
 }
 
 static void modules(void)

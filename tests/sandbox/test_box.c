@@ -108,7 +108,7 @@ static void a_planted_link_is_not_written_through(void **state)
 
 static void only_a_sealed_program_is_executed_without_a_copy(void **state)
 {
-    static char *main_argv[] = {(char *)(uintptr_t) "/work/prog", NULL};
+    static char *main_argv[] = {(char *)(uintptr_t)(STEP_WORK_DIR "/prog"), NULL};
     struct step_file files[] = {{"prog", -1, true}};
     struct step s = {.n_files = 1, .files = files, .argv = main_argv, .n_argv = 1};
 

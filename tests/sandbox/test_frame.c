@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-static char *argv[] = {(char *)(uintptr_t) "/work/prog", (char *)(uintptr_t) "one", NULL};
+static char *argv[] = {(char *)(uintptr_t)(STEP_WORK_DIR "/prog"), (char *)(uintptr_t) "one", NULL};
 static char *env[] = {(char *)(uintptr_t) "A=b", NULL};
 static struct step_file files[] = {{"prog", -1, true}, {"dir/data", -1, false}};
 static char out[][LIMIT_FILE_NAME + 1] = {"result", "*.class"};

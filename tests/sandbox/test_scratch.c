@@ -187,9 +187,10 @@ static void keepers_that_start_at_once_all_get_one(void **state)
 
 static void a_steps_words_name_the_true_directory(void **state)
 {
-    char *argv[] = {own_strdup("/work/prog"), own_strdup(STEP_WORK_DIR "shop"),
-                    own_strdup("x" STEP_WORK_DIR), own_strdup("/work")};
-    char *env[] = {own_strdup("HOME=/work"), own_strdup("PATH=/usr/bin:/bin"), own_strdup("/work")};
+    char *argv[] = {own_strdup(STEP_WORK_DIR "/prog"), own_strdup(STEP_WORK_DIR "shop"),
+                    own_strdup("x" STEP_WORK_DIR), own_strdup(STEP_WORK_DIR)};
+    char *env[] = {own_strdup("HOME=" STEP_WORK_DIR), own_strdup("PATH=/usr/bin:/bin"),
+                   own_strdup(STEP_WORK_DIR)};
     struct step s = {.n_argv = 4, .argv = argv, .n_env = 3, .env = env};
 
     (void)state;

@@ -4,7 +4,7 @@
 #include <sys/shm.h>
 int main(void)
 {
-    static const char *const places[] = {"/work", "/tmp", "/var/tmp", "/dev/shm", "/run", "/dev", "/"};
+    static const char *const places[] = {".", "/tmp", "/var/tmp", "/dev/shm", "/run", "/dev", "/"};
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0HOSTILE-MARK"};
     int fd, found = 0;
     char *p;

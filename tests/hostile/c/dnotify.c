@@ -2,7 +2,7 @@
 #include "hostile.h"
 int main(void)
 {
-    int dir = open("/", O_RDONLY | O_DIRECTORY), file = open("/work/main", O_RDONLY);
+    int dir = open("/", O_RDONLY | O_DIRECTORY), file = open("main", O_RDONLY);
 
     REFUSED(fcntl(dir, F_NOTIFY, DN_ACCESS | DN_MULTISHOT));
     /* The kernel looks at 32 bits of the command; a filter that looks at 64 is passed by this. */

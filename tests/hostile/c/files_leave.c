@@ -2,10 +2,10 @@
 #include "hostile.h"
 int main(void)
 {
-    static const char *const paths[] = {"/work/HOSTILE-MARK", "/tmp/HOSTILE-MARK",
+    static const char *const paths[] = {"HOSTILE-MARK", "/tmp/HOSTILE-MARK",
                                         "/var/tmp/HOSTILE-MARK", "/dev/shm/HOSTILE-MARK",
                                         "/run/HOSTILE-MARK", "/dev/HOSTILE-MARK", "/HOSTILE-MARK",
-                                        "/work/.profile", "/work/sitecustomize.py"};
+                                        ".profile", "sitecustomize.py"};
 
     for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         int fd = open(paths[i], O_CREAT | O_WRONLY, 0666);

@@ -8,9 +8,9 @@ int main(void)
     struct timex tx = {.modes = ADJ_OFFSET};
 
     REFUSED(syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL));
-    REFUSED(syscall(SYS_swapon, "/work/main", 0));
-    REFUSED(syscall(SYS_swapoff, "/work/main"));
-    REFUSED(syscall(SYS_acct, "/work/main"));
+    REFUSED(syscall(SYS_swapon, "main", 0));
+    REFUSED(syscall(SYS_swapoff, "main"));
+    REFUSED(syscall(SYS_acct, "main"));
     REFUSED(syscall(SYS_quotactl, 0, "/", 0, NULL));
     REFUSED(syscall(SYS_syslog, 3, NULL, 0));
     REFUSED(clock_settime(CLOCK_REALTIME, &ts));

@@ -2,8 +2,8 @@
 #include "hostile.h"
 int main(int argc, char **argv)
 {
-    unlink("/work/main");
-    (void)!symlink(argc > 2 ? argv[2] : "/etc/passwd", "/work/main");
+    unlink("main");
+    (void)!symlink(argc > 2 ? argv[2] : "/etc/passwd", "main");
     (void)!symlink("/etc/passwd", "wanted.txt");
     puts("held: planted");
     return 0;

@@ -2,7 +2,7 @@
 #include "hostile.h"
 int main(void)
 {
-    int in = open("/work/main", O_RDONLY), out = open("suid", O_CREAT | O_WRONLY, 0700);
+    int in = open("main", O_RDONLY), out = open("suid", O_CREAT | O_WRONLY, 0700);
     char buf[4096];
     long n;
     struct stat st;

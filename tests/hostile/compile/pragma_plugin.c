@@ -1,6 +1,6 @@
 /* Asks the compiler to load code, write files and run programs. */
-#pragma GCC plugin "/work/evil.so"
+#pragma GCC plugin "./evil.so"
 #pragma GCC dependency "/etc/shadow"
-#pragma push_options "-fplugin=/work/evil.so"
-#pragma GCC optimize ("fplugin=/work/evil.so")
+#pragma push_options "-fplugin=./evil.so"
+#pragma GCC optimize ("fplugin=./evil.so")
 int main(void) { return 0; }

@@ -1,2 +1,2 @@
 // Loads machine code as an addon.
-try { process.dlopen({ exports: {} }, '/work/main.js'); console.log('ESCAPED'); } catch (e) { console.log('held', e.message.slice(0, 80)); }
+try { process.dlopen({ exports: {} }, __filename); console.log('ESCAPED'); } catch (e) { console.log('held', e.message.slice(0, 80)); }

@@ -22,5 +22,5 @@ net.createServer().on('error', () => console.log('held: listen'))
   .on('listening', () => {
     console.log('ESCAPED: listen');
     process.exit(1);
-  }).listen('/work/socket');
+  }).listen('socket');
 process.exitCode = escapes;

@@ -1,7 +1,7 @@
 # Leaves files and modules for the next program.
 import os
-for p in ("/work/HOSTILE-MARK", "/tmp/HOSTILE-MARK", "/dev/shm/HOSTILE-MARK", "/var/tmp/HOSTILE-MARK",
-          "/work/os.py", "/work/sitecustomize.py"):
+for p in ("HOSTILE-MARK", "/tmp/HOSTILE-MARK", "/dev/shm/HOSTILE-MARK", "/var/tmp/HOSTILE-MARK",
+          "os.py", "sitecustomize.py"):
     try:
         open(p, "w").write("HOSTILE MARK")
     except OSError:

@@ -1,7 +1,7 @@
 # Reads every file it can find that is not the toolchain's.
 import os, sys
 for root, dirs, files in os.walk("/"):
-    if root.startswith(("/usr/lib/python", "/proc", "/sys", "/work", "/dev")):
+    if root.startswith(("/usr/lib/python", "/proc", "/sys", os.getcwd(), "/dev")):
         dirs[:] = []
         continue
     for f in files:
