@@ -18,12 +18,12 @@ enum frame_type {
     FRAME_PIECE,    /* a byte for the stream, then the bytes */
     FRAME_FILES,    /* some of the files that came out; before FRAME_OUTCOME */
     FRAME_OUTCOME,
-    FRAME_ENDED,  /* FRAME_STARTED and FRAME_OUTCOME in one */
     FRAME_BIRTH,  /* to a stage: make an init; descriptors as enum birth_fd */
     FRAME_RUN,    /* to an init: a step; descriptors as enum run_fd, then those of the step */
     FRAME_REAPED, /* from a stage: its init, and all that it started, is gone */
     FRAME_FAILED, /* from a stage: text; it could not be set up */
     FRAME_SIGNAL, /* to the keeper: a byte, the signal's number; to the program that runs */
+    FRAME_ENDED,  /* FRAME_STARTED and FRAME_OUTCOME in one */
 };
 
 enum { FRAME_FILES_MAX = 64 };

@@ -12,6 +12,7 @@ import argparse
 import array
 import os
 import random
+import re
 import select
 import socket
 import struct
@@ -23,7 +24,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import slots as driver  # noqa: E402
 
-STEP, KILL, READY, OUTCOME, SIGNAL = 1, 2, 3, 7, 12
+with open(os.path.join(HERE, "..", "..", "sandbox", "step.h"), "rb") as f:
+    WORK = re.search(rb'STEP_WORK_DIR "(.*)"', f.read())[1]
+with open(os.path.join(HERE, "..", "..", "sandbox", "frame.h"), encoding="utf-8") as f:
+    FRAMES = re.findall(r"FRAME_([A-Z]+)(?: = 1)?,", f.read())
+STEP, KILL, READY, OUTCOME, SIGNAL = (
+    1 + FRAMES.index(name) for name in ("STEP", "KILL", "READY", "OUTCOME", "SIGNAL"))
 MIB = 1 << 20
 READY_S, ANSWER_S = 60, 60
 
@@ -39,7 +45,7 @@ def texts(items):
 def step_body():
     """A good step: /usr/bin/true of a root that has none, so that it ends at once."""
     limits = struct.pack("=9Q", 500, 1000, 64 * MIB, 4096, 8, MIB, MIB, 64, 0)
-    return (text(b"c") + text(b"run") + texts([b"/work/prog"]) + texts([b"A=1"]) +
+    return (text(b"c") + text(b"run") + texts([WORK + b"/prog"]) + texts([b"A=1"]) +
             struct.pack("=I", 1) + text(b"prog") + b"\1" + texts([b"out"]) + limits +
             bytes(5) + struct.pack("=HH", 0, 0))
 
