@@ -127,6 +127,16 @@ static void a_tree_is_seen_to_its_leaves(void **state)
     crowd_done(&c);
 }
 
+/* Two processes that are over the limit if nothing is shared: what they have is told later. */
+static void see_two(struct crowd *c, int proc, pid_t init)
+{
+    crowd_init(c);
+    assert_true(look(c, proc, init));
+    assert_int_equal(c->threads, 2);
+    assert_int_equal(c->memory, 0);
+    hear(c);
+}
+
 static void what_is_shared_counts_once(void **state)
 {
     const struct holder h = holder_new(FORKED);
@@ -134,11 +144,7 @@ static void what_is_shared_counts_once(void **state)
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
-    crowd_init(&c);
-    assert_true(look(&c, proc, h.pid));
-    assert_int_equal(c.threads, 2);
-    assert_int_equal(c.memory, 0);
-    hear(&c);
+    see_two(&c, proc, h.pid);
     assert_true(c.memory >= TOUCHED && c.memory < limits.memory);
     holder_done(&h);
     crowd_done(&c);
@@ -170,11 +176,7 @@ static void one_memory_of_two_counts_once(void **state)
     const long asked = syscall(SYS_kcmp, getpid(), h.pid, KCMP_VM, 0, 0);
 
     (void)state;
-    crowd_init(&c);
-    assert_true(look(&c, proc, h.pid));
-    assert_int_equal(c.threads, 2);
-    assert_int_equal(c.memory, 0);
-    hear(&c);
+    see_two(&c, proc, h.pid);
     /* Where the kernel may not be asked nothing is taken for shared. */
     assert_true(c.memory >= (asked < 0 ? 2 : 1) * TOUCHED);
     assert_true(asked < 0 || c.memory < limits.memory);
