@@ -45,8 +45,8 @@ static bool place_init(struct watch *w)
     return in->near != NEAR_NOWHERE;
 }
 
-/* Sends the request to the init. `theirs` are the run's ends. */
-static int ask(struct watch *w, const int theirs[RUN_FDS], struct err *err)
+/* Sends the request to the init. */
+static int ask(struct watch *w, struct err *err)
 {
     struct slot_init *in = &w->stage->init;
     struct run_head head = {.alone = !w->slot->isolation.cgroups,
@@ -59,8 +59,8 @@ static int ask(struct watch *w, const int theirs[RUN_FDS], struct err *err)
     (void)buf_put(&b, &head, sizeof(head));
     if (frame_put_step(&b, &w->step) < 0)
         return err_set(err, E2BIG, "the step is over its limits");
-    for (unsigned i = 0; i < RUN_FDS; i++)
-        fds[i] = theirs[i];
+    fds[RUN_STDOUT] = w->streams[0].theirs;
+    fds[RUN_STDERR] = w->streams[1].theirs;
     uint32_t n = RUN_FDS + frame_step_fds(&w->step, fds + RUN_FDS);
     int r = channel_put(&in->link, FRAME_RUN, buf_span(&b), fds, n);
     return r < 0 ? err_set(err, r, "the init takes no run: %s", strerror(-r)) : 0;
@@ -80,10 +80,8 @@ int begin_run(struct watch *w, struct err *err)
         r = stream_open(&w->streams[0], w->step.limits.output, err);
     if (r == 0)
         r = stream_open(&w->streams[1], w->step.limits.output, err);
-    if (r < 0)
-        return r;
-    const int fds[RUN_FDS] = {w->streams[0].theirs, w->streams[1].theirs};
-    r = ask(w, fds, err);
+    if (r == 0)
+        r = ask(w, err);
     if (r == 0)
         w->listener = own_fd_steal(&w->stage->init.listener);
     return r;

@@ -197,6 +197,22 @@ static int make_shared_work(struct init *in, struct run *r, struct err *err)
     return in->launcher.ruleset < 0 ? in->launcher.ruleset : box_fill(r->dir, &r->step, &how, err);
 }
 
+/* Puts the program's name into the work directory, if it is not there from before. */
+static int link_program(struct init *in, const struct run *r, struct err *err)
+{
+    const char *name = r->program ? r->program->name : "";
+
+    if (strcmp(name, in->linked) == 0)
+        return 0;
+    if (in->linked[0] && unlinkat(r->dir, in->linked, 0) < 0)
+        return err_errno(err, "%s", in->linked);
+    int rc = *name ? box_link(r->dir, name) : 0;
+    if (rc < 0)
+        return err_set(err, rc, "file %.100s: %s", name, strerror(-rc));
+    (void)snprintf(in->linked, sizeof(in->linked), "%s", name);
+    return 0;
+}
+
 static int make_work(struct init *in, struct run *r, struct err *err)
 {
     if (in->machine >= 0)
@@ -216,16 +232,8 @@ static int make_work(struct init *in, struct run *r, struct err *err)
         in->room.files = inodes;
     }
     r->dir = own_fd_steal(&in->work);
-    const char *name = r->program ? r->program->name : "";
-    if (strcmp(name, in->linked) != 0) {
-        if (in->linked[0] && unlinkat(r->dir, in->linked, 0) < 0)
-            return err_errno(err, "%s", in->linked);
-        int rc = *name ? box_link(r->dir, name) : 0;
-        if (rc < 0)
-            return err_set(err, rc, "file %.100s: %s", name, strerror(-rc));
-        (void)snprintf(in->linked, sizeof(in->linked), "%s", name);
-    }
-    return box_fill(r->dir, &r->step, &how, err);
+    int rc = link_program(in, r, err);
+    return rc < 0 ? rc : box_fill(r->dir, &r->step, &how, err);
 }
 
 static void shut(int *fd)
@@ -366,15 +374,15 @@ static int32_t reap(struct init *in, struct run *r, pid_t program, uint64_t *mem
         if (pid == program)
             status = s;
     } while (pid != program && (pid > 0 || errno == EINTR));
-    const bool alone = getpid() == 1 && !has_children();
+    const bool left = getpid() != 1 || has_children();
     /* What it has left is under its limits while it is killed. */
-    if (!alone && r->untold_ns) {
+    if (left && r->untold_ns) {
         (void)tell_start(in, r, 0, r->untold_ns);
         r->untold_ns = 0;
     }
     if (getpid() != 1)
         kin_kill(in->machine, stage_own_user(in->stage));
-    else if (!alone)
+    else if (left)
         (void)kill(-1, SIGKILL);
     while (wait_one(&s, memory) > 0 || errno == EINTR)
         continue;

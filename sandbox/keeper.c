@@ -165,8 +165,8 @@ static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
         return frame_get_files(f, &k->outcome);
     case FRAME_ENDED:
         news->what = KEEPER_STARTED;
-        k->ended = true;
-        return k->running && frame_get_outcome(f->body, &k->outcome) == 0 ? 1 : -EBADMSG;
+        k->ended = k->running && frame_get_outcome(f->body, &k->outcome) == 0;
+        return k->ended ? 1 : -EBADMSG;
     case FRAME_OUTCOME:
         if (!k->running || frame_get_outcome(f->body, &k->outcome) < 0)
             return -EBADMSG;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/near.h"
 
-#include <string.h>
-
 /* Of who holds itself: where it may be otherwise. */
 static _Thread_local struct near_home before;
 static _Thread_local bool holds;

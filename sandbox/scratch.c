@@ -338,7 +338,6 @@ static uint64_t unseen(struct scratch *s, uint64_t left, uint64_t visible)
 static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
 {
     const struct looker_task task = {s->dir, see, s, sizeof(struct holding)};
-    auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct statvfs fs;
 
     if (fstatvfs(s->dir, &fs) < 0)
@@ -351,6 +350,8 @@ static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
         return false;
     }
     if (s->looker.pid) {
+        auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
         s->blind += looker_waits(&s->looker, ours);
     } else {
         s->free_asked = left;

@@ -8,6 +8,20 @@
 
 enum { PIPE_MIN = 64 * 1024, PIPE_MAX = 1024 * 1024 };
 
+static void shut(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+void stream_done(struct stream *s)
+{
+    shut(&s->fd);
+    shut(&s->theirs);
+    buf_done(&s->data);
+}
+
 int stream_prepare(struct stream *s, struct err *err)
 {
     int fds[2];
@@ -15,7 +29,11 @@ int stream_prepare(struct stream *s, struct err *err)
     if (pipe2(fds, O_CLOEXEC) < 0)
         return err_errno(err, "pipe");
     *s = (struct stream){.fd = fds[0], .theirs = fds[1]};
-    return fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0 ? err_errno(err, "pipe") : 0;
+    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0)
+        return 0;
+    int r = err_errno(err, "pipe");
+    stream_done(s);
+    return r;
 }
 
 int stream_open(struct stream *s, uint64_t limit, struct err *err)
@@ -31,20 +49,6 @@ int stream_open(struct stream *s, uint64_t limit, struct err *err)
     return 0;
 }
 
-static void shut(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
-void stream_done(struct stream *s)
-{
-    shut(&s->fd);
-    shut(&s->theirs);
-    buf_done(&s->data);
-}
-
 /* Read through memory that is there already: room for the largest piece, made anew for each run,
  * would be given back to the system and faulted in again each time. */
 int stream_take(struct stream *s, struct span *ret_piece)
@@ -52,10 +56,8 @@ int stream_take(struct stream *s, struct span *ret_piece)
     static uint8_t piece[PIPE_MIN];
     ssize_t n = -1;
 
-    while (s->fd >= 0 && (n = read(s->fd, piece, sizeof(piece))) < 0 && errno == EINTR)
+    while ((n = read(s->fd, piece, sizeof(piece))) < 0 && errno == EINTR)
         continue;
-    if (n == 0)
-        shut(&s->fd);
     if (n <= 0)
         return 0;
     size_t room = s->data.max - s->data.len;

@@ -19,6 +19,6 @@ int stream_open(struct stream *s, uint64_t limit, struct err *err);
 void stream_done(struct stream *s);
 
 /* Takes the next piece out of the pipe. 1 = one was kept, *ret_piece, valid until the next call;
- * 0 = no more for now, or none ever (fd is -1 then); -ENOSPC = more than the limit. */
+ * 0 = no more for now; -ENOSPC = more than the limit. */
 int stream_take(struct stream *s, struct span *ret_piece);
 #endif

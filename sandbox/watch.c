@@ -173,11 +173,10 @@ static unsigned on_exited(struct watch *w, const struct report *r)
     w->overhead_us = r->init_us;
     if (w->state == WATCH_LAUNCHING && r->started_ns) {
         w->started_ns = r->started_ns;
-        w->state = WATCH_RUNNING;
         news = WATCH_STARTED;
-    }
-    if (w->state != WATCH_RUNNING)
+    } else if (w->state != WATCH_RUNNING) {
         return 0;
+    }
     w->state = WATCH_ENDING;
     crowd_stop(&w->crowd);
     w->ended_ns = r->at_ns;
