@@ -80,8 +80,10 @@ int begin_run(struct watch *w, struct err *err)
         r = stream_open(&w->streams[0], w->step.limits.output, err);
     if (r == 0)
         r = stream_open(&w->streams[1], w->step.limits.output, err);
-    if (r == 0)
+    if (r == 0) {
+        scratch_begin(&w->slot->scratch);
         r = ask(w, err);
+    }
     if (r == 0)
         w->listener = own_fd_steal(&w->stage->init.listener);
     return r;

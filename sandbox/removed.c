@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/removed.h"
 
+#include "base/hash.h"
 #include "base/own.h"
 #include "sandbox/kin.h"
 
@@ -23,6 +24,7 @@ struct found {
     } * files;
     size_t n, room;
     bool hidden;
+    uint64_t roll; /* a hash of who is there */
 };
 
 /* One that is too long to be told is no path of the machine's own files. */
@@ -192,21 +194,48 @@ static bool is_ours(const struct kin *all, size_t n, const struct kin *k, pid_t 
     return k->parent == keeper || parent_of(all, n, k->parent) == keeper;
 }
 
-void removed_measure(int proc, pid_t keeper, const char *folder, struct removed *ret)
+static void look_at_process(struct found *f, const char *process)
+{
+    look_at_tasks(f, process);
+    look_at_maps(f, process);
+    f->hidden = f->hidden || has_shut_us_out(f->proc, process);
+}
+
+/* Adds the number of each thread. */
+static void call_roll(struct found *f, const char *process)
+{
+    DIR *d = open_dir(f->proc, process, "task");
+
+    for (struct dirent *e; d && (e = readdir(d));)
+        f->roll = hash_sip(f->roll, 0, e->d_name, strlen(e->d_name));
+    if (d)
+        (void)closedir(d);
+}
+
+static void for_each_process(struct found *f, pid_t keeper,
+                             void (*with)(struct found *f, const char *process))
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    size_t n = kin_list(proc, keeper, all);
-    struct found f = {.proc = proc, .folder = folder};
+    size_t n = kin_list(f->proc, keeper, all);
     char process[16];
 
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(process, sizeof(process), "%d", (int)all[i].pid);
-        if (!all[i].below || is_ours(all, n, &all[i], keeper))
-            continue;
-        look_at_tasks(&f, process);
-        look_at_maps(&f, process);
-        f.hidden = f.hidden || has_shut_us_out(proc, process);
+        if (all[i].below && !is_ours(all, n, &all[i], keeper))
+            with(f, process);
     }
+}
+
+void removed_measure(int proc, pid_t keeper, const char *folder, struct removed *ret)
+{
+    struct found f = {.proc = proc, .folder = folder};
+
+    for_each_process(&f, keeper, call_roll);
+    const uint64_t before = f.roll;
+    for_each_process(&f, keeper, look_at_process);
     add_up(&f, ret);
     free(f.files);
+    f.roll = 0;
+    for_each_process(&f, keeper, call_roll);
+    ret->moved = f.roll != before;
 }

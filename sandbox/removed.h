@@ -14,6 +14,8 @@ struct removed {
     unsigned mapped; /* files that are only mapped: of those no size is told */
     bool hidden;     /* some are where nobody can look: on their way in a socket, or in a process
                         that made itself unreadable */
+    bool moved;      /* processes or threads came or went meanwhile: what they passed on to each
+                        other may have been missed */
 };
 
 /* What all below the inits of a keeper, which are its children's children, have of files that were

@@ -28,6 +28,10 @@ enum { DEPTH_MAX = 64, RUN_MODE = 0700, KEEPER_MODE = 0711, TRIES = 100 };
  * programs have few of these and none of those for long. */
 enum { BLIND_MAX = 20, MAPPED_MAX = 8 };
 
+/* Looks in a row at which all was to be seen, until that is believed: a file may pass from who is
+ * yet to be looked at to who was. */
+enum { CLEAR_MIN = 5 };
+
 static DIR *open_dir(int at, const char *name)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -284,6 +288,7 @@ void scratch_measure(const struct scratch *s, const struct scratch_use *max,
 struct holding {
     uint64_t bytes;
     bool hidden; /* not all that there is can be seen */
+    bool moved;  /* what was seen may not be all */
 };
 
 /* What is removed first: what goes from one to the other meanwhile is missed, and not counted
@@ -302,7 +307,7 @@ static void see(void *arg, void *ret_answer)
         removed_measure(proc, getppid(), folder, &removed);
     scratch_measure(s, &max, &use);
     const struct holding all = {use.bytes + removed.bytes,
-                                removed.hidden || removed.mapped > MAPPED_MAX};
+                                removed.hidden || removed.mapped > MAPPED_MAX, removed.moved};
     memcpy(ret_answer, &all, sizeof(all));
 }
 
@@ -313,10 +318,14 @@ static bool hear(struct scratch *s, uint64_t max)
 
     if (!looker_hear(&s->looker, &all, sizeof(all)))
         return false;
-    s->blind = all.hidden ? s->blind + 1 : 0;
-    if (!all.hidden) {
+    if (all.hidden)
+        s->blind++;
+    else if (!all.moved)
+        s->blind = 0;
+    s->clear = all.hidden || all.moved ? 0 : s->clear + 1;
+    if (s->clear >= CLEAR_MIN) {
         s->free = s->free_asked + all.bytes;
-        s->risen = 0;
+        s->risen = s->clear = 0;
     }
     return all.bytes > max;
 }
@@ -324,8 +333,6 @@ static bool hear(struct scratch *s, uint64_t max)
 /* How much the run may hold that nobody has seen. What others give back could hide as much. */
 static uint64_t unseen(struct scratch *s, uint64_t left, uint64_t visible)
 {
-    if (s->free == 0)
-        s->free = left + visible;
     if (left + visible > s->free) {
         s->risen += left + visible - s->free;
         s->free = left + visible;
@@ -333,20 +340,24 @@ static uint64_t unseen(struct scratch *s, uint64_t left, uint64_t visible)
     return s->free - left + s->risen;
 }
 
+static uint64_t free_space(const struct scratch *s)
+{
+    struct statvfs fs;
+
+    return fstatvfs(s->dir, &fs) < 0 ? 0 : (uint64_t)fs.f_bfree * fs.f_frsize;
+}
+
 /* `visible`: what the run's directory holds. Others use the disk too, so that no run is over
  * because of what the disk has lost: it is only looked at more closely. */
 static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
 {
     const struct looker_task task = {s->dir, see, s, sizeof(struct holding)};
-    struct statvfs fs;
+    const uint64_t left = free_space(s);
 
-    if (fstatvfs(s->dir, &fs) < 0)
-        return false;
-    const uint64_t left = (uint64_t)fs.f_bfree * fs.f_frsize;
     if (hear(s, max))
         return true;
     if (unseen(s, left, visible) <= max) {
-        s->blind = 0;
+        s->blind = s->clear = 0;
         return false;
     }
     if (s->looker.pid) {
@@ -358,6 +369,11 @@ static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
         looker_send(&s->looker, &task);
     }
     return s->blind >= BLIND_MAX;
+}
+
+void scratch_begin(struct scratch *s)
+{
+    s->free = s->dir < 0 ? 0 : free_space(s);
 }
 
 bool scratch_is_full(struct scratch *s, const struct step *step)
@@ -377,7 +393,8 @@ void scratch_forget(struct scratch *s)
     if (s->dir < 0)
         return;
     looker_done(&s->looker);
-    s->free = s->risen = s->blind = 0;
+    s->free = s->risen = 0;
+    s->blind = s->clear = 0;
 }
 
 /* The work directory and what is in it, also behind "NAME=". */

@@ -25,6 +25,7 @@ struct scratch {
     uint64_t free, free_asked; /* bytes of its file system: without the run, and when it was sent */
     uint64_t risen;            /* by so much since the run was last seen whole */
     unsigned blind;            /* looks in a row at which something was hidden */
+    unsigned clear;            /* and at which nothing can have been */
 };
 
 /* In TMPDIR, /tmp, /var/tmp or /dev/shm, whichever takes it and lets files be executed. */
@@ -44,6 +45,8 @@ struct scratch_use {
 void scratch_measure(const struct scratch *s, const struct scratch_use *max,
                      struct scratch_use *ret);
 
+/* Before a run begins: what the disk has is what it may change. */
+void scratch_begin(struct scratch *s);
 /* Is a run over what its step may have, its own files aside? Never where there is no such
  * directory. What the run has removed and keeps open is looked for, by a child, when its file
  * system has lost more than that; who then hides some of it is over, too. */

@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-enum { PIECE = 1 << 20, ORDINARY = 65534, LOOKS = 500 };
+enum { PIECE = 1 << 20, LARGE = 64 * PIECE, ORDINARY = 65534, LOOKS = 100 };
 
 static const struct ids ids; /* one user: nothing is given away */
 static char top[64];
@@ -150,6 +150,23 @@ static void out_of_sight(void)
         _exit(1);
 }
 
+/* More than others who use the disk are likely to give back meanwhile. */
+static void a_large_one(void)
+{
+    if (fallocate(nameless(), 0, 0, LARGE) < 0)
+        _exit(1);
+}
+
+/* Whoever is looked at has just passed it on. */
+static void a_passed_one(void)
+{
+    (void)nameless();
+    (void)!write(said, "", 1);
+    for (;;)
+        if (fork() > 0)
+            _exit(0);
+}
+
 /* A stage, its init and a program below us, as below a keeper. Returns the stage when the program
  * holds what it holds. */
 static pid_t below_us(void (*hold)(void))
@@ -163,9 +180,11 @@ static pid_t below_us(void (*hold)(void))
         (void)setpgid(0, 0);
         (void)close(ends[0]);
         said = ends[1];
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++) {
+            (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
             if (fork() > 0)
                 hold_for_good();
+        }
         hold();
         hold_for_good();
     }
@@ -235,40 +254,68 @@ static void who_shuts_us_out_hides_something(void **state)
     assert_true(r.hidden);
 }
 
-/* Looks until there is no more to be told, or the run is over, with a disk that has lost all it
- * had. */
-static bool is_found_full(uint64_t allowed, void (*hold)(void))
+enum finding { FULL, CLEAR, UNKNOWN };
+
+/* Looks until there is no more to be told, or the run is over. */
+static enum finding look(uint64_t allowed)
 {
     const struct step step = {.limits = {.file_size = allowed, .files = 100}};
-    const pid_t stage = below_us(hold);
-    bool full = false;
+    const uint64_t before = scratch.free;
 
-    assert_false(scratch_is_full(&scratch, &step));
-    scratch.free = UINT64_MAX / 2;
-    for (int i = 0; i < LOOKS && !full && scratch.free == UINT64_MAX / 2; i++) {
+    for (int i = 0; i < LOOKS; i++) {
         struct pollfd p = {.fd = scratch.looker.answer, .events = POLLIN};
 
         (void)poll(&p, p.fd >= 0 ? 1 : 0, p.fd >= 0 ? 1000 : 1);
-        full = scratch_is_full(&scratch, &step);
+        if (scratch_is_full(&scratch, &step))
+            return FULL;
+        if (scratch.free < before)
+            return CLEAR;
     }
+    return UNKNOWN;
+}
+
+/* With a disk that has lost all it had. */
+static enum finding found(uint64_t allowed, void (*hold)(void))
+{
+    const pid_t stage = below_us(hold);
+
+    scratch.free = UINT64_MAX / 2;
+    const enum finding f = look(allowed);
     end(stage);
     scratch_forget(&scratch);
-    return full;
+    return f;
 }
 
 static void a_run_is_over_for_what_it_has_removed(void **state)
 {
     (void)state;
-    assert_true(is_found_full(3 * PIECE / 2, open_ones));
-    assert_false(is_found_full(4 * PIECE, open_ones));
+    assert_int_equal(found(3 * PIECE / 2, open_ones), FULL);
+    assert_int_equal(found(4 * PIECE, open_ones), CLEAR);
     assert_int_equal(scratch.looker.pid, 0);
 }
 
 static void a_run_is_over_for_what_it_hides(void **state)
 {
     (void)state;
-    assert_true(is_found_full(4 * PIECE, mapped_ones));
-    assert_false(is_found_full(4 * PIECE, one_that_is_linked));
+    assert_int_equal(found(4 * PIECE, mapped_ones), FULL);
+    assert_int_equal(found(4 * PIECE, one_that_is_linked), CLEAR);
+}
+
+static void what_is_taken_before_the_first_look_is_missed(void **state)
+{
+    (void)state;
+    scratch_begin(&scratch);
+    const pid_t stage = below_us(a_large_one);
+    const enum finding f = look(4 * PIECE);
+    end(stage);
+    scratch_forget(&scratch);
+    assert_int_equal(f, FULL);
+}
+
+static void who_passes_it_on_is_not_believed(void **state)
+{
+    (void)state;
+    assert_int_not_equal(found(PIECE / 2, a_passed_one), CLEAR);
 }
 
 int main(void)
@@ -281,6 +328,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_shuts_us_out_hides_something, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_has_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_hides, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_taken_before_the_first_look_is_missed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_passes_it_on_is_not_believed, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
