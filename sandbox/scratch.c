@@ -326,6 +326,7 @@ static bool hear(struct scratch *s, uint64_t max)
     if (s->clear >= CLEAR_MIN) {
         s->free = s->free_asked + all.bytes;
         s->risen = s->clear = 0;
+        s->alarm = false;
     }
     return all.bytes > max;
 }
@@ -348,7 +349,8 @@ static uint64_t free_space(const struct scratch *s)
 }
 
 /* `visible`: what the run's directory holds. Others use the disk too, so that no run is over
- * because of what the disk has lost: it is only looked at more closely. */
+ * because of what the disk has lost: it is only looked at more closely. What others give back later
+ * says as little. */
 static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
 {
     const struct looker_task task = {s->dir, see, s, sizeof(struct holding)};
@@ -356,10 +358,10 @@ static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
 
     if (hear(s, max))
         return true;
-    if (unseen(s, left, visible) <= max) {
-        s->blind = s->clear = 0;
+    if (unseen(s, left, visible) > max)
+        s->alarm = true;
+    if (!s->alarm)
         return false;
-    }
     if (s->looker.pid) {
         auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -394,6 +396,7 @@ void scratch_forget(struct scratch *s)
         return;
     looker_done(&s->looker);
     s->free = s->risen = 0;
+    s->alarm = false;
     s->blind = s->clear = 0;
 }
 

@@ -24,6 +24,7 @@ struct scratch {
     struct looker looker;
     uint64_t free, free_asked; /* bytes of its file system: without the run, and when it was sent */
     uint64_t risen;            /* by so much since the run was last seen whole */
+    bool alarm;                /* it may hold more than is seen, until that is known not to be */
     unsigned blind;            /* looks in a row at which something was hidden */
     unsigned clear;            /* and at which nothing can have been */
 };

@@ -312,6 +312,21 @@ static void what_is_taken_before_the_first_look_is_missed(void **state)
     assert_int_equal(f, FULL);
 }
 
+static void what_others_give_back_does_not_hide_what_is_held(void **state)
+{
+    const struct step step = {.limits = {.file_size = 4 * PIECE, .files = 100}};
+    const pid_t stage = below_us(mapped_ones);
+
+    (void)state;
+    scratch.free = UINT64_MAX / 2;
+    assert_false(scratch_is_full(&scratch, &step));
+    scratch_begin(&scratch);
+    const enum finding f = look(4 * PIECE);
+    end(stage);
+    scratch_forget(&scratch);
+    assert_int_equal(f, FULL);
+}
+
 static void who_passes_it_on_is_not_believed(void **state)
 {
     (void)state;
@@ -329,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_has_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_hides, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_taken_before_the_first_look_is_missed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_others_give_back_does_not_hide_what_is_held, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(who_passes_it_on_is_not_believed, setup, teardown),
     };
