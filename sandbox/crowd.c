@@ -42,15 +42,16 @@ static uint64_t bytes_of(const char *text, const char *field)
 /* Page tables are memory too: a page here and there of a large mapping costs as much again. With
  * `shares` each page counts by the share that the process has in it, so that the memory of children
  * that share all with their parent is not counted again. Also tells how large its address space is.
- */
-static uint64_t memory(int proc, const char *pid, bool shares, uint64_t *ret_size)
+ * `folder`: of the process, where that can be read. */
+static uint64_t memory(int proc, const char *folder, bool shares, uint64_t *ret_size)
 {
     char status[2048], rollup[2048];
-    bool told = shares && kin_read(proc, pid, "smaps_rollup", rollup, sizeof(rollup)) &&
+    bool told = shares && kin_read(proc, folder, "smaps_rollup", rollup, sizeof(rollup)) &&
                 strstr(rollup, "Pss_Anon:");
 
+    *ret_size = 0;
     /* Last: who dies meanwhile has nothing any more. */
-    if (!kin_read(proc, pid, "status", status, sizeof(status)))
+    if (!kin_read(proc, folder, "status", status, sizeof(status)))
         return 0;
     *ret_size = bytes_of(status, "\nVmSize:");
     const uint64_t tables = bytes_of(status, "\nVmPTE:");
@@ -73,13 +74,13 @@ static uint64_t records_max(uint64_t size)
 }
 
 /* What they take: a line each. */
-static uint64_t records(int proc, const char *pid)
+static uint64_t records(int proc, const char *folder)
 {
-    char path[32], text[8192];
+    char path[KIN_FOLDER + 8], text[8192];
     uint64_t n = 0;
     ssize_t got;
 
-    (void)snprintf(path, sizeof(path), "%.16s/maps", pid);
+    (void)snprintf(path, sizeof(path), "%s/maps", folder);
     auto_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     while (fd >= 0 && (got = read(fd, text, sizeof(text))) > 0)
         for (const char *at = text; (at = memchr(at, '\n', (size_t)(text + got - at)));)
@@ -87,26 +88,42 @@ static uint64_t records(int proc, const char *pid)
     return n * MAPPING_BYTES;
 }
 
+/* Has its first thread ended before the others? Then nothing is told of its memory in its place. */
+static bool is_headless(const struct kin *k)
+{
+    return k->state == 'Z' && !kin_is_dead(k);
+}
+
+static void folder_of(int proc, const struct kin *k, char ret[KIN_FOLDER])
+{
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
+    if (!is_headless(k) || !kin_living(proc, name, ret))
+        (void)snprintf(ret, KIN_FOLDER, "%s", name);
+}
+
 /* Is it there, and does it still have its memory? It loses that before it is dead. */
 static bool stays(int proc, const struct kin *k)
 {
     struct kin now;
     uint64_t size;
-    char name[16];
+    char folder[KIN_FOLDER];
 
-    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
-    return kin_look(proc, k->pid, &now) && now.born == k->born &&
-           memory(proc, name, false, &size) > 0;
+    if (!kin_look(proc, k->pid, &now) || now.born != k->born)
+        return false;
+    folder_of(proc, &now, folder);
+    return memory(proc, folder, false, &size) > 0;
 }
 
 static uint64_t memory_of(int proc, const struct kin *k)
 {
     uint64_t size;
-    char name[16];
+    char folder[KIN_FOLDER];
 
-    (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
-    const uint64_t own = memory(proc, name, true, &size);
-    return own ? own + records(proc, name) : 0;
+    folder_of(proc, k, folder);
+    const uint64_t own = memory(proc, folder, true, &size);
+    return own ? own + records(proc, folder) : 0;
 }
 
 /* A process of the run that has memory. */
@@ -165,7 +182,7 @@ static void number_others(int proc, struct member *all, size_t n)
 {
     auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     auto_free struct kin *below = own_calloc(KIN_MAX, sizeof(*below));
-    const size_t n_below = kin_list(ours, getppid(), below);
+    const size_t n_below = kin_list(ours, getppid(), below, NULL);
 
     for (size_t i = 0; i < n_below; i++) {
         const pid_t own = below[i].below ? own_number(ours, below[i].pid) : 0;
@@ -188,6 +205,8 @@ static void number_all(int proc, struct member *all, size_t n)
 
 static bool is_one_memory(const struct member *a, const struct member *b)
 {
+    if (is_headless(a->kin) || is_headless(b->kin))
+        return false;
     return a->pid && b->pid && syscall(SYS_kcmp, a->pid, b->pid, KCMP_VM, 0, 0) == 0;
 }
 
@@ -228,7 +247,7 @@ static uint64_t add_once(const struct task *t, struct member *all, size_t n, boo
 static uint64_t add_shares(const struct task *t, struct kin *all, bool *ret_same)
 {
     const int proc = t->at->proc;
-    size_t n = kin_list(proc, t->at->init, all), n_members = 0;
+    size_t n = kin_list(proc, t->at->init, all, NULL), n_members = 0;
     auto_free struct member *members = own_calloc(n + 1, sizeof(*members));
     uint64_t sum = 0;
 
@@ -398,16 +417,16 @@ static struct sums add_up(int proc, const struct kin *all, size_t n)
 {
     const uint64_t begin = cpu_ns(), first = clock_mono_ns() / 1000;
     struct sums s = {0};
-    uint64_t size = 0;
-    char name[16];
+    char folder[KIN_FOLDER];
+    uint64_t size;
 
     for (size_t k = 0; k < n && cpu_ns() - begin < LOOK_NS_MAX; k++) {
         const struct kin *at = &all[(first + k) % n];
 
         if (!at->below)
             continue;
-        (void)snprintf(name, sizeof(name), "%d", (int)at->pid);
-        const uint64_t one = memory(proc, name, false, &size);
+        folder_of(proc, at, folder);
+        const uint64_t one = memory(proc, folder, false, &size);
         s.all += one;
         s.with_records += one + records_max(size);
         raise_to(&s.most, one);
@@ -423,7 +442,7 @@ bool crowd_look(struct crowd *c, const struct crowd_at *at, const struct step_li
 
     if (at->init <= 0 || at->proc < 0)
         return false;
-    size_t n = kin_list(at->proc, at->init, all);
+    size_t n = kin_list(at->proc, at->init, all, NULL);
     count(c, at, all, n, max->processes);
     crowd_hear(c);
     if (c->threads > max->processes)

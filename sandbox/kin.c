@@ -25,9 +25,9 @@ enum { KILLER_MS = 5000 };
 
 bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size)
 {
-    char path[64];
+    char path[2 * KIN_FOLDER];
 
-    (void)snprintf(path, sizeof(path), "%.16s/%s", pid, file);
+    (void)snprintf(path, sizeof(path), "%.*s/%s", KIN_FOLDER, pid, file);
     auto_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
     if (n <= 0)
@@ -86,6 +86,38 @@ bool kin_look(int proc, pid_t pid, struct kin *ret)
     return look(proc, name, ret);
 }
 
+static bool is_dead(const struct kin *k)
+{
+    return k->state == 'Z' || k->state == 'X';
+}
+
+bool kin_is_dead(const struct kin *k)
+{
+    return is_dead(k) && k->threads <= 1;
+}
+
+bool kin_living(int proc, const char *pid, char ret[KIN_FOLDER])
+{
+    struct kin k;
+
+    (void)snprintf(ret, KIN_FOLDER, "%.16s", pid);
+    if (!look(proc, pid, &k))
+        return false;
+    if (!is_dead(&k))
+        return true;
+    (void)snprintf(ret, KIN_FOLDER, "%.16s/task", pid);
+    int fd = openat(proc, ret, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    bool lives = false;
+    for (struct dirent *e; d && !lives && (e = readdir(d));) {
+        (void)snprintf(ret, KIN_FOLDER, "%.16s/task/%.16s", pid, e->d_name);
+        lives = e->d_name[0] != '.' && look(proc, ret, &k) && !is_dead(&k);
+    }
+    if (d)
+        (void)closedir(d);
+    return lives;
+}
+
 static int by_pid(const void *a, const void *b)
 {
     const struct kin *x = a, *y = b;
@@ -122,18 +154,23 @@ static void mark(struct kin *all, size_t n, pid_t root)
     }
 }
 
-size_t kin_list(int proc, pid_t root, struct kin *all)
+size_t kin_list(int proc, pid_t root, struct kin *all, bool *ret_missed)
 {
     int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    size_t n = 0;
+    size_t n = 0, met = 0;
 
     if (!d)
         return 0;
-    for (struct dirent *e; n < KIN_MAX && (e = readdir(d));)
-        if (e->d_name[0] >= '0' && e->d_name[0] <= '9')
-            n += look(proc, e->d_name, &all[n]);
+    for (struct dirent *e; n < KIN_MAX && (e = readdir(d));) {
+        if (e->d_name[0] < '0' || e->d_name[0] > '9')
+            continue;
+        met++;
+        n += look(proc, e->d_name, &all[n]);
+    }
     (void)closedir(d);
+    if (ret_missed)
+        *ret_missed = n < met || n == KIN_MAX;
     mark(all, n, root);
     return n;
 }
@@ -151,17 +188,12 @@ static bool is_of(int proc, pid_t pid, uid_t user)
 unsigned kin_threads(int proc, uid_t user)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    size_t n = kin_list(proc, getpid(), all);
+    size_t n = kin_list(proc, getpid(), all, NULL);
     unsigned threads = 0;
 
     for (size_t i = 0; i < n; i++)
         threads += is_of(proc, all[i].pid, user) ? all[i].threads : 0;
     return threads;
-}
-
-static bool is_dead(const struct kin *k)
-{
-    return k->state == 'Z' || k->state == 'X';
 }
 
 /* The signal goes to the process that was seen, not to one that got its number since. */
@@ -201,10 +233,10 @@ static bool is_held(const struct hunt *h, const struct kin *k)
 static size_t hold(struct hunt *h)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    size_t n = kin_list(h->proc, h->root, all), fresh = 0;
+    size_t n = kin_list(h->proc, h->root, all, NULL), fresh = 0;
 
     for (size_t i = 0; i < n && h->n < KIN_MAX; i++) {
-        if (is_dead(&all[i]) || is_held(h, &all[i]) || !h->choose(h->arg, h->proc, &all[i]) ||
+        if (kin_is_dead(&all[i]) || is_held(h, &all[i]) || !h->choose(h->arg, h->proc, &all[i]) ||
             !signal_one(h->proc, &all[i], SIGSTOP))
             continue;
         h->held[h->n++] = all[i];

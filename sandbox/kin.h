@@ -10,28 +10,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { KIN_MAX = 8192 }; /* processes of a machine that are looked at */
+enum { KIN_MAX = 8192 };  /* processes of a machine that are looked at */
+enum { KIN_FOLDER = 48 }; /* "PID/task/TID" */
 
 struct kin {
     pid_t pid, parent;
     uint64_t born; /* ticks since the machine started: with the pid, who it is */
     int nice;
-    unsigned threads;
+    unsigned threads;      /* counting the first, also when that has ended before the others */
     uint64_t ticks;        /* CPU time of its own */
     uint64_t ticks_waited; /* and of those it has waited for */
-    char state;            /* as in /proc/PID/stat */
+    char state;            /* of the first thread, as in /proc/PID/stat */
     bool below;            /* of the process asked about */
 };
 
-/* Reads a small file of a process. False = it cannot be read. */
+/* Reads a small file of a process, or of a thread as "PID/task/TID". False = it cannot be read. */
 bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size);
 /* What stands behind `title` in such a file, as "\nUid:" in "status"; -1 = nothing does. */
 long long kin_number(const char *text, const char *title);
 /* One process. False = there is none, or it is out of sight. */
 bool kin_look(int proc, pid_t pid, struct kin *ret);
+bool kin_is_dead(const struct kin *k);
+/* The folder in which what the threads of a process share is told: that of one that has not ended,
+ * as the first may have. False = all have. */
+bool kin_living(int proc, const char *pid, char ret[KIN_FOLDER]);
 /* All processes of `proc` by their numbers, those below `root` marked. `all` holds KIN_MAX. Returns
- * how many. */
-size_t kin_list(int proc, pid_t root, struct kin *all);
+ * how many. `ret_missed`, unless NULL: were there more, which could not be read? */
+size_t kin_list(int proc, pid_t root, struct kin *all, bool *ret_missed);
 /* Processes and threads of a user, as far as can be seen. */
 unsigned kin_threads(int proc, uid_t user);
 /* Is it one to be killed? */

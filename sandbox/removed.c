@@ -25,6 +25,7 @@ struct found {
     size_t n, room;
     bool hidden;
     uint64_t roll; /* a hash of who is there */
+    bool missed;   /* somebody was there who could not be read any more */
 };
 
 /* One that is too long to be told is no path of the machine's own files. */
@@ -128,12 +129,12 @@ static void look_at_map(struct found *f, const char *line)
         note(f, node, 0, false);
 }
 
-static void look_at_maps(struct found *f, const char *process)
+static void look_at_maps(struct found *f, const char *folder)
 {
-    char path[32], *line = NULL;
+    char path[KIN_FOLDER + 8], *line = NULL;
     size_t size = 0;
 
-    (void)snprintf(path, sizeof(path), "%s/maps", process);
+    (void)snprintf(path, sizeof(path), "%s/maps", folder);
     int fd = openat(f->proc, path, O_RDONLY | O_CLOEXEC);
     FILE *maps = fd < 0 ? NULL : fdopen(fd, "r");
     if (fd >= 0 && !maps)
@@ -147,13 +148,13 @@ static void look_at_maps(struct found *f, const char *process)
 
 /* The files of a process whose memory may not be read are root's, and not its user's. Whom we may
  * not look at because of who we are has done nothing. */
-static bool has_shut_us_out(int proc, const char *process)
+static bool has_shut_us_out(int proc, const char *folder)
 {
-    char path[32], status[2048];
+    char path[KIN_FOLDER + 8], status[2048];
     struct stat st;
 
-    (void)snprintf(path, sizeof(path), "%s/fd", process);
-    return kin_read(proc, process, "status", status, sizeof(status)) &&
+    (void)snprintf(path, sizeof(path), "%s/fd", folder);
+    return kin_read(proc, folder, "status", status, sizeof(status)) &&
            fstatat(proc, path, &st, 0) == 0 && kin_number(status, "\nUid:") != st.st_uid;
 }
 
@@ -194,18 +195,35 @@ static bool is_ours(const struct kin *all, size_t n, const struct kin *k, pid_t 
     return k->parent == keeper || parent_of(all, n, k->parent) == keeper;
 }
 
-static void look_at_process(struct found *f, const char *process)
+/* A program holds its own file even when it has unmapped it. */
+static void look_at_program(struct found *f, const char *folder)
 {
-    look_at_tasks(f, process);
-    look_at_maps(f, process);
-    f->hidden = f->hidden || has_shut_us_out(f->proc, process);
+    char path[KIN_FOLDER + 8];
+    struct stat st;
+
+    (void)snprintf(path, sizeof(path), "%s/exe", folder);
+    if (fstatat(f->proc, path, &st, 0) == 0 && st.st_nlink == 0)
+        look_at_file(f, f->proc, path, &st);
 }
 
-/* Adds the number of each thread. */
+static void look_at_process(struct found *f, const char *process)
+{
+    char folder[KIN_FOLDER];
+
+    look_at_tasks(f, process);
+    if (!kin_living(f->proc, process, folder))
+        return;
+    look_at_program(f, folder);
+    look_at_maps(f, folder);
+    f->hidden = f->hidden || has_shut_us_out(f->proc, folder);
+}
+
+/* Adds the number of each thread, and its own as it may be dead already. */
 static void call_roll(struct found *f, const char *process)
 {
     DIR *d = open_dir(f->proc, process, "task");
 
+    f->roll = hash_sip(f->roll, 0, process, strlen(process));
     for (struct dirent *e; d && (e = readdir(d));)
         f->roll = hash_sip(f->roll, 0, e->d_name, strlen(e->d_name));
     if (d)
@@ -216,9 +234,11 @@ static void for_each_process(struct found *f, pid_t keeper,
                              void (*with)(struct found *f, const char *process))
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    size_t n = kin_list(f->proc, keeper, all);
+    bool missed = false;
+    size_t n = kin_list(f->proc, keeper, all, &missed);
     char process[16];
 
+    f->missed = f->missed || missed;
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(process, sizeof(process), "%d", (int)all[i].pid);
         if (all[i].below && !is_ours(all, n, &all[i], keeper))
@@ -237,5 +257,5 @@ void removed_measure(int proc, pid_t keeper, const char *folder, struct removed 
     free(f.files);
     f.roll = 0;
     for_each_process(&f, keeper, call_roll);
-    ret->moved = f.roll != before;
+    ret->moved = f.missed || f.roll != before;
 }

@@ -32,6 +32,10 @@ enum { BLIND_MAX = 20, MAPPED_MAX = 8 };
  * yet to be looked at to who was. */
 enum { CLEAR_MIN = 5 };
 
+/* Looks in which nobody is sent into a run whose processes come and go: most do not hide anything,
+ * and as long as they do so it cannot be known. */
+enum { MOVED_REST = 10 };
+
 static DIR *open_dir(int at, const char *name)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -318,11 +322,9 @@ static bool hear(struct scratch *s, uint64_t max)
 
     if (!looker_hear(&s->looker, &all, sizeof(all)))
         return false;
-    if (all.hidden)
-        s->blind++;
-    else if (!all.moved)
-        s->blind = 0;
+    s->blind = all.hidden ? s->blind + 1 : 0;
     s->clear = all.hidden || all.moved ? 0 : s->clear + 1;
+    s->rest = all.moved && !all.hidden ? MOVED_REST : 0;
     if (s->clear >= CLEAR_MIN) {
         s->free = s->free_asked + all.bytes;
         s->risen = s->clear = 0;
@@ -366,6 +368,8 @@ static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
         auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         s->blind += looker_waits(&s->looker, ours);
+    } else if (s->rest) {
+        s->rest--;
     } else {
         s->free_asked = left;
         looker_send(&s->looker, &task);
@@ -397,7 +401,7 @@ void scratch_forget(struct scratch *s)
     looker_done(&s->looker);
     s->free = s->risen = 0;
     s->alarm = false;
-    s->blind = s->clear = 0;
+    s->blind = s->clear = s->rest = 0;
 }
 
 /* The work directory and what is in it, also behind "NAME=". */

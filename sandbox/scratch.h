@@ -27,6 +27,7 @@ struct scratch {
     bool alarm;                /* it may hold more than is seen, until that is known not to be */
     unsigned blind;            /* looks in a row at which something was hidden */
     unsigned clear;            /* and at which nothing can have been */
+    unsigned rest;             /* looks until somebody is sent again */
 };
 
 /* In TMPDIR, /tmp, /var/tmp or /dev/shm, whichever takes it and lets files be executed. */

@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -54,7 +56,7 @@ static void scatter(int said)
 static unsigned below(int proc)
 {
     auto_free struct kin *all = own_calloc(KIN_MAX, sizeof(*all));
-    size_t n = kin_list(proc, getpid(), all);
+    size_t n = kin_list(proc, getpid(), all, NULL);
     unsigned found = 0;
 
     for (size_t i = 0; i < n; i++)
@@ -82,6 +84,98 @@ static void an_orphan_in_a_session_of_its_own_is_found_and_killed(void **state)
     assert_int_equal(errno, ECHILD);
     (void)close(said[0]);
     (void)close(said[1]);
+}
+
+static int told;
+static pthread_t first;
+
+static void *live_on(void *arg)
+{
+    (void)arg;
+    (void)pthread_join(first, NULL);
+    (void)!write(told, "", 1);
+    rest();
+}
+
+/* A child whose first thread has ended. */
+static pid_t headless(void)
+{
+    int said[2];
+    char byte;
+    pthread_t t;
+
+    assert_int_equal(pipe(said), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        told = said[1];
+        first = pthread_self();
+        (void)pthread_create(&t, NULL, live_on, NULL);
+        pthread_exit(NULL);
+    }
+    assert_int_equal(read(said[0], &byte, 1), 1);
+    (void)close(said[0]);
+    (void)close(said[1]);
+    return pid;
+}
+
+static void who_has_lost_its_first_thread_is_alive(void **state)
+{
+    auto_fd int proc = open_proc();
+    char pid[16], folder[KIN_FOLDER], status[2048];
+    struct kin k;
+
+    (void)state;
+    const pid_t child = headless();
+    (void)snprintf(pid, sizeof(pid), "%d", (int)child);
+    assert_true(kin_look(proc, child, &k));
+    assert_false(kin_is_dead(&k));
+    assert_true(kin_living(proc, pid, folder));
+    assert_true(kin_read(proc, folder, "status", status, sizeof(status)));
+    assert_true(kin_number(status, "\nVmSize:") > 0);
+    kin_kill(proc, (struct kin_user){0, 0});
+    assert_int_equal(waitpid(child, NULL, WNOHANG), -1);
+}
+
+static void who_is_dead_and_not_waited_for_is_dead(void **state)
+{
+    auto_fd int proc = open_proc();
+    char pid[16], folder[KIN_FOLDER];
+    siginfo_t info;
+    struct kin k;
+
+    (void)state;
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+    (void)snprintf(pid, sizeof(pid), "%d", (int)child);
+    assert_true(kin_look(proc, child, &k));
+    assert_true(kin_is_dead(&k));
+    assert_false(kin_living(proc, pid, folder));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* As where there are more processes than 99,999. */
+static void long_numbers_are_read_whole(void **state)
+{
+    char top[] = "/tmp/test_kin.XXXXXX", text[16];
+
+    (void)state;
+    assert_non_null(mkdtemp(top));
+    auto_fd int proc = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdirat(proc, "4194304", 0700), 0);
+    assert_int_equal(mkdirat(proc, "4194304/task", 0700), 0);
+    assert_int_equal(mkdirat(proc, "4194304/task/4194303", 0700), 0);
+    auto_fd int fd =
+        openat(proc, "4194304/task/4194303/comm", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "main\n", 5), 5);
+    assert_true(kin_read(proc, "4194304/task/4194303", "comm", text, sizeof(text)));
+    assert_string_equal(text, "main\n");
+    assert_int_equal(unlinkat(proc, "4194304/task/4194303/comm", 0), 0);
+    assert_int_equal(unlinkat(proc, "4194304/task/4194303", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(proc, "4194304/task", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(proc, "4194304", AT_REMOVEDIR), 0);
+    assert_int_equal(rmdir(top), 0);
 }
 
 static void a_fork_bomb_does_not_outrun_it(void **state)
@@ -191,6 +285,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_orphan_in_a_session_of_its_own_is_found_and_killed),
+        cmocka_unit_test(who_has_lost_its_first_thread_is_alive),
+        cmocka_unit_test(who_is_dead_and_not_waited_for_is_dead),
+        cmocka_unit_test(long_numbers_are_read_whole),
         cmocka_unit_test(a_fork_bomb_does_not_outrun_it),
         cmocka_unit_test(others_are_left_alone),
         cmocka_unit_test(one_kill_reaches_all_of_a_user),

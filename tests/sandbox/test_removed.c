@@ -9,6 +9,7 @@
 #include "sandbox/removed.h"
 #include "sandbox/scratch.h"
 
+#include "base/clock.h"
 #include "base/own.h"
 
 #include <fcntl.h>
@@ -19,10 +20,21 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { PIECE = 1 << 20, LARGE = 64 * PIECE, ORDINARY = 65534, LOOKS = 100 };
+enum {
+    SAID = 3,
+    PIECE = 1 << 20,
+    LARGE = 64 * PIECE,
+    ORDINARY = 65534,
+    LOOKS = 60,
+    PATIENCE_MS = 30000
+};
+
+#define GO_ON "go-on"
 
 static const struct ids ids; /* one user: nothing is given away */
 static char top[64];
@@ -72,6 +84,16 @@ static void hold_for_good(void)
 {
     (void)!write(said, "", 1);
     stay();
+}
+
+/* As a stage and an init do. */
+static void reap_for_good(void) __attribute__((noreturn));
+static void reap_for_good(void)
+{
+    (void)!write(said, "", 1);
+    for (;;)
+        if (wait(NULL) < 0)
+            stay();
 }
 
 static void one_that_is_linked(void)
@@ -157,6 +179,32 @@ static void a_large_one(void)
         _exit(1);
 }
 
+/* Executes a copy of ours, which then removes itself. */
+static void a_program_that_goes_on(void)
+{
+    char path[600];
+    const int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    const int fd = openat(folder, "program", O_CREAT | O_WRONLY | O_CLOEXEC, 0700);
+    struct stat st;
+
+    (void)snprintf(path, sizeof(path), "%s/program", scratch.run);
+    if (fstat(in, &st) < 0 || sendfile(fd, in, NULL, (size_t)st.st_size) != st.st_size ||
+        fallocate(fd, 0, 0, 2 * PIECE) < 0)
+        _exit(1);
+    (void)close(fd);
+    (void)dup2(said, SAID);
+    (void)execl(path, path, GO_ON, NULL);
+    _exit(1);
+}
+
+static void go_on(const char *path) __attribute__((noreturn));
+static void go_on(const char *path)
+{
+    (void)unlink(path);
+    said = SAID;
+    hold_for_good();
+}
+
 /* Whoever is looked at has just passed it on. */
 static void a_passed_one(void)
 {
@@ -183,7 +231,7 @@ static pid_t below_us(void (*hold)(void))
         for (int i = 0; i < 2; i++) {
             (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
             if (fork() > 0)
-                hold_for_good();
+                reap_for_good();
         }
         hold();
         hold_for_good();
@@ -238,6 +286,14 @@ static void what_is_only_mapped_is_seen(void **state)
     assert_true(r.bytes == 0 && r.mapped == 10 && !r.hidden);
 }
 
+static void a_program_that_removed_itself_counts(void **state)
+{
+    const struct removed r = measured(a_program_that_goes_on);
+
+    (void)state;
+    assert_true(r.bytes >= 2 * PIECE && r.mapped == 0 && !r.hidden);
+}
+
 static void what_is_under_way_is_known_to_be_hidden(void **state)
 {
     const struct removed r = measured(one_under_way);
@@ -262,10 +318,11 @@ static enum finding look(uint64_t allowed)
     const struct step step = {.limits = {.file_size = allowed, .files = 100}};
     const uint64_t before = scratch.free;
 
-    for (int i = 0; i < LOOKS; i++) {
+    const uint64_t end = clock_mono_ns() + PATIENCE_MS * 1000000ULL;
+    for (int i = 0; i < LOOKS && clock_mono_ns() < end;) {
         struct pollfd p = {.fd = scratch.looker.answer, .events = POLLIN};
 
-        (void)poll(&p, p.fd >= 0 ? 1 : 0, p.fd >= 0 ? 1000 : 1);
+        i += poll(&p, p.fd >= 0 ? 1 : 0, p.fd >= 0 ? 1000 : 1);
         if (scratch_is_full(&scratch, &step))
             return FULL;
         if (scratch.free < before)
@@ -327,18 +384,43 @@ static void what_others_give_back_does_not_hide_what_is_held(void **state)
     assert_int_equal(f, FULL);
 }
 
+static void an_ordinary_disk_is_no_alarm(void **state)
+{
+    const struct step step = {.limits = {.file_size = LARGE, .files = 100}};
+
+    (void)state;
+    scratch_begin(&scratch);
+    assert_false(scratch_is_full(&scratch, &step));
+    assert_false(scratch.alarm);
+    assert_int_equal(scratch.looker.pid, 0);
+    scratch_forget(&scratch);
+}
+
+static void who_passes_it_on_is_seen_or_known_to_move(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        const struct removed r = measured(a_passed_one);
+
+        assert_true(r.moved || r.bytes >= PIECE);
+    }
+}
+
 static void who_passes_it_on_is_not_believed(void **state)
 {
     (void)state;
     assert_int_not_equal(found(PIECE / 2, a_passed_one), CLEAR);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], GO_ON) == 0)
+        go_on(argv[0]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_open_counts_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_only_a_thread_has_open_counts_too, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_only_mapped_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_that_removed_itself_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_under_way_is_known_to_be_hidden, setup, teardown),
         cmocka_unit_test_setup_teardown(who_shuts_us_out_hides_something, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_is_over_for_what_it_has_removed, setup, teardown),
@@ -347,6 +429,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_others_give_back_does_not_hide_what_is_held, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(an_ordinary_disk_is_no_alarm, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_passes_it_on_is_seen_or_known_to_move, setup, teardown),
         cmocka_unit_test_setup_teardown(who_passes_it_on_is_not_believed, setup, teardown),
     };
 
