@@ -28,9 +28,10 @@ static void fill(const struct watch *w, struct facts *f, struct step_outcome *o)
     o->err_truncated = f->err_truncated;
     o->switches_voluntary = w->exit.switches_voluntary;
     o->switches_forced = w->exit.switches_forced;
-    if (w->started_ns)
+    if (w->started_ns) {
         quality_end(&w->slot->quality, &q);
-    o->pressure_us = f->use.pressure_us ? f->use.pressure_us : q.pressure_us;
+        o->pressure_us = f->use.pressure_us ? f->use.pressure_us : q.pressure_us;
+    }
     o->steal_us = q.steal_us;
     o->cpu_khz = q.cpu_khz;
     o->setup_us = w->started_ns > w->asked_ns ? (w->started_ns - w->asked_ns) / 1000 : 0;
