@@ -53,6 +53,7 @@ static void what_a_run_gives_back_late_is_not_missing_from_the_next(void **state
                   "import mmap\n"
                   "size, flags = 4 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000\n"
                   "m = mmap.mmap(-1, size, flags)\n"
+                  "m.madvise(mmap.MADV_NOHUGEPAGE)\n"
                   "for i in range(0, size, 2 << 20):\n"
                   "    m[i] = 1\n",
                   NULL, NULL, &o);
