@@ -88,18 +88,12 @@ static uint64_t records(int proc, const char *folder)
     return n * MAPPING_BYTES;
 }
 
-/* Has its first thread ended before the others? Then nothing is told of its memory in its place. */
-static bool is_headless(const struct kin *k)
-{
-    return k->state == 'Z' && !kin_is_dead(k);
-}
-
 static void folder_of(int proc, const struct kin *k, char ret[KIN_FOLDER])
 {
     char name[16];
 
     (void)snprintf(name, sizeof(name), "%d", (int)k->pid);
-    if (!is_headless(k) || !kin_living(proc, name, ret))
+    if (k->threads <= 1 || !kin_living(proc, name, ret))
         (void)snprintf(ret, KIN_FOLDER, "%s", name);
 }
 
@@ -129,7 +123,7 @@ static uint64_t memory_of(int proc, const struct kin *k)
 /* A process of the run that has memory. */
 struct member {
     const struct kin *kin;
-    pid_t pid;   /* as we number it, which is how the kernel is asked; 0 = unknown */
+    pid_t pid;   /* as we number it or a thread of its, how the kernel is asked; 0 = unknown */
     size_t like; /* the first that has the same memory, itself and not a copy; or it is the first */
 };
 
@@ -177,6 +171,18 @@ static bool is_ours(int proc)
            strtol(self, NULL, 10) == getpid();
 }
 
+/* A thread of its that has its memory: of another the kernel cannot tell whose it is. */
+static pid_t living_number(int proc, pid_t pid)
+{
+    char name[16], folder[KIN_FOLDER];
+    const char *last = NULL;
+
+    (void)snprintf(name, sizeof(name), "%d", (int)pid);
+    if (kin_living(proc, name, folder))
+        last = strrchr(folder, '/');
+    return last ? (pid_t)strtol(last + 1, NULL, 10) : pid;
+}
+
 /* Of those below the keeper. */
 static void number_others(int proc, struct member *all, size_t n)
 {
@@ -189,7 +195,7 @@ static void number_others(int proc, struct member *all, size_t n)
 
         for (size_t k = 0; k < n && own; k++)
             if (all[k].kin->pid == own && is_it(proc, own, ours, below[i].pid))
-                all[k].pid = below[i].pid;
+                all[k].pid = living_number(ours, below[i].pid);
     }
 }
 
@@ -198,15 +204,13 @@ static void number_all(int proc, struct member *all, size_t n)
     const bool ours = is_ours(proc);
 
     for (size_t k = 0; k < n; k++)
-        all[k].pid = ours ? all[k].kin->pid : 0;
+        all[k].pid = ours ? living_number(proc, all[k].kin->pid) : 0;
     if (!ours)
         number_others(proc, all, n);
 }
 
 static bool is_one_memory(const struct member *a, const struct member *b)
 {
-    if (is_headless(a->kin) || is_headless(b->kin))
-        return false;
     return a->pid && b->pid && syscall(SYS_kcmp, a->pid, b->pid, KCMP_VM, 0, 0) == 0;
 }
 

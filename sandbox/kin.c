@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { KILLER_MS = 5000 };
+enum { KILLER_MS = 5000, LIVING_TRIES = 3 };
 
 bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size)
 {
@@ -86,36 +86,53 @@ bool kin_look(int proc, pid_t pid, struct kin *ret)
     return look(proc, name, ret);
 }
 
-static bool is_dead(const struct kin *k)
-{
-    return k->state == 'Z' || k->state == 'X';
-}
-
 bool kin_is_dead(const struct kin *k)
 {
-    return is_dead(k) && k->threads <= 1;
+    return (k->state == 'Z' || k->state == 'X') && k->threads <= 1;
 }
 
-bool kin_living(int proc, const char *pid, char ret[KIN_FOLDER])
+/* A thread that ends has given up its memory before it is seen to be dead. */
+static bool has_memory(int proc, const char *folder)
 {
-    struct kin k;
+    char status[2048];
 
-    (void)snprintf(ret, KIN_FOLDER, "%.16s", pid);
-    if (!look(proc, pid, &k))
-        return false;
-    if (!is_dead(&k))
-        return true;
-    (void)snprintf(ret, KIN_FOLDER, "%.16s/task", pid);
-    int fd = openat(proc, ret, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return kin_read(proc, folder, "status", status, sizeof(status)) && strstr(status, "\nVmSize:");
+}
+
+static DIR *open_dir(int proc, const char *name)
+{
+    int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd >= 0 && !d)
+        (void)close(fd);
+    return d;
+}
+
+static bool find_living(int proc, const char *pid, char ret[KIN_FOLDER])
+{
     bool lives = false;
+
+    (void)snprintf(ret, KIN_FOLDER, "%.16s/task", pid);
+    DIR *d = open_dir(proc, ret);
     for (struct dirent *e; d && !lives && (e = readdir(d));) {
         (void)snprintf(ret, KIN_FOLDER, "%.16s/task/%.16s", pid, e->d_name);
-        lives = e->d_name[0] != '.' && look(proc, ret, &k) && !is_dead(&k);
+        lives = e->d_name[0] != '.' && has_memory(proc, ret);
     }
     if (d)
         (void)closedir(d);
     return lives;
+}
+
+bool kin_living(int proc, const char *pid, char ret[KIN_FOLDER])
+{
+    /* Who is found may end before it is looked at, when another has begun already. */
+    for (int i = 0; i < LIVING_TRIES; i++) {
+        (void)snprintf(ret, KIN_FOLDER, "%.16s", pid);
+        if (has_memory(proc, ret) || find_living(proc, pid, ret))
+            return true;
+    }
+    return false;
 }
 
 static int by_pid(const void *a, const void *b)
@@ -156,8 +173,7 @@ static void mark(struct kin *all, size_t n, pid_t root)
 
 size_t kin_list(int proc, pid_t root, struct kin *all, bool *ret_missed)
 {
-    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    DIR *d = open_dir(proc, ".");
     size_t n = 0, met = 0;
 
     if (!d)
@@ -332,7 +348,8 @@ void kin_kill(int proc, struct kin_user user)
     }
     /* Who forks and exits all the time may not be in any snapshot: only the kernel knows that
      * there is nobody left. */
-    while (reap_ready())
-        if (kin_hunt(proc, getpid(), is_below, NULL) == 0)
-            (void)nanosleep(&moment, NULL);
+    while (reap_ready()) {
+        (void)kin_hunt(proc, getpid(), is_below, NULL);
+        (void)nanosleep(&moment, NULL);
+    }
 }

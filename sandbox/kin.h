@@ -31,8 +31,8 @@ long long kin_number(const char *text, const char *title);
 /* One process. False = there is none, or it is out of sight. */
 bool kin_look(int proc, pid_t pid, struct kin *ret);
 bool kin_is_dead(const struct kin *k);
-/* The folder in which what the threads of a process share is told: that of one that has not ended,
- * as the first may have. False = all have. */
+/* The folder in which is told what the threads of a process share: that of one that still has its
+ * memory, as the first may have ended. False = none has. */
 bool kin_living(int proc, const char *pid, char ret[KIN_FOLDER]);
 /* All processes of `proc` by their numbers, those below `root` marked. `all` holds KIN_MAX. Returns
  * how many. `ret_missed`, unless NULL: were there more, which could not be read? */

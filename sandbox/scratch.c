@@ -368,7 +368,7 @@ static bool holds_removed(struct scratch *s, uint64_t visible, uint64_t max)
         auto_fd int ours = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         s->blind += looker_waits(&s->looker, ours);
-    } else if (s->rest) {
+    } else if (s->rest && s->free_asked <= left + max) {
         s->rest--;
     } else {
         s->free_asked = left;

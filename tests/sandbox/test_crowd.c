@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -46,7 +47,7 @@ static void hear(struct crowd *c)
 }
 
 /* How many hold the memory, and how. */
-enum how { ALONE, FORKED, VFORKED, MAPPED };
+enum how { ALONE, FORKED, VFORKED, MAPPED, HEADLESS };
 
 /* A child, below which is one that holds memory, or two that share it, until they are let go. They
  * have the name of what is looked for. */
@@ -81,6 +82,31 @@ static void hold(int said, int go, enum how how)
     _exit(0);
 }
 
+struct ends {
+    pthread_t first;
+    int said, go;
+};
+
+static void *hold_behind(void *arg)
+{
+    const struct ends *e = arg;
+
+    (void)pthread_join(e->first, NULL);
+    hold(e->said, e->go, VFORKED);
+}
+
+/* In a second thread, as the only one that is left. */
+static void hold_headless(int said, int go) __attribute__((noreturn));
+static void hold_headless(int said, int go)
+{
+    static struct ends e;
+    pthread_t t;
+
+    e = (struct ends){pthread_self(), said, go};
+    (void)pthread_create(&t, NULL, hold_behind, &e);
+    pthread_exit(NULL);
+}
+
 static struct holder holder_new(enum how how)
 {
     int said[2], go[2];
@@ -91,14 +117,17 @@ static struct holder holder_new(enum how how)
     struct holder h = {.pid = fork(), .said = said[0], .go = go[1]};
     if (h.pid == 0) {
         (void)close(go[1]);
-        if (fork() == 0)
+        if (fork() == 0) {
+            if (how == HEADLESS)
+                hold_headless(said[1], go[0]);
             hold(said[1], go[0], how);
+        }
         (void)wait(NULL);
         _exit(0);
     }
     (void)close(said[1]);
     (void)close(go[0]);
-    for (int i = 0; i < (how == FORKED || how == VFORKED ? 2 : 1); i++)
+    for (int i = 0; i < (how == ALONE || how == MAPPED ? 1 : 2); i++)
         assert_int_equal(read(said[0], &byte, 1), 1);
     return h;
 }
@@ -128,11 +157,11 @@ static void a_tree_is_seen_to_its_leaves(void **state)
 }
 
 /* Two processes that are over the limit if nothing is shared: what they have is told later. */
-static void see_two(struct crowd *c, int proc, pid_t init)
+static void see_two(struct crowd *c, int proc, pid_t init, unsigned threads)
 {
     crowd_init(c);
     assert_true(look(c, proc, init));
-    assert_int_equal(c->threads, 2);
+    assert_int_equal(c->threads, threads);
     assert_int_equal(c->memory, 0);
     hear(c);
 }
@@ -144,7 +173,7 @@ static void what_is_shared_counts_once(void **state)
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
-    see_two(&c, proc, h.pid);
+    see_two(&c, proc, h.pid, 2);
     assert_true(c.memory >= TOUCHED && c.memory < limits.memory);
     holder_done(&h);
     crowd_done(&c);
@@ -168,20 +197,31 @@ static void records_of_mappings_are_memory(void **state)
     crowd_done(&c);
 }
 
-static void one_memory_of_two_counts_once(void **state)
+static void count_once(enum how how, unsigned threads)
 {
-    const struct holder h = holder_new(VFORKED);
+    const struct holder h = holder_new(how);
     struct crowd c;
     auto_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const long asked = syscall(SYS_kcmp, getpid(), h.pid, KCMP_VM, 0, 0);
 
-    (void)state;
-    see_two(&c, proc, h.pid);
+    see_two(&c, proc, h.pid, threads);
     /* Where the kernel may not be asked nothing is taken for shared. */
     assert_true(c.memory >= (asked < 0 ? 2 : 1) * TOUCHED);
     assert_true(asked < 0 || c.memory < limits.memory);
     holder_done(&h);
     crowd_done(&c);
+}
+
+static void one_memory_of_two_counts_once(void **state)
+{
+    (void)state;
+    count_once(VFORKED, 2);
+}
+
+static void also_when_a_first_thread_has_ended(void **state)
+{
+    (void)state;
+    count_once(HEADLESS, 3);
 }
 
 /* A /proc of our own making, of an init and those below it, where whoever asks how memory is
@@ -509,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_tree_is_seen_to_its_leaves),
         cmocka_unit_test(what_is_shared_counts_once),
         cmocka_unit_test(one_memory_of_two_counts_once),
+        cmocka_unit_test(also_when_a_first_thread_has_ended),
         cmocka_unit_test(records_of_mappings_are_memory),
         cmocka_unit_test_setup_teardown(cpu_time_of_the_dead_is_not_forgotten, make_proc,
                                         remove_proc),

@@ -98,8 +98,9 @@ static void *live_on(void *arg)
 }
 
 /* A child whose first thread has ended. */
-static pid_t headless(void)
+static pid_t headless(int proc)
 {
+    struct kin k;
     int said[2];
     char byte;
     pthread_t t;
@@ -115,6 +116,9 @@ static pid_t headless(void)
     assert_int_equal(read(said[0], &byte, 1), 1);
     (void)close(said[0]);
     (void)close(said[1]);
+    do
+        assert_true(kin_look(proc, pid, &k));
+    while (k.state != 'Z');
     return pid;
 }
 
@@ -125,7 +129,7 @@ static void who_has_lost_its_first_thread_is_alive(void **state)
     struct kin k;
 
     (void)state;
-    const pid_t child = headless();
+    const pid_t child = headless(proc);
     (void)snprintf(pid, sizeof(pid), "%d", (int)child);
     assert_true(kin_look(proc, child, &k));
     assert_false(kin_is_dead(&k));
@@ -155,26 +159,40 @@ static void who_is_dead_and_not_waited_for_is_dead(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-/* As where there are more processes than 99,999. */
-static void long_numbers_are_read_whole(void **state)
+/* A /proc of one process with two threads, of which the first has given up its memory, but is not
+ * dead yet. Their numbers are long, as where there are more processes than 99,999. */
+static const struct {
+    const char *path, *text;
+} made[] = {
+    {"4194304", NULL},
+    {"4194304/status", "Name:\tx\nState:\tR (running)\n"},
+    {"4194304/task", NULL},
+    {"4194304/task/4194304", NULL},
+    {"4194304/task/4194304/status", "Name:\tx\nState:\tR (running)\n"},
+    {"4194304/task/4194303", NULL},
+    {"4194304/task/4194303/status", "Name:\tx\nVmSize:\t4711 kB\n"},
+};
+
+static void who_is_about_to_lose_its_first_thread_is_alive(void **state)
 {
-    char top[] = "/tmp/test_kin.XXXXXX", text[16];
+    char top[] = "/tmp/test_kin.XXXXXX", folder[KIN_FOLDER], text[64];
 
     (void)state;
     assert_non_null(mkdtemp(top));
     auto_fd int proc = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_int_equal(mkdirat(proc, "4194304", 0700), 0);
-    assert_int_equal(mkdirat(proc, "4194304/task", 0700), 0);
-    assert_int_equal(mkdirat(proc, "4194304/task/4194303", 0700), 0);
-    auto_fd int fd =
-        openat(proc, "4194304/task/4194303/comm", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    assert_int_equal(write(fd, "main\n", 5), 5);
-    assert_true(kin_read(proc, "4194304/task/4194303", "comm", text, sizeof(text)));
-    assert_string_equal(text, "main\n");
-    assert_int_equal(unlinkat(proc, "4194304/task/4194303/comm", 0), 0);
-    assert_int_equal(unlinkat(proc, "4194304/task/4194303", AT_REMOVEDIR), 0);
-    assert_int_equal(unlinkat(proc, "4194304/task", AT_REMOVEDIR), 0);
-    assert_int_equal(unlinkat(proc, "4194304", AT_REMOVEDIR), 0);
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        auto_fd int fd = made[i].text ? openat(proc, made[i].path, O_CREAT | O_WRONLY, 0600) : -1;
+        const ssize_t len = made[i].text ? (ssize_t)strlen(made[i].text) : 0;
+
+        assert_true(made[i].text ? write(fd, made[i].text, (size_t)len) == len
+                                 : mkdirat(proc, made[i].path, 0700) == 0);
+    }
+    assert_true(kin_living(proc, "4194304", folder));
+    assert_string_equal(folder, "4194304/task/4194303");
+    assert_true(kin_read(proc, folder, "status", text, sizeof(text)));
+    assert_int_equal(kin_number(text, "\nVmSize:"), 4711);
+    for (size_t i = ARRAY_LEN(made); i-- > 0;)
+        assert_int_equal(unlinkat(proc, made[i].path, made[i].text ? 0 : AT_REMOVEDIR), 0);
     assert_int_equal(rmdir(top), 0);
 }
 
@@ -287,7 +305,7 @@ int main(void)
         cmocka_unit_test(an_orphan_in_a_session_of_its_own_is_found_and_killed),
         cmocka_unit_test(who_has_lost_its_first_thread_is_alive),
         cmocka_unit_test(who_is_dead_and_not_waited_for_is_dead),
-        cmocka_unit_test(long_numbers_are_read_whole),
+        cmocka_unit_test(who_is_about_to_lose_its_first_thread_is_alive),
         cmocka_unit_test(a_fork_bomb_does_not_outrun_it),
         cmocka_unit_test(others_are_left_alone),
         cmocka_unit_test(one_kill_reaches_all_of_a_user),
