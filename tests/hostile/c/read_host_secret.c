@@ -7,7 +7,6 @@ int main(int argc, char **argv)
     REFUSED(show("/etc/shadow"));
     REFUSED(show("/etc/machine-id"));
     REFUSED(show("/var/run/secrets/kubernetes.io/serviceaccount/token"));
-    REFUSED(show("/root/.ssh/id_rsa"));
     REFUSED(show("/run/arena/key"));
     return escapes;
 }

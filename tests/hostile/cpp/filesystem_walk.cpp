@@ -10,7 +10,7 @@ int main(int argc, char **argv)
          !ec && it != fs::end(it) && n < 200000; it.increment(ec))
         n++;
     std::cout << n << " files in sight\n";
-    for (const char *p : {"/etc/shadow", "/root/.bashrc", "/var/lib/dpkg/status", "/usr/bin/sudo"})
+    for (const char *p : {"/etc/shadow", "/var/lib/dpkg/status", "/usr/bin/sudo"})
         std::cout << (fs::exists(p, ec) ? "ESCAPED " : "held ") << p << "\n";
     if (argc > 2)
         std::cout << (fs::exists(argv[2], ec) ? "ESCAPED\n" : "held\n");
