@@ -10,7 +10,6 @@
 
 #include "base/own.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,11 +22,11 @@
 
 enum { KILLER_MS = 5000, LIVING_TRIES = 3 };
 
-bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size)
+bool kin_read(int proc, const char *folder, const char *file, char *ret, size_t size)
 {
     char path[2 * KIN_FOLDER];
 
-    (void)snprintf(path, sizeof(path), "%.*s/%s", KIN_FOLDER, pid, file);
+    (void)snprintf(path, sizeof(path), "%.*s/%s", KIN_FOLDER, folder, file);
     auto_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
     if (n <= 0)
@@ -99,9 +98,12 @@ static bool has_memory(int proc, const char *folder)
     return kin_read(proc, folder, "status", status, sizeof(status)) && strstr(status, "\nVmSize:");
 }
 
-static DIR *open_dir(int proc, const char *name)
+DIR *kin_open(int proc, const char *folder, const char *name)
 {
-    int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[2 * KIN_FOLDER];
+
+    (void)snprintf(path, sizeof(path), "%.*s/%s", KIN_FOLDER, folder, name);
+    int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
     if (fd >= 0 && !d)
@@ -111,10 +113,9 @@ static DIR *open_dir(int proc, const char *name)
 
 static bool find_living(int proc, const char *pid, char ret[KIN_FOLDER])
 {
+    DIR *d = kin_open(proc, pid, "task");
     bool lives = false;
 
-    (void)snprintf(ret, KIN_FOLDER, "%.16s/task", pid);
-    DIR *d = open_dir(proc, ret);
     for (struct dirent *e; d && !lives && (e = readdir(d));) {
         (void)snprintf(ret, KIN_FOLDER, "%.16s/task/%.16s", pid, e->d_name);
         lives = e->d_name[0] != '.' && has_memory(proc, ret);
@@ -173,7 +174,7 @@ static void mark(struct kin *all, size_t n, pid_t root)
 
 size_t kin_list(int proc, pid_t root, struct kin *all, bool *ret_missed)
 {
-    DIR *d = open_dir(proc, ".");
+    DIR *d = kin_open(proc, ".", ".");
     size_t n = 0, met = 0;
 
     if (!d)

@@ -5,6 +5,7 @@
  * Who descends from whom, as a /proc tells: for levels where no pid namespace holds a run
  * together. A snapshot; what is born meanwhile is in the next one.
  */
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,11 @@ struct kin {
     bool below;            /* of the process asked about */
 };
 
-/* Reads a small file of a process, or of a thread as "PID/task/TID". False = it cannot be read. */
-bool kin_read(int proc, const char *pid, const char *file, char *ret, size_t size);
+/* Reads a small file of a process, "PID", or of a thread, "PID/task/TID". False = it cannot be
+ * read. */
+bool kin_read(int proc, const char *folder, const char *file, char *ret, size_t size);
+/* Opens a directory of theirs, or returns NULL; the caller closes it. */
+DIR *kin_open(int proc, const char *folder, const char *name);
 /* What stands behind `title` in such a file, as "\nUid:" in "status"; -1 = nothing does. */
 long long kin_number(const char *text, const char *title);
 /* One process. False = there is none, or it is out of sight. */

@@ -5,7 +5,6 @@
 #include "base/own.h"
 #include "sandbox/kin.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -67,23 +66,10 @@ static void look_at_socket(struct found *f, const char *task, const char *name)
         f->hidden = true;
 }
 
-static DIR *open_dir(int proc, const char *process, const char *name)
-{
-    char path[80];
-
-    (void)snprintf(path, sizeof(path), "%s/%s", process, name);
-    int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-    if (fd >= 0 && !d)
-        (void)close(fd);
-    return d;
-}
-
 /* What one thread has open: it may have a table of its own. */
 static void look_at_task(struct found *f, const char *task)
 {
-    DIR *d = open_dir(f->proc, task, "fd");
+    DIR *d = kin_open(f->proc, task, "fd");
     struct stat st;
 
     if (!d)
@@ -101,8 +87,8 @@ static void look_at_task(struct found *f, const char *task)
 
 static void look_at_tasks(struct found *f, const char *process)
 {
-    DIR *d = open_dir(f->proc, process, "task");
-    char task[48];
+    DIR *d = kin_open(f->proc, process, "task");
+    char task[KIN_FOLDER];
 
     if (!d)
         return;
@@ -129,12 +115,12 @@ static void look_at_map(struct found *f, const char *line)
         note(f, node, 0, false);
 }
 
-static void look_at_maps(struct found *f, const char *folder)
+static void look_at_maps(struct found *f, const char *living)
 {
     char path[KIN_FOLDER + 8], *line = NULL;
     size_t size = 0;
 
-    (void)snprintf(path, sizeof(path), "%s/maps", folder);
+    (void)snprintf(path, sizeof(path), "%s/maps", living);
     int fd = openat(f->proc, path, O_RDONLY | O_CLOEXEC);
     FILE *maps = fd < 0 ? NULL : fdopen(fd, "r");
     if (fd >= 0 && !maps)
@@ -148,13 +134,13 @@ static void look_at_maps(struct found *f, const char *folder)
 
 /* The files of a process whose memory may not be read are root's, and not its user's. Whom we may
  * not look at because of who we are has done nothing. */
-static bool has_shut_us_out(int proc, const char *folder)
+static bool has_shut_us_out(int proc, const char *living)
 {
     char path[KIN_FOLDER + 8], status[2048];
     struct stat st;
 
-    (void)snprintf(path, sizeof(path), "%s/fd", folder);
-    return kin_read(proc, folder, "status", status, sizeof(status)) &&
+    (void)snprintf(path, sizeof(path), "%s/fd", living);
+    return kin_read(proc, living, "status", status, sizeof(status)) &&
            fstatat(proc, path, &st, 0) == 0 && kin_number(status, "\nUid:") != st.st_uid;
 }
 
@@ -196,32 +182,32 @@ static bool is_ours(const struct kin *all, size_t n, const struct kin *k, pid_t 
 }
 
 /* A program holds its own file even when it has unmapped it. */
-static void look_at_program(struct found *f, const char *folder)
+static void look_at_program(struct found *f, const char *living)
 {
     char path[KIN_FOLDER + 8];
     struct stat st;
 
-    (void)snprintf(path, sizeof(path), "%s/exe", folder);
+    (void)snprintf(path, sizeof(path), "%s/exe", living);
     if (fstatat(f->proc, path, &st, 0) == 0 && st.st_nlink == 0)
         look_at_file(f, f->proc, path, &st);
 }
 
 static void look_at_process(struct found *f, const char *process)
 {
-    char folder[KIN_FOLDER];
+    char living[KIN_FOLDER];
 
     look_at_tasks(f, process);
-    if (!kin_living(f->proc, process, folder))
+    if (!kin_living(f->proc, process, living))
         return;
-    look_at_program(f, folder);
-    look_at_maps(f, folder);
-    f->hidden = f->hidden || has_shut_us_out(f->proc, folder);
+    look_at_program(f, living);
+    look_at_maps(f, living);
+    f->hidden = f->hidden || has_shut_us_out(f->proc, living);
 }
 
 /* Adds the number of each thread, and its own as it may be dead already. */
 static void call_roll(struct found *f, const char *process)
 {
-    DIR *d = open_dir(f->proc, process, "task");
+    DIR *d = kin_open(f->proc, process, "task");
 
     f->roll = hash_sip(f->roll, 0, process, strlen(process));
     for (struct dirent *e; d && (e = readdir(d));)
