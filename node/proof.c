@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "sandbox/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +94,7 @@ static void proof_start(struct proof *p)
     p->output = memfd_create("selftest", MFD_CLOEXEC);
     c.fds[0] = -1;
     c.fds[1] = c.fds[2] = p->output;
+    keeper_let_go();
     p->child = p->output < 0 ? NULL : loop_child_new(p->loop, &c, &err);
     if (!p->child) {
         proof_settle(p, false, err.text[0] ? err.text : "memfd");

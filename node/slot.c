@@ -26,6 +26,7 @@ enum {
     SLOT_STOP_MS_MAX = 3000, /* all of them together */
     SLOT_PAUSE_MS_MIN = 100,
     SLOT_PAUSE_MS_MAX = 30000,
+    SLOT_NEAR_MS = 1000, /* without a run, until the next may as well begin elsewhere */
     SLOT_ENV_MAX = 64,
 };
 
@@ -47,6 +48,7 @@ struct slot {
 struct slots {
     struct slots_config config;
     struct slot *at;
+    struct loop_timer *rest; /* the daemon need not be near its keepers any more */
     uint64_t lost;
     bool informed;
     struct keeper_info info;
@@ -136,6 +138,7 @@ static void slot_finished(struct slot *slot, struct step_outcome *outcome)
 
     (void)snprintf(why, sizeof(why), "%s", outcome->err_text);
     loop_timer_stop(slot->timer);
+    loop_timer_set(slot->pool->rest, SLOT_NEAR_MS);
     slot->state = broken ? SLOT_BUSY : SLOT_IDLE;
     if (hooks)
         hooks->outcome(slot->ctx, outcome);
@@ -254,6 +257,12 @@ static void slot_start(struct slot *slot)
     loop_timer_set(slot->timer, SLOT_READY_MS_MAX);
 }
 
+static void slots_rest(void *ctx)
+{
+    (void)ctx;
+    keeper_let_go();
+}
+
 struct slots *slots_new(const struct slots_config *config)
 {
     struct slots *s = own_calloc(1, sizeof(*s));
@@ -262,6 +271,7 @@ struct slots *slots_new(const struct slots_config *config)
     (void)snprintf(s->env_profiles, sizeof(s->env_profiles), "ARENA_PROFILE_DIR=%s",
                    config->profile_dir);
     s->at = own_calloc(config->n, sizeof(*s->at));
+    s->rest = loop_timer_new(config->loop, slots_rest, s);
     for (uint32_t i = 0; i < config->n; i++) {
         struct slot *slot = &s->at[i];
 
@@ -295,6 +305,7 @@ void slots_free(struct slots *s)
         slot_hang_up(&s->at[i]);
     for (uint32_t i = 0; i < s->config.n; i++)
         slot_end(&s->at[i], deadline_ns);
+    loop_timer_free(s->rest);
     free(s->at);
     free(s);
 }
@@ -344,6 +355,7 @@ int slots_run(struct slots *s, const struct step *step, const struct slot_hooks 
 
         if (slot->state != SLOT_IDLE)
             continue;
+        loop_timer_stop(s->rest);
         keeper_place(slot->keeper, (pid_t)loop_child_pid(slot->child), slots_busy(s) == 0);
         rc = keeper_send(slot->keeper, step, &err);
         if (rc == -E2BIG) /* for any keeper; this one is well */

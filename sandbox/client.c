@@ -93,6 +93,7 @@ int client_run(struct client *c, const struct step *step, struct step_outcome *r
         r = client_wait(c, &news, err);
         if (r == 0 && news.what == KEEPER_OUTCOME) {
             *ret = news.outcome;
+            keeper_let_go();
             return 0;
         }
     }

@@ -52,10 +52,12 @@ void keeper_place(struct keeper *k, pid_t pid, bool near)
 {
     struct near_home home;
 
-    if (near) {
-        near_hold();
+    if (near && near_hold()) {
         k->near = near_bring(pid, k->near);
-    } else if (k->near != NEAR_NOWHERE) {
+        return;
+    }
+    near_let_go();
+    if (k->near != NEAR_NOWHERE) {
         near_init(&home);
         k->near = near_return(&home, pid);
     }
@@ -177,6 +179,13 @@ static int take(struct keeper *k, struct frame *f, struct keeper_news *news)
     }
 }
 
+/* Is it news of a run that is over? Its caller is held as it was: whatever waits for it comes
+ * first, and most likely the next run. */
+static bool is_end(const struct frame *f)
+{
+    return f->type == FRAME_FILES || f->type == FRAME_ENDED || f->type == FRAME_OUTCOME;
+}
+
 int keeper_read(struct keeper *k, struct keeper_news *ret_news, struct err *err)
 {
     *ret_news = (struct keeper_news){.what = KEEPER_NOTHING, .terminal = -1};
@@ -189,8 +198,8 @@ int keeper_read(struct keeper *k, struct keeper_news *ret_news, struct err *err)
 
         if (r == 0)
             return 0;
-        /* Before it is known what: the caller may use another keeper for the next run. */
-        near_let_go();
+        if (r < 0 || !is_end(&k->frame) || near_is_long())
+            near_let_go();
         if (r == -EPIPE)
             return err_set(err, EPIPE, "the keeper has closed");
         if (r > 0) {

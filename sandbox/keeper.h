@@ -46,12 +46,14 @@ struct keeper_news {
 };
 
 /* Before each keeper_send() of a caller that cares; `pid` is the keeper's process. `near`: the run
- * begins on the caller's CPU, and the calling thread is held there until any of its keepers has
- * said something, or keeper_let_go(): right when nothing else wants a CPU, wrong when much does.
- * Not near: it begins where the kernel likes. A wish. */
+ * begins on the caller's CPU, and the calling thread is held there: right when nothing else wants a
+ * CPU, wrong when much does. Not near: it begins where the kernel likes, and the caller is let go
+ * of. A wish. */
 void keeper_place(struct keeper *k, pid_t pid, bool near);
-/* The calling thread may use all its CPUs again. Before it starts a process or thread, which would
- * be born held. */
+/* The calling thread may use all its CPUs again. When a keeper of its says that a program goes on,
+ * or is lost, that is done already; when one says that a run is over it is not, since the next may
+ * begin soon, and is the caller's to do when none does. Also before it starts a process or thread,
+ * which would be born held. */
 void keeper_let_go(void);
 /* Sends a step. 0; -EBUSY when one runs; -EPIPE when the keeper is gone. */
 int keeper_send(struct keeper *k, const struct step *step, struct err *err);

@@ -1,32 +1,46 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "sandbox/near.h"
 
-/* Of who holds itself: where it may be otherwise. */
+#include "base/clock.h"
+
+/* Of who holds itself: where it may be otherwise, and the CPU. */
 static _Thread_local struct near_home before;
-static _Thread_local bool holds;
+static _Thread_local int holds = NEAR_NOWHERE;
+static _Thread_local uint64_t held_ns; /* since when */
 
 void near_init(struct near_home *h)
 {
-    if (holds)
+    if (holds != NEAR_NOWHERE)
         *h = before;
     else if (sched_getaffinity(0, sizeof(h->cpus), &h->cpus) < 0)
         CPU_ZERO(&h->cpus);
 }
 
-void near_hold(void)
+/* Who does not know where else it may be, on a machine with more CPUs than fit, could never be let
+ * go. */
+bool near_hold(void)
 {
-    if (holds)
-        return;
+    if (holds != NEAR_NOWHERE)
+        return true;
     near_init(&before);
-    holds = near_bring(0, NEAR_NOWHERE) != NEAR_NOWHERE;
+    if (CPU_COUNT(&before.cpus) == 0)
+        return false;
+    holds = near_bring(0, NEAR_NOWHERE);
+    held_ns = clock_mono_ns();
+    return holds != NEAR_NOWHERE;
+}
+
+bool near_is_long(void)
+{
+    return holds != NEAR_NOWHERE && clock_mono_ns() - held_ns > NEAR_LONG_NS;
 }
 
 void near_let_go(void)
 {
-    if (!holds)
-        return;
-    holds = false;
-    (void)near_return(&before, 0);
+    /* Somebody else may have told it where to be meanwhile. */
+    if (holds != NEAR_NOWHERE && near_held(&before) == holds)
+        (void)near_return(&before, 0);
+    holds = NEAR_NOWHERE;
 }
 
 int near_bring(pid_t pid, int held)

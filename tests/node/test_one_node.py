@@ -9,6 +9,8 @@ import signal
 import struct
 import subprocess
 import termios
+import time
+import unittest
 
 import cluster
 import harness
@@ -137,6 +139,17 @@ class One(cluster.ClusterCase):
         node.signal(signal.SIGTERM)
         self.assertEqual(node.ended(), 0)
         self.assertEqual(groups_of(keepers), [])
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "there is one CPU only")
+    def test_what_holds_it_to_a_cpu_ends(self):
+        path = self.cluster.program("main.c", "int main(void) { return 0; }\n")
+        pid = self.cluster.nodes[0].process.pid
+        for _ in range(3):
+            self.cluster.arena("run", path)
+            deadline = time.monotonic() + cluster.PATIENCE
+            while os.sched_getaffinity(pid) != os.sched_getaffinity(0):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
 
     def test_drained_by_the_command_line_it_goes(self):
         node = self.cluster.nodes[0]

@@ -50,6 +50,22 @@ static void who_holds_itself_is_held_until_let_go(void **state)
     assert_true(CPU_EQUAL(&all, &h.cpus));
 }
 
+static void who_was_told_to_be_elsewhere_meanwhile_stays_there(void **state)
+{
+    const struct near_home h = home();
+    struct near_home told = h;
+
+    (void)state;
+    near_hold();
+    const cpu_set_t held = cpus_of(0);
+    CPU_XOR(&told.cpus, &h.cpus, &held);
+    assert_int_equal(sched_setaffinity(0, sizeof(told.cpus), &told.cpus), 0);
+    near_let_go();
+    const cpu_set_t now = cpus_of(0);
+    assert_true(CPU_EQUAL(&now, &told.cpus));
+    (void)near_return(&h, 0);
+}
+
 static void who_was_brought_knows_it_until_let_go(void **state)
 {
     const struct near_home h = home();
@@ -101,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_holds_itself_is_held_until_let_go),
+        cmocka_unit_test(who_was_told_to_be_elsewhere_meanwhile_stays_there),
         cmocka_unit_test(who_was_brought_knows_it_until_let_go),
         cmocka_unit_test(another_is_brought_to_our_cpu),
         cmocka_unit_test(nobody_is_held_who_is_not_there),
