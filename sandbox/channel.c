@@ -236,6 +236,11 @@ static int complete(const struct channel *c, struct channel_head *ret_head)
     return c->in.len - sizeof(*ret_head) >= ret_head->len;
 }
 
+bool channel_has(const struct channel *c)
+{
+    return c->in.len > c->used;
+}
+
 int channel_get(struct channel *c, struct frame *ret_frame)
 {
     struct channel_head head = {0};

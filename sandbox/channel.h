@@ -46,6 +46,8 @@ int channel_put(struct channel *c, uint32_t type, struct span body, const int *f
 /* Sends what waits. 0; -EPIPE. Call when the socket can be written. */
 int channel_flush(struct channel *c);
 bool channel_waits(const struct channel *c);
+/* Has channel_get() something to return, or to begin with, without another look at the socket? */
+bool channel_has(const struct channel *c);
 
 /*
  * The next frame: 1; 0 = not all there yet (non-blocking sockets only); -EPIPE = the other end

@@ -20,6 +20,7 @@
 #include "sandbox/landlock.h"
 #include "sandbox/launch.h"
 #include "sandbox/report.h"
+#include "sandbox/rlimit.h"
 #include "sandbox/stage.h"
 #include "sandbox/terminal.h"
 
@@ -54,6 +55,8 @@ struct init {
         uint64_t size, files;
     } room;                           /* how much it may hold */
     char linked[LIMIT_FILE_NAME + 1]; /* the program's name in `work` already, or "" */
+    struct step_limits limits;        /* of the last run */
+    bool steady;                      /* and of the one before it, as far as rlimits go */
     uint64_t cpu_us;                  /* ours, before the run */
     struct rusage before;             /* of children, likewise */
     struct launcher launcher;
@@ -67,14 +70,21 @@ struct run {
     int terminal;       /* the program's end, or -1 */
     int dir;            /* the work directory */
     uint64_t untold_ns; /* the program's start, when there was nobody left to tell of; or 0 */
+    int32_t status;     /* the program's, once it is reaped */
+    uint64_t memory;    /* the most that one of its processes had, bytes */
 };
+
+static uint64_t clock_us(const struct timespec *ts)
+{
+    return (uint64_t)ts->tv_sec * 1000000 + (uint64_t)ts->tv_nsec / 1000;
+}
 
 static uint64_t own_cpu_us(void)
 {
     struct timespec ts;
 
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+    return clock_us(&ts);
 }
 
 static int read_request(struct frame *f, struct run *r, struct err *err)
@@ -126,7 +136,11 @@ static int prepare(struct init *in, struct err *err)
     /* The next program has most likely the name of the last. */
     if (in->linked[0] && box_link(in->work, in->linked) < 0)
         in->linked[0] = '\0';
-    return i->cgroups ? launch_prepare(&in->launcher, err) : 0;
+    in->launcher.dir = in->work;
+    if (!i->cgroups)
+        return 0;
+    in->launcher.limits = in->steady ? &in->limits : NULL;
+    return launch_prepare(&in->launcher, err);
 }
 
 /* Says that the next run may come. What we use from here on is not its program's. */
@@ -142,7 +156,7 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
 {
     char byte;
 
-    if (spec->go >= 0 && read(spec->go, &byte, 1) != 1)
+    if (spec->go >= 0 && (read(spec->go, &byte, 1) != 1 || close(spec->go) < 0))
         return err_set(err, EPIPE, "the stage is gone");
     int r = protect(spec, err);
     if (r == 0 && spec->stage->isolation.proc)
@@ -156,6 +170,8 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
         return err_errno(err, "/dev/null");
     in->self = in->work = -1;
     in->machine = spec->stage->isolation.spaces ? -1 : spec->proc;
+    if (in->machine < 0 && spec->proc >= 0)
+        (void)close(spec->proc);
     if (in->machine >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return err_errno(err, "subreaper");
     if (spec->stage->isolation.proc)
@@ -168,9 +184,12 @@ static int settle(struct init *in, const struct init_spec *spec, struct err *err
                                      .terminal = -1,
                                      .meek = in->machine >= 0,
                                      .mitigations = spec->stage->mitigations,
-                                     .null = in->null};
+                                     .null = in->null,
+                                     .filled = true};
     near_init(&in->launcher.home);
-    return prepare(in, err);
+    /* What we have from the keeper is its own, and of its mounts. */
+    r = launch_empty(&in->launcher, err);
+    return r < 0 ? r : prepare(in, err);
 }
 
 /* The kernel counts what a user has in all: who shares one gets a fence that keeps the machine
@@ -274,32 +293,72 @@ static void choose_descriptors(const struct init *in, const struct run *r, struc
 
 /* What others are to see the end of when the program's side is closed. The keeper's own pipes
  * stay open here until the end, which it is told of anyway: it need not wake up for theirs. */
-static void shut_descriptors(struct run *r)
+static int shut_descriptors(struct init *in, struct run *r, struct err *err)
 {
-    shut(&r->step.stdin_fd);
-    shut(&r->terminal);
-    if (r->step.stdout_fd > 0)
-        shut(&r->step.stdout_fd);
-    if (r->step.stderr_fd > 0)
-        shut(&r->step.stderr_fd);
+    int *const all[] = {&r->step.stdin_fd, &r->step.stdout_fd, &r->step.stderr_fd, &r->terminal};
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        any = any || *all[i] > 0;
+        if (*all[i] > 0)
+            shut(all[i]);
+    }
+    return any ? launch_empty(&in->launcher, err) : 0;
+}
+
+static uint64_t time_us(const struct rusage *u)
+{
+    return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000 +
+           (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
+}
+
+/* What the processes that wait, or have waited, have used within a run is ours. */
+static void not_of_the_run(struct init *in)
+{
+    struct rusage now;
+    struct timespec waits = {0};
+    clockid_t clock;
+
+    (void)getrusage(RUSAGE_CHILDREN, &now);
+    if (in->launcher.pid > 0 && clock_getcpuclockid(in->launcher.pid, &clock) == 0)
+        (void)clock_gettime(clock, &waits);
+    in->cpu_us -= time_us(&now) - time_us(&in->before) + clock_us(&waits);
+    in->before = now;
 }
 
 /* Makes sure that a process waits to be the program. One that gets a terminal must have it before
- * it has the filter, so it is made now. */
+ * it has the filter, and one that has limits cannot have higher ones: then it is made now. Which
+ * limits the next one has is only guessed when it has been right twice. */
 static int ready(struct init *in, const struct run *r, struct err *err)
 {
-    if (r->terminal >= 0)
+    const bool fits = rlimit_fits(&in->limits, &r->step.limits);
+    int rc = 0;
+
+    if (r->terminal >= 0 || (in->launcher.limits && !fits)) {
         launch_discard(&in->launcher);
+        in->launcher.limits = NULL;
+    }
+    in->limits = r->step.limits;
+    in->steady = fits;
     in->launcher.terminal = r->terminal;
-    return in->launcher.pid ? 0 : launch_prepare(&in->launcher, err);
+    in->launcher.dir = r->dir;
+    if (in->launcher.pid == 0) {
+        rc = launch_prepare(&in->launcher, err);
+        not_of_the_run(in);
+    }
+    return rc;
 }
 
-/* It is not reaped: its number stays its own. */
-static bool has_ended(pid_t pid)
+/* Reaps `who`, -1 = anybody, as wait4(2). What the kernel says of all children together is the
+ * largest of all runs there have been. */
+static pid_t reap_one(struct run *r, pid_t who, int flags, int *status)
 {
-    siginfo_t info = {0};
+    struct rusage u;
+    pid_t pid = wait4(who, status, flags, &u);
 
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+    if (pid > 0 && (uint64_t)u.ru_maxrss * LIMIT_KIB > r->memory)
+        r->memory = (uint64_t)u.ru_maxrss * LIMIT_KIB;
+    return pid;
 }
 
 /* `pid`: not waited for, so that its number is its own; or 0. Whatever held us for the start of the
@@ -321,10 +380,8 @@ static int tell_start(struct init *in, const struct run *r, pid_t pid, uint64_t 
 
 static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err)
 {
-    struct launch as = {.step = &r->step,
-                        .program = r->program ? r->program->fd : -1,
-                        .dir = r->dir,
-                        .alone = r->head.alone != 0};
+    struct launch as = {
+        .step = &r->step, .program = r->program ? r->program->fd : -1, .alone = r->head.alone != 0};
     uint64_t at_ns;
     int rc = ready(in, r, err);
 
@@ -333,23 +390,13 @@ static int start(struct init *in, struct run *r, pid_t *ret_pid, struct err *err
         rc = launch_program(&in->launcher, &as, ret_pid, &at_ns, err);
     if (rc < 0)
         return rc;
-    if (has_ended(*ret_pid))
+    if (reap_one(r, *ret_pid, WNOHANG, &r->status) == *ret_pid)
         r->untold_ns = at_ns;
     else
         rc = tell_start(in, r, *ret_pid, at_ns);
-    shut_descriptors(r);
-    return rc < 0 ? err_set(err, rc, "its start: %s", strerror(-rc)) : 0;
-}
-
-/* What the kernel says of all children together is the largest of all runs there have been. */
-static pid_t wait_one(int *status, uint64_t *memory)
-{
-    struct rusage u;
-    pid_t pid = wait4(-1, status, 0, &u);
-
-    if (pid > 0 && (uint64_t)u.ru_maxrss * LIMIT_KIB > *memory)
-        *memory = (uint64_t)u.ru_maxrss * LIMIT_KIB;
-    return pid;
+    if (rc < 0)
+        return err_set(err, rc, "its start: %s", strerror(-rc));
+    return shut_descriptors(in, r, err);
 }
 
 /* Who has none has nobody under it: orphans come to it, and are its children before their parent
@@ -363,36 +410,29 @@ static bool has_children(void)
 
 /* Reaps until the program has ended; then kills what is left and reaps that. One kill(-1) is
  * enough: it holds the lock that a fork needs, and a fork under way fails with it pending. */
-static int32_t reap(struct init *in, struct run *r, pid_t program, uint64_t *memory)
+static void reap(struct init *in, struct run *r, pid_t program)
 {
-    int32_t status = 0;
-    int s;
-    pid_t pid;
+    const bool shares = !in->stage->isolation.spaces;
+    int status;
+    pid_t pid = r->untold_ns ? program : 0;
 
-    do {
-        pid = wait_one(&s, memory);
+    while (pid != program && (pid >= 0 || errno == EINTR)) {
+        pid = reap_one(r, -1, 0, &status);
         if (pid == program)
-            status = s;
-    } while (pid != program && (pid > 0 || errno == EINTR));
-    const bool left = getpid() != 1 || has_children();
+            r->status = status;
+    }
+    const bool left = shares || has_children();
     /* What it has left is under its limits while it is killed. */
     if (left && r->untold_ns) {
         (void)tell_start(in, r, 0, r->untold_ns);
         r->untold_ns = 0;
     }
-    if (getpid() != 1)
+    if (shares)
         kin_kill(in->machine, stage_own_user(in->stage));
     else if (left)
         (void)kill(-1, SIGKILL);
-    while (wait_one(&s, memory) > 0 || errno == EINTR)
+    while (left && (reap_one(r, -1, 0, &status) > 0 || errno == EINTR))
         continue;
-    return status;
-}
-
-static uint64_t time_us(const struct rusage *u)
-{
-    return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000 +
-           (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 }
 
 static void report_end(struct init *in, struct run *r, pid_t program)
@@ -401,7 +441,9 @@ static void report_end(struct init *in, struct run *r, pid_t program)
     struct statvfs fs;
     struct report rep = {.what = REPORT_EXITED, .done = r->step.n_out == 0};
 
-    rep.status = reap(in, r, program, &rep.memory);
+    reap(in, r, program);
+    rep.status = r->status;
+    rep.memory = r->memory;
     rep.started_ns = r->untold_ns;
     rep.at_ns = clock_mono_ns();
     (void)getrusage(RUSAGE_CHILDREN, &u);
@@ -412,8 +454,8 @@ static void report_end(struct init *in, struct run *r, pid_t program)
         rep.memory = (uint64_t)u.ru_maxrss * LIMIT_KIB;
     rep.switches_voluntary = (uint64_t)(u.ru_nvcsw - in->before.ru_nvcsw);
     rep.switches_forced = (uint64_t)(u.ru_nivcsw - in->before.ru_nivcsw);
-    if (fstatvfs(r->dir, &fs) == 0)
-        rep.box_left = fs.f_ffree ? fs.f_bfree * fs.f_bsize : 0;
+    if (r->status != 0 && fstatvfs(r->dir, &fs) == 0)
+        rep.box_full = fs.f_ffree == 0 || fs.f_bfree == 0;
     (void)report_send(in->report, &rep, -1);
     /* Who waits for this is on our CPU and goes first; the next run is likely to be near too. */
     if (r->head.near)
@@ -477,7 +519,8 @@ static int perform(struct init *in, struct frame *f, struct run *r, struct err *
     if (rc < 0)
         return rc;
     report_end(in, r, program);
-    if (r->step.n_out) {
+    rc = launch_empty(&in->launcher, err);
+    if (rc == 0 && r->step.n_out) {
         done.status = box_collect(r->dir, &r->step, send_file, in);
         rc = report_send(in->report, &done, -1);
     }

@@ -47,13 +47,12 @@ static void tell(struct launcher *l, enum launch_state state)
     (void)syscall(SYS_futex, &l->state, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static int put_descriptors(const struct launch *as)
+static int put_descriptors(const struct launcher *l)
 {
+    const struct launch *as = l->as;
+
     /* None of ours is below 3, so no dup2 overwrites what the next one copies. */
-    if (dup2(as->in, 0) < 0 || dup2(as->out, 1) < 0 || dup2(as->err, 2) < 0)
-        return -errno;
-    /* All are CLOEXEC from birth; this also holds for what a library may have opened. */
-    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    if ((as->in != l->null && dup2(as->in, 0) < 0) || dup2(as->out, 1) < 0 || dup2(as->err, 2) < 0)
         return -errno;
     return MUTANT(inherited_descriptor) && dup(0) < 0 ? -errno : 0;
 }
@@ -79,6 +78,11 @@ static struct launch_failure become_harmless(const struct launcher *l)
 {
     int r;
 
+    /* All are CLOEXEC from birth; this also holds for what a library may have opened. */
+    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return (struct launch_failure){"descriptors", errno};
+    if (fchdir(l->dir) < 0)
+        return (struct launch_failure){"work directory", errno};
     if (setsid() < 0 && errno != EPERM)
         return (struct launch_failure){"setsid", errno};
     if (l->terminal >= 0 && (r = terminal_control(l->terminal)) < 0)
@@ -98,20 +102,23 @@ static struct launch_failure become_harmless(const struct launcher *l)
         return (struct launch_failure){"landlock", -r};
     if ((r = put_filter(l)) < 0)
         return (struct launch_failure){"seccomp", -r};
-    return (struct launch_failure){NULL, 0};
+    /* Not before: with as few descriptors as a program may have, the listener could not be sent
+     * while another program of its user has as many under way. */
+    r = rlimit_prepare();
+    if (r == 0 && l->limits)
+        r = rlimit_apply(l->limits, false);
+    return r < 0 ? (struct launch_failure){"rlimits", -r} : (struct launch_failure){NULL, 0};
 }
 
 /* Returns only when something failed. */
 static struct launch_failure become_program(struct launcher *l)
 {
     const struct launch *as = l->as;
-    int r = put_descriptors(as);
+    int r = put_descriptors(l);
 
     if (r < 0)
         return (struct launch_failure){"descriptors", -r};
-    if (fchdir(as->dir) < 0)
-        return (struct launch_failure){"work directory", errno};
-    if ((r = rlimit_apply(&as->step->limits, as->alone)) < 0)
+    if ((as->alone || !l->limits) && (r = rlimit_apply(&as->step->limits, as->alone)) < 0)
         return (struct launch_failure){"rlimits", -r};
     char *const *env = MUTANT(daemon_environment) ? environ : as->step->env;
     l->at_ns = clock_mono_ns();
@@ -204,6 +211,15 @@ void launch_discard(struct launcher *l)
     (void)failed(l, NULL);
 }
 
+int launch_empty(struct launcher *l, struct err *err)
+{
+    for (int fd = 0; l->filled && fd < 3; fd++)
+        if (dup2(l->null, fd) < 0)
+            return err_errno(err, "descriptors");
+    l->filled = false;
+    return 0;
+}
+
 int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, uint64_t *ret_at_ns,
                    struct err *err)
 {
@@ -211,9 +227,7 @@ int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, 
     launch_give_way(l, true);
     tell(l, LAUNCH_GOING);
     await(l, LAUNCH_GOING);
-    for (int fd = 0; fd < 3; fd++)
-        if (dup2(l->null, fd) < 0)
-            return err_errno(err, "descriptors");
+    l->filled = true;
     if (l->failure.where || l->at_ns == 0)
         return failed(l, err);
     *ret_pid = l->pid;

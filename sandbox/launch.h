@@ -25,7 +25,6 @@ struct launch {
     const struct step *step;
     int program;      /* executed instead of argv[0], or -1 */
     int in, out, err; /* the program's standard descriptors */
-    int dir;          /* its current directory */
     bool alone;       /* no cgroup */
 };
 
@@ -42,13 +41,15 @@ struct launcher {
     /* Set by the owner. */
     const struct ids *ids;
     const struct filter *filter;
-    int report;            /* where the listener is sent */
-    int ruleset;           /* Landlock, or -1 */
-    int terminal;          /* will control it, or -1 */
-    int null;              /* an empty descriptor */
-    struct near_home home; /* where a program may run */
-    unsigned mitigations;  /* a set of enum mitigation */
-    bool meek;             /* gives way to all others: the keeper must get to look at it */
+    int report;   /* where the listener is sent */
+    int ruleset;  /* Landlock, or -1 */
+    int terminal; /* will control it, or -1 */
+    int null;     /* an empty descriptor, as are the standard ones of the owner */
+    int dir;      /* the program's current directory */
+    const struct step_limits *limits; /* of its run already, NULL = they are not known */
+    struct near_home home;            /* where a program may run */
+    unsigned mitigations;             /* a set of enum mitigation */
+    bool meek; /* gives way to all others: the keeper must get to look at it */
 
     pid_t pid;               /* of the process that waits, 0 = none */
     pid_t starter;           /* its parent, and its end */
@@ -58,6 +59,7 @@ struct launcher {
     _Atomic int state;
     void *stack;
     bool gives_way;
+    bool filled; /* standard descriptors of ours are the program's */
 };
 
 /* Starts a process and returns when it waits; its listener has been sent by then. */
@@ -68,8 +70,10 @@ void launch_discard(struct launcher *l);
  * is left to do can wait until it sleeps, ends, or has had its turn. */
 void launch_give_way(struct launcher *l, bool yes);
 /* Makes the process that waits the program and returns once it has been exec'ed, the caller still
- * giving way; standard descriptors of the caller are empty again. 0 with its pid and the moment of
- * the exec (CLOCK_MONOTONIC), or a negative errno. */
+ * giving way and having the program's standard descriptors. 0 with its pid and the moment of the
+ * exec (CLOCK_MONOTONIC), or a negative errno. */
 int launch_program(struct launcher *l, const struct launch *as, pid_t *ret_pid, uint64_t *ret_at_ns,
                    struct err *err);
+/* The caller's standard descriptors are empty again. */
+int launch_empty(struct launcher *l, struct err *err);
 #endif

@@ -60,7 +60,7 @@ void outcome_decide(struct watch *w)
 
     cgroup_use(w->slot->cgroup, &f.use);
     f.files_missed = w->files_missed;
-    f.box_full = f.exited && w->exit.box_left == 0;
+    f.box_full = f.exited && w->exit.box_full;
     f.cpu_us = final_cpu_us(w, &f.use);
     f.memory = f.use.memory_peak ? f.use.memory_peak : w->exit.memory;
     if (w->crowd.memory > f.memory)

@@ -91,16 +91,45 @@ bool rlimit_is_applied(const char *text)
     return all_within(text, all, ARRAY_LEN(all));
 }
 
-int rlimit_apply(const struct step_limits *l, bool alone)
+int rlimit_prepare(void)
+{
+    return set(RLIMIT_NOFILE, OPEN_FILES);
+}
+
+enum { RUN_LIMITS = 3, ALONE_LIMITS = 2 };
+
+/* What a run decides, and what is only there where no cgroup is. */
+static void choose(const struct step_limits *l, struct limit ret[RUN_LIMITS + ALONE_LIMITS])
 {
     /* Address space that is merely reserved counts as data: runtimes need more than they use. What
      * is used is watched. */
     const rlim_t data = l->memory < RLIM_INFINITY / 4 ? 4 * l->memory : RLIM_INFINITY;
     /* The kernel counts CPU time in whole seconds here, per process: a second fence. */
     const struct limit all[] = {
-        {RLIMIT_FSIZE, l->file_size}, {RLIMIT_STACK, l->stack}, {RLIMIT_CPU, l->cpu_ms / 1000 + 2},
-        {RLIMIT_NOFILE, OPEN_FILES},  {RLIMIT_DATA, data},      {RLIMIT_NPROC, l->processes},
+        {RLIMIT_FSIZE, l->file_size},       {RLIMIT_STACK, l->stack},
+        {RLIMIT_CPU, l->cpu_ms / 1000 + 2}, {RLIMIT_DATA, data},
+        {RLIMIT_NPROC, l->processes},
     };
 
-    return set_all(all, alone ? ARRAY_LEN(all) : ARRAY_LEN(all) - 2);
+    memcpy(ret, all, sizeof(all));
+}
+
+int rlimit_apply(const struct step_limits *l, bool alone)
+{
+    struct limit all[RUN_LIMITS + ALONE_LIMITS];
+
+    choose(l, all);
+    return set_all(all, alone ? ARRAY_LEN(all) : RUN_LIMITS);
+}
+
+bool rlimit_fits(const struct step_limits *held, const struct step_limits *l)
+{
+    struct limit have[RUN_LIMITS + ALONE_LIMITS], want[RUN_LIMITS + ALONE_LIMITS];
+
+    choose(held, have);
+    choose(l, want);
+    for (size_t i = 0; i < RUN_LIMITS; i++)
+        if (want[i].value != have[i].value)
+            return false;
+    return true;
 }

@@ -10,8 +10,13 @@ int rlimit_settle(void);
 /* Has a process these limits, or tighter ones? Nobody gets out of them again. `text` is its
  * /proc/PID/limits. */
 bool rlimit_is_settled(const char *text);
-/* `alone`: no cgroup counts memory and processes. 0 or a negative errno. */
+/* Those of every program that its starter is without. 0 or a negative errno. */
+int rlimit_prepare(void);
+/* The others, which are of a run. `alone`: no cgroup counts memory and processes. 0 or a negative
+ * errno. */
 int rlimit_apply(const struct step_limits *limits, bool alone);
-/* Has a process limits such as rlimit_apply() sets for every run? */
+/* Has one that `held` were applied to, with cgroups, just what applying `limits` would give it? */
+bool rlimit_fits(const struct step_limits *held, const struct step_limits *limits);
+/* Has a process limits such as rlimit_prepare() and rlimit_apply() set for every run? */
 bool rlimit_is_applied(const char *text);
 #endif

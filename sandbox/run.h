@@ -45,7 +45,7 @@ struct report {
     uint64_t init_us;    /* CPU time of the init itself for this run, so far */
     uint64_t memory;     /* largest resident set of one process, bytes */
     uint64_t switches_voluntary, switches_forced;
-    uint64_t box_left; /* bytes free in the work directory at the end */
+    uint8_t box_full; /* a program that failed left no room in the work directory */
     uint32_t executable;
     uint32_t done; /* of EXITED: no files will come, nor REPORT_DONE */
     char text[ERR_TEXT_MAX];

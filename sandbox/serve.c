@@ -129,6 +129,7 @@ static int on_daemon(struct server *s)
     struct frame f;
     int r = 0;
 
+    /* What has not arrived yet the next poll tells. */
     while (r == 0 && listens(s)) {
         int got = channel_get(&s->daemon, &f);
 
@@ -136,6 +137,8 @@ static int on_daemon(struct server *s)
             return got;
         r = on_frame(s, &f);
         frame_done(&f);
+        if (!channel_has(&s->daemon))
+            break;
     }
     return r;
 }

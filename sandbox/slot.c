@@ -392,9 +392,20 @@ static bool wait_parked(struct slot_stage *st, struct err *err)
     return false;
 }
 
+bool slot_check(struct slot_stage *st)
+{
+    if (!slot_alive(st)) {
+        slot_drop(st);
+        return false;
+    }
+    if (st->init.alive)
+        (void)hear(st, NULL);
+    return true;
+}
+
 int slot_ready(struct slot *s, struct slot_stage *st, struct err *err)
 {
-    if (st->init.alive)
+    if (st->init.alive && !is_settled(&st->init))
         (void)hear(st, NULL);
     if (!st->init.alive) {
         int r = slot_birth(s, st, err);
@@ -457,11 +468,8 @@ int slot_stage(struct slot *s, const char *profile, const char *phase, struct sl
         struct slot_stage *at = &s->stages[i];
 
         if (at->pid > 0 && strcmp(at->profile, profile) == 0 && strcmp(at->phase, phase) == 0) {
-            if (slot_alive(at)) {
-                *ret = at;
-                return 0;
-            }
-            slot_drop(at);
+            *ret = at;
+            return 0;
         }
         if (at->pid == 0 && !st)
             st = at;

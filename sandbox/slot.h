@@ -59,7 +59,8 @@ struct slot {
 void slot_init(struct slot *s, const struct profile_set *profiles, bool fresh);
 /* Kills the stages, removes the groups. */
 void slot_done(struct slot *s);
-/* The stage for this language and phase, started if need be. */
+/* The stage for this language and phase, started if need be. One of before may have died since:
+ * then it or its init takes nothing (-EPIPE), or see slot_check(). */
 int slot_stage(struct slot *s, const char *profile, const char *phase, struct slot_stage **ret,
                struct err *err);
 /* Kills a stage and all it has started, and forgets it. Waits until they are dead. */
@@ -71,6 +72,9 @@ int slot_birth(struct slot *s, struct slot_stage *st, struct err *err);
 /* Makes sure that the stage has a parked init, and that no other init of the slot is still on its
  * way, so that what is counted from now on is the run's. */
 int slot_ready(struct slot *s, struct slot_stage *st, struct err *err);
+/* Looks whether a stage and its init are still there, and forgets what is not. False: the stage,
+ * and all it has started. */
+bool slot_check(struct slot_stage *st);
 /* Is the stage's process still there? */
 bool slot_alive(const struct slot_stage *st);
 /* The stage has said that its init is gone. */

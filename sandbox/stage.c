@@ -200,7 +200,13 @@ static void raise_init(struct stage *st, struct frame *f)
                                  .proc = st->proc,
                                  .go = flags(st) & CLONE_NEWUSER ? st->go[0] : -1};
 
+        /* What is the stage's alone. */
         frame_done(f);
+        channel_done(&st->link);
+        if (st->go[1] >= 0)
+            (void)close(st->go[1]);
+        if (spec.go < 0 && st->go[0] >= 0)
+            (void)close(st->go[0]);
         init_main(&spec);
     }
     if (pid < 0) {

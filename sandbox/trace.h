@@ -11,7 +11,7 @@
 #include <linux/seccomp.h>
 
 /* What we call ourselves behind the filter while nobody listens, and every program may call. */
-#define TRACE_UNSEEN "sendmsg", "close", "futex", "exit_group"
+#define TRACE_UNSEEN "sendmsg", "close", "futex", "prlimit64", "exit_group"
 
 /* Writes one call down and answers it. */
 void trace_call(int listener, const struct seccomp_notif *ask, const char *name);

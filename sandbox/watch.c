@@ -253,7 +253,8 @@ static unsigned take_reports(struct watch *w)
     struct report r;
     int got = 1;
 
-    while (got == 1) {
+    /* Who has said all there is of the run has no more to say just then. */
+    while (got == 1 && !(news & WATCH_OUTCOME)) {
         auto_fd int fd = -1;
 
         got = report_read(w->stage->init.report, &r, &fd);

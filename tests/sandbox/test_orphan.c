@@ -46,7 +46,7 @@ static bool wear(unsigned marks)
                                        .file_size = LIMIT_MIB};
 
     return (!(marks & SETTLED) || rlimit_settle() == 0) &&
-           (!(marks & APPLIED) || rlimit_apply(&limits, false) == 0) &&
+           (!(marks & APPLIED) || (rlimit_prepare() == 0 && rlimit_apply(&limits, false) == 0)) &&
            (!(marks & MEEK) || setpriority(PRIO_PROCESS, 0, LAUNCH_MEEK) == 0) &&
            (!(marks & USER) || geteuid() != 0 ||
             syscall(SYS_setresuid, run_user, run_user, run_user) == 0) &&
